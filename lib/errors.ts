@@ -1,0 +1,103 @@
+import { constants } from 'node:os'
+import { getSystemErrorMap } from 'node:util'
+
+/**
+ * Every error code of the package and its message when the thrower has nothing better to say. System errors keep
+ * their POSIX names (`ECONNRESET`) and are not listed. `docs/reference/errors.md` describes each.
+ */
+export const ERROR_CODES = {
+  ERR_ALREADY_INIT: 'the eventer is initialised already; shut it down first',
+  ERR_BAD_MASK: 'the mask does not fit the kind of the event',
+  ERR_BODY_TOO_LARGE: 'the body exceeds its limit',
+  ERR_CALLBACK: 'an event callback failed',
+  ERR_CLOSED: 'the object is closed',
+  ERR_EVENT_ACTIVE: 'the event is being dispatched',
+  ERR_EVENT_FREED: 'the event has been freed',
+  ERR_EVENT_SCHEDULED: 'the event is scheduled',
+  ERR_FD_STILL_REGISTERED: 'a callback returned 0 while its descriptor was still registered and open',
+  ERR_HEADERS_SENT: 'the head of the response has been sent',
+  ERR_INVALID_ARGUMENT: 'an argument is not valid',
+  ERR_NAME_TAKEN: 'the name belongs to another callback',
+  ERR_NATIVE_REQUIRED: 'this needs the native backend',
+  ERR_NOT_INIT: 'the eventer is not initialised',
+  ERR_NOT_REMOVABLE: 'events of this kind cannot be removed',
+  ERR_NOT_SUPPORTED: 'not supported here',
+  ERR_READ_LIMIT: 'more data than the limit without an end of record',
+  ERR_RESPONSE_DONE: 'the response is complete',
+  ERR_STALE_HANDLE: 'the object behind this handle is gone',
+  ERR_STALE_VIEW: 'the view was only valid during its callback',
+  ERR_TIMER_RETURN: 'a scheduler timer callback may only return 0',
+  ERR_TLS_UNAVAILABLE: 'this Node has no usable TLS library',
+  ERR_TOO_LATE: 'only possible before the loops start',
+  ERR_TOO_MANY_EVENTS: 'the loop has no event handle left',
+  ERR_WRONG_THREAD: 'the event belongs to another loop or thread',
+} as const
+
+/** A code of the table above. Members of `HeddleError.code` are these or a POSIX name. */
+export type ErrorCode = keyof typeof ERROR_CODES
+
+export interface HeddleErrorOptions {
+  /** Negative, as in the system errors of Node. */
+  readonly errno?: number
+  readonly syscall?: string
+  readonly cause?: unknown
+}
+
+/** The one class of errors this package throws: test `code`, never the message. */
+export class HeddleError extends Error {
+  /** A POSIX name (`ECONNRESET`) or an `ERR_…` code of `ERROR_CODES`. */
+  readonly code: string
+  /** The negative system error number, for system errors. */
+  declare readonly errno?: number
+  /** The operation that failed, for system errors. */
+  declare readonly syscall?: string
+
+  constructor(code: string, message?: string, options: HeddleErrorOptions = {}) {
+    super(message ?? defaultMessage(code), 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    if (options.errno !== undefined) this.errno = options.errno
+    if (options.syscall !== undefined) this.syscall = options.syscall
+  }
+
+  override get name(): string {
+    return 'HeddleError'
+  }
+
+  /** True for `ETIME`, the code of every time-out this package sets. */
+  get isTimeout(): boolean {
+    return this.code === 'ETIME'
+  }
+}
+
+/** POSIX name of an error number of either sign, `EUNKNOWN` if the system has none. */
+export function errnoName(errno: number): string {
+  const number = Math.abs(errno)
+  const known = getSystemErrorMap().get(-number)
+  if (known) return known[0]
+  for (const [name, value] of Object.entries(constants.errno)) if (value === number) return name
+  return 'EUNKNOWN'
+}
+
+/** Error number (positive) of a POSIX name on this system, 0 if it has none. */
+export function errnoNumber(name: string): number {
+  return (constants.errno as Record<string, number>)[name] ?? 0
+}
+
+/** The error of a failed system call. `errno` may have either sign. */
+export function systemError(errno: number, syscall: string, detail?: string): HeddleError {
+  const number = Math.abs(errno)
+  const code = errnoName(number)
+  const text = getSystemErrorMap().get(-number)?.[1] ?? 'system error'
+  const where = detail === undefined ? syscall : `${syscall} ${detail}`
+  return new HeddleError(code, `${code}: ${text}, ${where}`, { errno: -number, syscall })
+}
+
+/** Passes a result through, throwing where it is a negative errno. */
+export function checkResult(result: number, syscall: string, detail?: string): number {
+  if (result < 0) throw systemError(result, syscall, detail)
+  return result
+}
+
+function defaultMessage(code: string): string {
+  return (ERROR_CODES as Record<string, string>)[code] ?? code
+}
