@@ -1,0 +1,4 @@
+{
+  'variables': { 'heddle_root': '.' },
+  'includes': ['native/addon.gypi'],
+}

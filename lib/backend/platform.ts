@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+/** The package folder, from `lib/backend` and from `dist/backend` alike. */
+export const PACKAGE_ROOT = resolve(__dirname, '../..')
+
+export type Libc = 'glibc' | 'musl'
+
+/** The C library of this system. Reading ldd costs half a millisecond; asking `process.report` costs several. */
+export function libc(): Libc {
+  if (process.platform !== 'linux') return 'glibc'
+  try {
+    return readFileSync('/usr/bin/ldd', 'utf8').includes('musl') ? 'musl' : 'glibc'
+  } catch {
+    return 'glibc'
+  }
+}
+
+/** Where the bundled binary of this platform lies; platforms other than Linux carry the tag `glibc` too. */
+export function prebuiltFile(tag: Libc): string {
+  return join(PACKAGE_ROOT, 'prebuilds', `${process.platform}-${process.arch}`, `heddle.${tag}.node`)
+}

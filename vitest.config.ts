@@ -1,0 +1,36 @@
+import { defineConfig } from 'vitest/config'
+
+/** One suite, two backends; everything else runs with the backend a user would get. */
+const conformance = (backend: 'native' | 'js') => ({
+  extends: true as const,
+  test: { name: backend, include: ['test/conformance/**/*.test.ts'], env: { HEDDLE_BACKEND: backend } },
+})
+
+/** Tests that start programs use the compiled package, so it is brought up to date first. */
+const programs = (name: string) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    globalSetup: ['test/build-first.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+})
+
+export default defineConfig({
+  test: {
+    // Addons and vitest's own threads do not mix; each test file gets a process.
+    pool: 'forks',
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    projects: [
+      conformance('native'),
+      conformance('js'),
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/*.test.ts'] } },
+      programs('e2e'),
+      programs('lifecycle'),
+      programs('package'),
+    ],
+  },
+})
