@@ -31,6 +31,10 @@ void releaseCloser();
 // 1 … kCloserMaxConcurrency; EINVAL otherwise. Holds for the process and may change at any time.
 [[nodiscard]] int setCloserConcurrency(int concurrency);
 
+// How long a helper beyond the first stays without work. For tests; call it before the first
+// submission.
+void setCloserIdleMs(int milliseconds);
+
 struct CloserStats {
   int threads;
   int idle;

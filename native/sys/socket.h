@@ -14,6 +14,8 @@
 #include <cstddef>
 #include <cstdint>
 
+// Because a C library's header may get here from within its own extern "C" block, by the above way.
+extern "C++" {
 namespace heddle::sys {
 
 struct Address {
@@ -124,3 +126,4 @@ constexpr int kSendFlags = 0;  // SO_NOSIGPIPE is set on every socket instead
 }
 
 }  // namespace heddle::sys
+}  // extern "C++"
