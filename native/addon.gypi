@@ -7,11 +7,13 @@
     'heddle_sources': [
       '<!@(node -p "[\'base\',\'sys\',\'loop\',\'net\',\'binding\'].flatMap(d=>require(\'fs\').readdirSync(\'<(heddle_root)/native/\'+d).filter(f=>f.endsWith(\'.cc\')&&!f.startsWith(\'poller_\')).sort().map(f=>\'<(heddle_root)/native/\'+d+\'/\'+f)).join(\' \')")',
     ],
+    # On the quote path only: sys/socket.h must not stand in the way of <sys/socket.h>.
+    'heddle_native': '<!(node -p "require(\'path\').resolve(\'<(heddle_root)/native\')")',
   },
   'targets': [{
     'target_name': 'heddle',
     'sources': ['<@(heddle_sources)'],
-    'include_dirs': ['<(heddle_root)/native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
+    'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
     'defines': [
       'NAPI_VERSION=9',
       'NAPI_DISABLE_CPP_EXCEPTIONS',
@@ -24,7 +26,7 @@
     'cflags!': ['-O2', '-fno-omit-frame-pointer'],
     'cflags_cc': [
       '-std=c++20', '-O3', '-fvisibility=hidden', '-fvisibility-inlines-hidden',
-      '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections', '-Wall', '-Wextra',
+      '-iquote', '<(heddle_native)', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections', '-Wall', '-Wextra',
     ],
     'conditions': [
       ['heddle_werror==1', { 'cflags_cc': ['-Wconversion', '-Wshadow', '-Werror'] }],
@@ -44,6 +46,7 @@
           'GCC_OPTIMIZATION_LEVEL': '3',
           'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
           'MACOSX_DEPLOYMENT_TARGET': '11.0',
+          'OTHER_CPLUSPLUSFLAGS': ['-iquote', '<(heddle_native)'],
         },
       }],
     ],

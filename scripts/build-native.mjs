@@ -32,9 +32,13 @@ export function buildNative(root) {
     require.resolve('node-gyp/bin/node-gyp.js'),
     ...['configure', 'build', '--release', '-j', String(availableParallelism())],
     ...(nodedir ? [`--nodedir=${nodedir}`] : []),
-    ...['--', `-Dheddle_werror=${werror}`],
   ]
-  const run = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 })
+  const run = spawnSync(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, GYP_DEFINES: `heddle_werror=${werror}` },
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  })
   const log = join(root, '.cache/native-build.log')
   mkdirSync(join(root, '.cache'), { recursive: true })
   writeFileSync(log, `${run.stdout ?? ''}${run.stderr ?? ''}`)

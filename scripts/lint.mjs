@@ -28,5 +28,5 @@ async function lintCpp() {
 function compilerFlags() {
   const headers = localHeaders()
   const node = headers ? ['-isystem', `${headers}/include/node`] : []
-  return ['-std=c++20', '-fno-exceptions', '-fno-rtti', '-DNAPI_VERSION=9', '-Inative', ...node]
+  return ['-std=c++20', '-fno-exceptions', '-fno-rtti', '-DNAPI_VERSION=9', '-iquote', 'native', ...node]
 }

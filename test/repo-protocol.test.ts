@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest'
+import { loadNative } from '../lib/backend/native'
+import * as protocol from '../lib/backend/protocol'
+import { read } from './repo-files'
+
+/** Macro of native/loop/protocol.h → the object of protocol.ts that must hold the same names and numbers. */
+const TABLES = {
+  HEDDLE_IN_KINDS: protocol.In,
+  HEDDLE_OUT_KINDS: protocol.Out,
+  HEDDLE_CONTROL_CELLS: protocol.Control,
+  HEDDLE_CLOCK_CELLS: protocol.Clock,
+  HEDDLE_PHASES: protocol.Phase,
+  HEDDLE_REQUEST_FLAGS: protocol.RequestFlag,
+  HEDDLE_RESPOND_FLAGS: protocol.RespondFlag,
+  HEDDLE_CLOSE_REASONS: protocol.CloseReason,
+} as const
+
+const header = read('native/loop/protocol.h')
+
+/** Names and numbers of one X-macro list: the run of lines that end in a backslash, and the one after. */
+function macro(name: string): Record<string, number> {
+  const list = new RegExp(`#define ${name}\\(X\\)((?:.*\\\\\\n)+.*)`).exec(header)?.[1] ?? ''
+  const entries = [...list.matchAll(/X\((\w+), (\d+)\)/g)]
+  return Object.fromEntries(entries.map((entry) => [entry[1], Number(entry[2])]))
+}
+
+/** The strings of a constexpr array of http_names.cc, in order. */
+function names(array: string): string[] {
+  const list = new RegExp(`${array} = \\{([^}]*)\\}`).exec(read('native/net/http_names.cc'))?.[1] ?? ''
+  return [...list.matchAll(/"([^"]*)"/g)].map((match) => match[1] as string)
+}
+
+function constant(name: string): number {
+  return Number(new RegExp(`\\b${name} = (\\w+);`).exec(header)?.[1])
+}
+
+describe('the protocol is the same on both sides', () => {
+  it.each(Object.keys(TABLES) as (keyof typeof TABLES)[])('%s in the text of the header', (name) => {
+    expect(macro(name)).toEqual(TABLES[name])
+  })
+
+  it('sizes of the control and clock memory', () => {
+    expect(constant('kControlWords')).toBe(protocol.CONTROL_WORDS)
+    expect(constant('kClockCells')).toBe(protocol.CLOCK_CELLS)
+  })
+
+  it('ids of methods and of known headers', () => {
+    expect(names('kMethodNames')).toEqual([...protocol.METHODS])
+    expect(names('kFieldNames')).toEqual(['', ...protocol.KNOWN_HEADERS])
+  })
+
+  it('what the addon was compiled with', () => {
+    const compiled = loadNative().protocol
+    expect(compiled.In).toEqual(protocol.In)
+    expect(compiled.Out).toEqual(protocol.Out)
+    expect(compiled.Control).toEqual(protocol.Control)
+  })
+})
