@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "timer_nodes.h"
+#include "loop/timer_nodes.h"
 
 namespace heddle::loop {
 

@@ -32,8 +32,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "timer_heap.h"
-#include "timer_nodes.h"
+#include "loop/timer_heap.h"
+#include "loop/timer_list.h"
+#include "loop/timer_nodes.h"
+#include "loop/timer_slot_map.h"
 
 namespace heddle::loop {
 
@@ -62,9 +64,9 @@ class Timers {
   // A time not later than the nearest deadline; INT64_MAX when nothing is armed. Exact when the
   // nearest slot holds few timers or is the current one; else the start of that slot: less than
   // 2^20 ns below the deadline at level 0, the time of the next refiling at higher levels. After
-  // an expire(now) that was not cut short by max it is at least now, so waiting until just after
-  // the bound makes progress at each wake-up. Deadlines fire strictly after their time: a loop
-  // waits until the bound + 1 ns.
+  // an expire(now) that max did not cut short and in which fire armed nothing already due, it is
+  // at least now, and equals now only for a deadline of now: so a loop that waits until the bound
+  // + 1 ns (deadlines fire strictly after their time) gets nearer at each wake-up.
   int64_t nextDeadlineNs() const;
 
   // Fires timers with a deadline strictly before nowNs, in order of deadline, then of insertion, at
@@ -84,22 +86,14 @@ class Timers {
   void checkInvariants() const;
 
  private:
-  struct List {
-    uint32_t head = kNoTimer;
-    uint32_t tail = kNoTimer;
-  };
-
   static constexpr unsigned kTickBits = 20;
   static constexpr unsigned kDigitBits = 8;
   static constexpr uint32_t kSlots = 1u << kDigitBits;
   // 44 bits of ticks; six digits hold 48.
   static constexpr uint32_t kLevels = 6;
   static constexpr uint32_t kWheelLists = kLevels * kSlots;
-  static constexpr uint32_t kWordBits = 64;
-  static constexpr uint32_t kWords = kWheelLists / kWordBits;
   // Timers armed by fire which the running expire must not see.
   static constexpr uint32_t kDeferred = kWheelLists;
-  static constexpr uint32_t kNoList = UINT32_MAX;
 
   // Ticks are unsigned and ordered as the signed times are.
   static uint64_t tickOf(int64_t timeNs);
@@ -120,39 +114,30 @@ class Timers {
   uint64_t slotStart(uint32_t list) const;
   void refile(uint32_t list);
 
-  void append(uint32_t list, uint32_t id);
+  void append(uint32_t list, uint32_t id) {
+    nodes_[id].place = list;
+    lists_[list].append(nodes_, id);
+  }
   void detach(uint32_t id);
-  void unlink(uint32_t id);
-
-  void sortCurrent();
-  bool isSorted(const List& list) const;
-  bool sortFew(List& list);
-  List distribute(const List& list, unsigned shift);
-  void restorePrev(List& list);
-
-  void mark(uint32_t list);
-  void unmark(uint32_t list);
-  uint32_t firstOccupied() const;
   int64_t listBound(uint32_t list, int64_t floorNs) const;
 
   size_t checkList(uint32_t list) const;
+  void checkFiled(uint32_t list, uint64_t tick) const;
 
   uint64_t cursor_;
   // INT64_MIN outside expire.
   int64_t passNowNs_ = INT64_MIN;
   size_t armed_ = 0;
   size_t deferred_ = 0;
-  // Bit w is set when word w of occupied_ is not zero.
-  uint32_t occupiedWords_ = 0;
-  std::array<uint64_t, kWords> occupied_{};
-  std::array<List, kWheelLists + 1> lists_{};
+  TimerSlotMap<kWheelLists> occupied_;
+  std::array<TimerList, kWheelLists + 1> lists_{};
   TimerNodes nodes_;
   TimerHeap late_;
 };
 
 template <class Fire>
 size_t Timers::expire(int64_t nowNs, size_t max, Fire&& fire) {
-  if (inPass() || armed_ == 0) return 0;
+  if (inPass()) return 0;
   beginPass(nowNs);
   size_t fired = 0;
   while (fired < max) {
