@@ -22,7 +22,7 @@ class ChunkedDecoder {
     HttpVerdict verdict;
   };
 
-  // maxExtraBytes bounds all that is not data in one body apart from sizes and line ends: chunk
+  // maxExtraBytes bounds what a body carries beside data, sizes and line ends: all its chunk
   // extensions and trailers together.
   explicit ChunkedDecoder(uint32_t maxExtraBytes = 16384) { reset(maxExtraBytes); }
 
@@ -38,33 +38,35 @@ class ChunkedDecoder {
 
  private:
   enum class State : uint8_t {
-    kSizeStart,
-    kSize,
-    kBlank,
-    kExtension,
-    kSizeLf,
-    kData,
-    kDataCr,
-    kDataLf,
-    kTrailerStart,
-    kTrailerName,
-    kTrailerValue,
-    kTrailerLf,
-    kEndLf,
-    kDone,
-    kRefused,
+    kSizeStart,      // before the first digit of a chunk size
+    kSize,           // behind a digit
+    kBlank,          // behind a digit and blanks: an extension must follow
+    kExtension,      // behind the semicolon
+    kSizeLf,         // behind the CR of a size line
+    kData,           // in the data of a chunk
+    kDataCr,         // behind the data
+    kDataLf,         // behind the CR that ends the data
+    kTrailerStart,   // at the start of a line behind the last chunk
+    kTrailerName,    // in a trailer's name
+    kTrailerValue,   // behind its colon
+    kTrailerLf,      // behind its CR
+    kEndLf,          // behind the CR of the empty line that ends the body
+    kEnd,
+    kBad,
   };
+
+  State advance(char c);
+  State inSize(char c);
+  State behindSize(char c);
+  State inTrailer(char c);
+  bool addDigit(char c);
+  State extra(State next);
 
   uint64_t remaining_;
   uint32_t maxExtraBytes_;
-  uint32_t extraBytes_;  // used of maxExtraBytes_
+  uint32_t extraBytes_;
   State state_;
   uint8_t sizeDigits_;
-
-  State advance(uint8_t c);
-  State afterSize(uint8_t c);
-  bool addDigit(uint8_t c);
-  bool spend();
 };
 
 }  // namespace heddle::net
