@@ -1,6 +1,8 @@
 // Builds the bundled binary of this platform into prebuilds/ with prebuildify. Headers beside the executable are
 // used when they are there, so that nothing is downloaded.
 import { spawnSync } from 'node:child_process'
+import { copyFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { localHeaders } from './headers.mjs'
 import { root, tool } from './tools.mjs'
 
@@ -10,4 +12,13 @@ const TARGET = '20.3.0'
 const nodedir = localHeaders()
 const env = nodedir ? { ...process.env, npm_config_nodedir: nodedir } : process.env
 const args = ['--napi', '--strip', '--tag-libc', '-t', TARGET, '--name', 'heddle']
-process.exitCode = spawnSync(tool('prebuildify'), args, { cwd: root, env, stdio: 'inherit' }).status ?? 1
+const { status } = spawnSync(tool('prebuildify'), args, { cwd: root, env, stdio: 'inherit' })
+if (status === 0) restoreBuild()
+process.exitCode = status ?? 1
+
+/** prebuildify moves the file out of build/; the checkout goes on using it there. */
+function restoreBuild() {
+  const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`)
+  const [name] = readdirSync(folder).filter((file) => file.endsWith('.node'))
+  if (name) copyFileSync(join(folder, name), join(root, 'build/Release/heddle.node'))
+}

@@ -1,0 +1,54 @@
+// Builds and runs the test programs of the native core, without Node in the way:
+//
+//   node scripts/native-tests.mjs [release|asan-ubsan|tsan]   one preset, or all three
+//   node scripts/native-tests.mjs fuzz [seconds]              every fuzzer on its seeds and then for so long
+//
+// Each program ends with "N passed, N failed"; so does this, for a fuzzer run.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { root } from './tools.mjs'
+
+const TEST_PRESETS = ['release', 'asan-ubsan', 'tsan']
+const [preset, seconds = '30'] = process.argv.slice(2)
+
+if (preset === 'fuzz') process.exitCode = fuzz() ? 0 : 1
+else process.exitCode = (preset ? [preset] : TEST_PRESETS).every(test) ? 0 : 1
+
+function test(name) {
+  const folder = build(name)
+  return folder !== undefined && run('ctest', ['--test-dir', folder, '--verbose', '--timeout', '600'])
+}
+
+/** Configures and builds one preset; returns its build folder, or undefined when that failed. */
+function build(name) {
+  const folder = join(root, 'build-native', name)
+  const configured = run('cmake', ['--preset', name, '-B', folder], join(root, 'native'))
+  if (!configured) return undefined
+  const width = String(availableParallelism())
+  return run('cmake', ['--build', folder, '--parallel', width]) ? folder : undefined
+}
+
+function fuzz() {
+  const folder = build('fuzz')
+  if (!folder) return false
+  const fuzzers = readdirSync(folder).filter((name) => name.endsWith('_fuzz'))
+  const failed = fuzzers.filter((name) => !fuzzOne(folder, name))
+  process.stdout.write(`${fuzzers.length - failed.length} passed, ${failed.length} failed\n`)
+  return failed.length === 0 && fuzzers.length > 0
+}
+
+/** New inputs go to the build folder; the seeds beside the tests stay as they are. */
+function fuzzOne(folder, name) {
+  const found = join(folder, `${name}-found`)
+  const seeds = join(root, 'native/test/corpus', name)
+  mkdirSync(found, { recursive: true })
+  const limits = [`-max_total_time=${seconds}`, '-timeout=10', '-rss_limit_mb=2048', '-print_final_stats=1']
+  const corpus = existsSync(seeds) ? [found, seeds] : [found]
+  return run(join(folder, name), [...limits, `-artifact_prefix=${folder}/`, ...corpus])
+}
+
+function run(program, args, cwd = root) {
+  return spawnSync(program, args, { cwd, stdio: 'inherit' }).status === 0
+}
