@@ -1,0 +1,54 @@
+import { CaseResult } from '../harness/compare.mjs'
+import { withContestants } from '../harness/contestant.mjs'
+import { interleave } from '../harness/rounds.mjs'
+import { loadTcp } from '../harness/tcp-load.mjs'
+
+export const name = 'tcp'
+export const describe = 'TCP echo, 64 connections in ping-pong: messages and CPU time per message'
+
+const CONTESTANTS = ['heddle', 'heddle-js', 'node-net', 'c-epoll']
+const CONNECTIONS = 64
+const WARM_UP_SECONDS = 1
+
+const CASES = [
+  { name: '64 B', bytes: 64 },
+  { name: '512 B', bytes: 512 },
+  { name: '16 KiB', bytes: 16_384 },
+]
+
+const METRICS = [
+  { key: 'perSecond', unit: 'messages/s', better: 'higher' },
+  { key: 'userUs', unit: 'user CPU us/message', better: 'lower' },
+  { key: 'systemUs', unit: 'system CPU us/message', better: 'lower' },
+]
+
+async function measure(contestant, { bytes }, seconds) {
+  const before = await contestant.counters()
+  const load = await loadTcp({ port: contestant.port, connections: CONNECTIONS, bytes, seconds })
+  const after = await contestant.counters()
+  const served = (after.units - before.units) / bytes
+  if (served < load.messages || served > load.messages + CONNECTIONS) {
+    throw new Error(`${contestant.name} echoed ${served} messages where ${load.messages} came back`)
+  }
+  return {
+    perSecond: load.messages / load.seconds,
+    userUs: (after.userUs - before.userUs) / served,
+    systemUs: (after.systemUs - before.systemUs) / served,
+    p50Us: load.p50Us,
+    p99Us: load.p99Us,
+  }
+}
+
+/** Yields one result a message size. */
+export async function* run(options) {
+  const names = CONTESTANTS.filter((contestant) => options.only?.includes(contestant) ?? true)
+  const tasks = CASES.filter(({ name: text }) => text.includes(options.caseFilter))
+  for (const task of tasks) {
+    yield await withContestants(names, 'tcp', 'echo', async (contestants) => {
+      for (const contestant of contestants) await measure(contestant, task, WARM_UP_SECONDS)
+      const { rounds, seconds } = options
+      const samples = await interleave(contestants, rounds, (contestant) => measure(contestant, task, seconds))
+      return new CaseResult(`echo, ${task.name}`, METRICS, samples)
+    })
+  }
+}
