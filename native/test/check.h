@@ -1,6 +1,6 @@
 #pragma once
 
-// A tiny test harness. A test program is one source file of CASEs and `CHECK_MAIN()`.
+// A tiny test harness. A test program is one source file of CASEs; check_main.cc has its `main`.
 //
 //   CASE("EV-05 timers run before descriptors") { CHECK(x); CHECK_EQ(a, b); REQUIRE(p != nullptr);
 //   }
@@ -172,6 +172,3 @@ inline int runAll(int argc, char** argv) {
       return;                                      \
     }                                              \
   } while (false)
-
-#define CHECK_MAIN() \
-  int main(int argc, char** argv) { return check::runAll(argc, argv); }
