@@ -1,0 +1,34 @@
+import { HeddleError } from '../errors'
+import { adoptDescriptor, open } from './connect'
+import type { Connection, ConnectionHandlers } from './connection'
+import { Listener } from './listener'
+import type { ConnectOptions, ListenOptions, PortHolder } from './options'
+
+export type { EndpointOptions } from './address'
+export { Connection, type ConnectionHandlers } from './connection'
+export type { DelegateOptions } from './delegates'
+export { type CloseOptions, Listener } from './listener'
+export { type ListenAllResult, type ListenerConfig, Listeners } from './listeners'
+export { ListeningSocket, type SocketOwner } from './listening-socket'
+export type { ConnectOptions, ListenOptions, PortHolder, StreamOptions } from './options'
+export type { WaitOptions } from './wait'
+
+/** Starts a listener; resolves when it accepts. `handlers` serve all its connections. (LS-01, LS-02) */
+export function listen(options: ListenOptions, handlers: ConnectionHandlers = {}): Promise<Listener> {
+  return Listener.open(loopOf(options), options, handlers)
+}
+
+/** Connects; resolves when the connection is established. Without `onData` it is read in the async style. */
+export function connect(options: ConnectOptions, handlers: ConnectionHandlers = {}): Promise<Connection> {
+  return open(loopOf(options), options, handlers)
+}
+
+/** Takes over a connected descriptor of a stream socket. EBADF, ENOTSUP if it is none. */
+export function adopt(fd: number, options: ConnectOptions, handlers: ConnectionHandlers = {}): Connection {
+  return adoptDescriptor(loopOf(options), fd, options, handlers)
+}
+
+function loopOf(options: { readonly loop?: PortHolder }): PortHolder {
+  if (options.loop !== undefined) return options.loop
+  throw new HeddleError('ERR_NOT_INIT', 'no loop was given')
+}

@@ -1,0 +1,148 @@
+import { EventEmitter } from 'node:events'
+import { HeddleError } from '../errors'
+import { checkPort } from './address'
+import type { Connection, ConnectionHandlers } from './connection'
+import { type DelegateOptions, Delegates } from './delegates'
+import { type CloseOptions, Listener } from './listener'
+import type { ListenOptions, PortHolder } from './options'
+
+/** The backlog of configured listeners where nothing else is said. (LS-03) */
+const CONFIGURED_BACKLOG = 5
+
+/** A listener as configuration describes it. (LS-01, LS-03) */
+export interface ListenerConfig extends Omit<ListenOptions, 'loop'> {
+  /** Name of registered callbacks. */
+  readonly type: string
+  /** Leave this listener out. */
+  readonly skip?: boolean
+  /** `NAME`: only if the variable is set; `NAME=value`: only if it has this value; `!NAME`: only if it is not set. */
+  readonly requireEnv?: string
+  /** Needs pools. */
+  readonly fanout?: boolean
+  readonly fanoutPool?: string
+  readonly acceptThread?: boolean
+  /** Needs TLS. */
+  readonly tls?: unknown
+}
+
+/** What came of a list of configured listeners. */
+export interface ListenAllResult {
+  readonly listeners: Listener[]
+  readonly skipped: ListenerConfig[]
+  readonly errors: { readonly config: ListenerConfig; readonly error: Error }[]
+}
+
+export interface ListenersEvents {
+  /** Every accepted connection: its descriptor and the loop that watches it. (LS-11) */
+  connection: [{ readonly fd: number; readonly owner: PortHolder; readonly connection: Connection }]
+  /** A listener could not start, or could not accept. Needs no listener. */
+  error: [Error]
+}
+
+/** Named callbacks, and the listeners that use them. (LS-01) */
+export class Listeners extends EventEmitter<ListenersEvents> {
+  readonly #loop: PortHolder
+  readonly #types = new Map<string, ConnectionHandlers>()
+  readonly #delegates = new Map<string, Delegates>()
+  readonly #open = new Set<Listener>()
+
+  constructor(loop: PortHolder) {
+    super()
+    this.#loop = loop
+  }
+
+  /** ERR_NAME_TAKEN if the name has callbacks already. */
+  register(type: string, handlers: ConnectionHandlers): void {
+    if (this.#types.has(type)) throw new HeddleError('ERR_NAME_TAKEN', `listener type ${type} is registered`)
+    this.#types.set(type, handlers)
+  }
+
+  /**
+   * Under the type `callback`, connections that begin with the four bytes of `code` go to these handlers. The first
+   * use of a type makes it one that dispatches. (LS-06)
+   */
+  delegate(callback: string, code: number, handlers: ConnectionHandlers, options?: DelegateOptions): void {
+    let delegates = this.#delegates.get(callback)
+    if (delegates === undefined) {
+      delegates = new Delegates()
+      this.register(callback, delegates.handlers)
+      this.#delegates.set(callback, delegates)
+    }
+    delegates.add(code, handlers, options)
+  }
+
+  /** Starts one listener. ENOENT if its type is not registered. Port 0 lets the system choose. */
+  async listen(config: ListenerConfig): Promise<Listener> {
+    const handlers = this.#types.get(config.type)
+    if (handlers === undefined)
+      throw new HeddleError('ENOENT', `no listener type ${config.type} is registered`)
+    refuseUnsupported(config)
+    const listener = await Listener.open(this.#loop, { backlog: CONFIGURED_BACKLOG, ...config }, handlers)
+    listener.on('connection', (connection) => this.#accepted(connection))
+    listener.on('error', (error) => this.#report(error))
+    listener.once('close', () => this.#open.delete(listener))
+    this.#open.add(listener)
+    return listener
+  }
+
+  /**
+   * Starts every listener of a configuration. One that cannot start is reported and the others start all the same.
+   * A TCP port must be named: 0 is refused here. (LS-01, LS-02)
+   */
+  async listenAll(configs: readonly ListenerConfig[]): Promise<ListenAllResult> {
+    const result: ListenAllResult = { listeners: [], skipped: [], errors: [] }
+    for (const config of configs) {
+      if (config.skip || !environmentAllows(config.requireEnv)) {
+        result.skipped.push(config)
+        continue
+      }
+      try {
+        requirePort(config)
+        result.listeners.push(await this.listen(config))
+      } catch (error) {
+        result.errors.push({ config, error: error as Error })
+        this.#report(error as Error)
+      }
+    }
+    return result
+  }
+
+  /** Closes every listener. (LS-12) */
+  async close(options?: CloseOptions): Promise<void> {
+    await Promise.all([...this.#open].map((listener) => listener.close(options)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #accepted(connection: Connection): void {
+    if (this.listenerCount('connection') === 0) return
+    this.emit('connection', { fd: connection.fd, owner: this.#loop, connection })
+  }
+
+  #report(error: Error): void {
+    if (this.listenerCount('error') > 0) this.emit('error', error)
+  }
+}
+
+function requirePort(config: ListenerConfig): void {
+  if (config.path !== undefined || config.address?.startsWith('/')) return
+  if (checkPort(config.port ?? 0) === 0) {
+    throw new HeddleError('EINVAL', `listener ${config.type}: a configured listener needs a port`)
+  }
+}
+
+function refuseUnsupported(config: ListenerConfig): void {
+  for (const name of ['fanout', 'fanoutPool', 'acceptThread', 'tls'] as const) {
+    if (config[name]) throw new HeddleError('ERR_NOT_SUPPORTED', `listener option ${name}`)
+  }
+}
+
+function environmentAllows(rule: string | undefined): boolean {
+  if (rule === undefined) return true
+  if (rule.startsWith('!')) return process.env[rule.slice(1)] === undefined
+  const equals = rule.indexOf('=')
+  if (equals < 0) return process.env[rule] !== undefined
+  return process.env[rule.slice(0, equals)] === rule.slice(equals + 1)
+}

@@ -1,0 +1,78 @@
+import type { AddressInfo, HttpSpec, ListenSpec } from '../backend/backend'
+import type { Port } from '../backend/port'
+import { systemError } from '../errors'
+import { type Endpoint, resolveEndpoints } from './address'
+import { NetDriver } from './driver'
+import { type ListenOptions, listenSpec } from './options'
+import { pathIdentity, preparePath, removePath } from './unix-path'
+
+/** What the owner of a listening socket hears of it. */
+export interface SocketOwner {
+  accepted(connection: number): void
+  failed(errno: number): void
+}
+
+/** One listening descriptor of an engine, with the file it may have made. Listeners of TCP and of HTTP have one. */
+export class ListeningSocket {
+  readonly port: Port
+  readonly handle: number
+  readonly address: AddressInfo
+  readonly #path: string | undefined
+  #identity = 0n
+  #closed: Promise<void> | undefined
+  #resolveClosed: () => void = () => {}
+
+  private constructor(port: Port, handle: number, spec: ListenSpec) {
+    this.port = port
+    this.handle = handle
+    this.#path = spec.path
+    this.address = port.engine.listenerAddress(handle) ?? addressOf(spec)
+  }
+
+  /** Binds and listens; fails with the POSIX code of the first address that cannot be had. */
+  static async open(
+    port: Port,
+    options: ListenOptions,
+    owner: SocketOwner,
+    http?: HttpSpec,
+  ): Promise<ListeningSocket> {
+    const endpoint = (await resolveEndpoints(options))[0] as Endpoint
+    const spec = listenSpec(endpoint, options, http)
+    if (spec.path !== undefined) await preparePath(spec.path)
+    const handle = port.engine.listen(spec)
+    if (handle < 0) throw systemError(handle, 'listen', describe(spec))
+    const socket = new ListeningSocket(port, handle, spec)
+    NetDriver.of(port).addListener(handle, {
+      accepted: (connection) => owner.accepted(connection),
+      failed: (errno) => owner.failed(errno),
+      closed: () => socket.#resolveClosed(),
+    })
+    if (spec.path !== undefined) socket.#identity = await pathIdentity(spec.path)
+    return socket
+  }
+
+  /** Stops accepting and gives the address free. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#resolveClosed = resolve
+    })
+    if (this.#path !== undefined) await removePath(this.#path, this.#identity)
+    const result = this.port.engine.listenerClose(this.handle)
+    if (result >= 0) await closed
+  }
+}
+
+function describe(spec: ListenSpec): string {
+  return spec.path ?? (spec.host?.includes(':') ? `[${spec.host}]:${spec.port}` : `${spec.host}:${spec.port}`)
+}
+
+function addressOf(spec: ListenSpec): AddressInfo {
+  if (spec.path !== undefined) return { family: 'unix', address: spec.path, port: 0 }
+  const host = spec.host ?? ''
+  return { family: host.includes(':') ? 'IPv6' : 'IPv4', address: host, port: spec.port ?? 0 }
+}

@@ -1,0 +1,44 @@
+import { lstat, unlink } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { systemError } from '../errors'
+import { constants } from 'node:os'
+
+/**
+ * Makes room for a unix socket: a socket that nobody serves is removed, one in use is EADDRINUSE, anything else
+ * at that path is EEXIST and stays. (LS-02)
+ */
+export async function preparePath(path: string): Promise<void> {
+  const found = await lstat(path).catch(ignoreMissing)
+  if (found === undefined) return
+  if (!found.isSocket()) throw systemError(constants.errno.EEXIST, 'bind', path)
+  if (await isServed(path)) throw systemError(constants.errno.EADDRINUSE, 'bind', path)
+  await unlink(path).catch(ignoreMissing)
+}
+
+/** Identity of the socket file we made, to remove that one and no other when the listener closes. */
+export async function pathIdentity(path: string): Promise<bigint> {
+  const found = await lstat(path, { bigint: true }).catch(ignoreMissing)
+  return found === undefined ? 0n : found.ino
+}
+
+export async function removePath(path: string, identity: bigint): Promise<void> {
+  if ((await pathIdentity(path)) === identity) await unlink(path).catch(ignoreMissing)
+}
+
+function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path)
+    const answer = (served: boolean): void => {
+      probe.destroy()
+      resolve(served)
+    }
+    probe.once('connect', () => answer(true))
+    // A full backlog (EAGAIN) means that somebody listens.
+    probe.once('error', (error: NodeJS.ErrnoException) => answer(error.code !== 'ECONNREFUSED'))
+  })
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+  return undefined
+}
