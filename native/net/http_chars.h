@@ -7,11 +7,11 @@
 namespace heddle::net {
 
 enum HttpCharClass : uint8_t {
-  kTokenChar = 1,      // tchar: what methods and field names are made of
-  kHostChar = 2,       // reg-name without percent signs
+  kTokenChar = 1,  // tchar: what methods and field names are made of
+  kHostChar = 2,   // reg-name without percent signs
   kHexChar = 4,
   kDigitChar = 8,
-  kValueChar = 16,     // field-content: visible, obs-text, SP, HTAB
+  kValueChar = 16,  // field-content: visible, obs-text, SP, HTAB
 };
 
 constexpr bool containsChar(const char* set, char c) {

@@ -38,19 +38,19 @@ class ChunkedDecoder {
 
  private:
   enum class State : uint8_t {
-    kSizeStart,      // before the first digit of a chunk size
-    kSize,           // behind a digit
-    kBlank,          // behind a digit and blanks: an extension must follow
-    kExtension,      // behind the semicolon
-    kSizeLf,         // behind the CR of a size line
-    kData,           // in the data of a chunk
-    kDataCr,         // behind the data
-    kDataLf,         // behind the CR that ends the data
-    kTrailerStart,   // at the start of a line behind the last chunk
-    kTrailerName,    // in a trailer's name
-    kTrailerValue,   // behind its colon
-    kTrailerLf,      // behind its CR
-    kEndLf,          // behind the CR of the empty line that ends the body
+    kSizeStart,     // before the first digit of a chunk size
+    kSize,          // behind a digit
+    kBlank,         // behind a digit and blanks: an extension must follow
+    kExtension,     // behind the semicolon
+    kSizeLf,        // behind the CR of a size line
+    kData,          // in the data of a chunk
+    kDataCr,        // behind the data
+    kDataLf,        // behind the CR that ends the data
+    kTrailerStart,  // at the start of a line behind the last chunk
+    kTrailerName,   // in a trailer's name
+    kTrailerValue,  // behind its colon
+    kTrailerLf,     // behind its CR
+    kEndLf,         // behind the CR of the empty line that ends the body
     kEnd,
     kBad,
   };

@@ -84,11 +84,11 @@ inline uint8x16_t controlBytes(const char* p) {
 
 inline uint32_t controlMask16(const char* p) { return moveMask(controlBytes(p)); }
 
-// Each addition of neighbours halves the bytes; after three, byte i holds the bits of bytes 8i…8i+7.
+// Each addition of neighbours halves the bytes; after three, byte i holds the bits of bytes
+// 8i…8i+7.
 inline uint64_t controlMask64(const char* p) {
   const uint8x16_t w = bitWeights();
-  const uint8x16_t a =
-      vpaddq_u8(vandq_u8(controlBytes(p), w), vandq_u8(controlBytes(p + 16), w));
+  const uint8x16_t a = vpaddq_u8(vandq_u8(controlBytes(p), w), vandq_u8(controlBytes(p + 16), w));
   const uint8x16_t b =
       vpaddq_u8(vandq_u8(controlBytes(p + 32), w), vandq_u8(controlBytes(p + 48), w));
   const uint8x16_t c = vpaddq_u8(a, b);
