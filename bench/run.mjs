@@ -21,7 +21,8 @@ async function main() {
   const options = readOptions(process.argv.slice(2))
   const benches = await loadBenches()
   const bench = benches.get(options.name)
-  if (!bench) throw new Error(`${options.name ? `no bench named ${options.name}` : 'which bench?'}\n${usage(benches)}`)
+  if (!bench)
+    throw new Error(`${options.name ? `no bench named ${options.name}` : 'which bench?'}\n${usage(benches)}`)
   if (options.json && options.only && !options.only.includes(SUBJECT)) {
     throw new Error(`--json compares ${SUBJECT} with its peers: name it in --only`)
   }

@@ -15,8 +15,20 @@ const json = JSON.stringify(JSON_ANSWER)
 const CASES = [
   { name: '13 B answer, 64 connections', variant: 'hello', connections: 64, expected: HELLO },
   { name: '13 B answer, 256 connections', variant: 'hello', connections: 256, expected: HELLO },
-  { name: 'pipelined by 16, 64 connections', variant: 'hello', connections: 64, pipelining: 16, expected: HELLO },
-  { name: 'three headers read', variant: 'headers', connections: 64, headers: THREE_HEADERS, expected: HELLO },
+  {
+    name: 'pipelined by 16, 64 connections',
+    variant: 'hello',
+    connections: 64,
+    pipelining: 16,
+    expected: HELLO,
+  },
+  {
+    name: 'three headers read',
+    variant: 'headers',
+    connections: 64,
+    headers: THREE_HEADERS,
+    expected: HELLO,
+  },
   { name: 'JSON answer', variant: 'json', connections: 64, expected: json },
   { name: '1 KiB POST echoed', variant: 'echo', connections: 64, body: ECHO_BODY, expected: ECHO_BODY },
 ]

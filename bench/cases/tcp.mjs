@@ -47,7 +47,9 @@ export async function* run(options) {
     yield await withContestants(names, 'tcp', 'echo', async (contestants) => {
       for (const contestant of contestants) await measure(contestant, task, WARM_UP_SECONDS)
       const { rounds, seconds } = options
-      const samples = await interleave(contestants, rounds, (contestant) => measure(contestant, task, seconds))
+      const samples = await interleave(contestants, rounds, (contestant) =>
+        measure(contestant, task, seconds),
+      )
       return new CaseResult(`echo, ${task.name}`, METRICS, samples)
     })
   }

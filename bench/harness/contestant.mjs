@@ -7,7 +7,8 @@ const SERVERS = fileURLToPath(new URL('../servers/', import.meta.url))
 
 /** Command line of a contestant: a file of bench/servers run by this Node, or a program of bench/reference. */
 function commandOf(name, protocol, variant, nodeOptions) {
-  if (name !== 'c-epoll') return [process.execPath, [...nodeOptions, `${SERVERS}${name}.mjs`, protocol, variant]]
+  if (name !== 'c-epoll')
+    return [process.execPath, [...nodeOptions, `${SERVERS}${name}.mjs`, protocol, variant]]
   return [referenceProgram(protocol === 'tcp' ? 'tcp_echo' : 'http_server'), [variant]]
 }
 

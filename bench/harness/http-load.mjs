@@ -13,7 +13,15 @@ const GRACE_MS = 15_000
 
 function wrkCommand({ url, connections, seconds, pipelining = 1, headers = {}, body }) {
   const headerArgs = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-  const args = ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, '--latency', '-s', SCRIPT, ...headerArgs]
+  const args = [
+    '-t1',
+    `-c${connections}`,
+    `-d${Math.ceil(seconds)}s`,
+    '--latency',
+    '-s',
+    SCRIPT,
+    ...headerArgs,
+  ]
   return ['wrk', [...args, url, '--', String(pipelining), ...(body === undefined ? [] : [body])]]
 }
 

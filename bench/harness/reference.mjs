@@ -18,7 +18,9 @@ export function referenceProgram(name) {
   const binary = BINARIES + name
   if (isStale(binary)) {
     mkdirSync(BINARIES, { recursive: true })
-    execFileSync('cc', [...FLAGS, '-o', binary, `${SOURCES}${name}.c`], { stdio: ['ignore', 'inherit', 'inherit'] })
+    execFileSync('cc', [...FLAGS, '-o', binary, `${SOURCES}${name}.c`], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
   }
   return binary
 }

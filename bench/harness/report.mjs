@@ -48,6 +48,8 @@ export function printCase(result) {
 
 export function printMachine(machine) {
   const { cpu, cores, kernel, node, load, commit, date } = machine
-  process.stdout.write(`${cpu}, ${cores} cores, ${kernel}, Node ${node}, load ${load}, commit ${commit}, ${date}\n`)
+  process.stdout.write(
+    `${cpu}, ${cores} cores, ${kernel}, Node ${node}, load ${load}, commit ${commit}, ${date}\n`,
+  )
   process.stdout.write('Medians over the rounds; ratios of the same round, above 1 is better for heddle.\n')
 }

@@ -27,6 +27,10 @@ function echo(req, reply) {
 
 const app = Fastify({ keepAliveTimeout: 300_000 })
 app.addContentTypeParser('*', { parseAs: 'buffer' }, (_req, body, done) => done(null, body))
-app.route({ method: variant === 'echo' ? 'POST' : 'GET', url: '/', handler: { hello, headers, json, echo }[variant] })
+app.route({
+  method: variant === 'echo' ? 'POST' : 'GET',
+  url: '/',
+  handler: { hello, headers, json, echo }[variant],
+})
 await app.listen({ port: 0, host: '127.0.0.1', backlog: 1024 })
 obey(app.server.address().port, () => requests)
