@@ -1,0 +1,11 @@
+import { constants } from 'node:os'
+
+/** Positive error numbers of this system by POSIX name. Calls return them negated, records carry them as they are. */
+export const errno = constants.errno
+
+/** Positive errno of an exception of Node; EIO for one that no system call raised. */
+export function errnoOf(error: unknown): number {
+  const number = (error as NodeJS.ErrnoException | undefined)?.errno
+  if (typeof number !== 'number' || number === 0) return errno.EIO
+  return Math.abs(number)
+}

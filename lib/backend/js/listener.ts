@@ -1,0 +1,134 @@
+import net, { type Server, type Socket } from 'node:net'
+import type { AddressInfo, ListenSpec } from '../backend'
+import { In } from '../protocol'
+import { serverAddress } from './address'
+import { bindServer } from './bind'
+import type { Origin } from './connection'
+import { errnoOf } from './errno'
+import type { Inbox } from './inbox'
+
+/** What an engine does for its listeners. */
+export interface ListenerHost {
+  requestPass(): void
+  /** Makes the connection of an accepted socket; it counts as this listener's from now on. */
+  admit(listener: Listener, socket: Socket): void
+  /** The listener is closed, reported and without connections. */
+  forgetListener(listener: Listener): void
+}
+
+/**
+ * One listening socket. Node accepts by itself and cannot be told to stop, so sockets above `maxConnections` are
+ * held paused and unreported, as many as the backlog allows; what comes beyond is refused.
+ */
+export class Listener implements Origin {
+  readonly handle: number
+  readonly spec: ListenSpec
+  readonly #host: ListenerHost
+  readonly #server: Server
+  #held: Socket[] = []
+  #connections = 0
+  #errors: number[] = []
+  #isClosed = false
+  #isCloseReported = false
+
+  constructor(host: ListenerHost, handle: number, spec: ListenSpec) {
+    this.#host = host
+    this.handle = handle
+    this.spec = spec
+    const { noDelay } = spec
+    this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay })
+    this.#server.on('connection', (socket) => this.#hold(socket))
+    this.#server.on('error', (error) => this.#failed(error))
+  }
+
+  /** 0 or a negative errno. */
+  open(): number {
+    const result = bindServer(this.#server, this.spec)
+    if (result === 0) this.#server.unref()
+    return result
+  }
+
+  get connections(): number {
+    return this.#connections
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  get path(): string | undefined {
+    return this.spec.kind === 'unix' ? this.spec.path : undefined
+  }
+
+  address(): AddressInfo | undefined {
+    return this.#isClosed ? undefined : serverAddress(this.#server)
+  }
+
+  hasWork(): boolean {
+    if (this.#errors.length > 0 || (this.#isClosed && !this.#isCloseReported)) return true
+    return this.#held.length > 0 && this.#hasRoom()
+  }
+
+  /** Lets held sockets in, as many as the limits of a pass and of the listener allow. */
+  admit(): void {
+    let budget = this.spec.acceptsPerPass > 0 ? this.spec.acceptsPerPass : Infinity
+    while (budget > 0 && this.#held.length > 0 && this.#hasRoom()) {
+      const socket = this.#held.shift() as Socket
+      if (socket.destroyed) continue
+      budget--
+      this.#connections++
+      this.#host.admit(this, socket)
+    }
+  }
+
+  collect(inbox: Inbox): void {
+    while (this.#errors.length > 0) {
+      if (!inbox.push2(In.LISTEN_ERROR, this.handle, this.#errors[0] as number)) return
+      this.#errors.shift()
+    }
+    if (!this.#isClosed || this.#isCloseReported) return
+    if (!inbox.push2(In.LISTENER_CLOSED, this.handle, 0)) return
+    this.#isCloseReported = true
+    this.#forgetIfDone()
+  }
+
+  left(): void {
+    this.#connections--
+    if (this.#held.length > 0) this.#host.requestPass()
+    this.#forgetIfDone()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#server.close()
+    for (const socket of this.#held) socket.destroy()
+    this.#held = []
+    this.#host.requestPass()
+  }
+
+  #hasRoom(): boolean {
+    return this.spec.maxConnections <= 0 || this.#connections < this.spec.maxConnections
+  }
+
+  #hold(socket: Socket): void {
+    const { maxConnections, backlog } = this.spec
+    const limit = maxConnections > 0 ? maxConnections + Math.max(backlog, 1) : Infinity
+    socket.unref()
+    if (this.#isClosed || this.#connections + this.#held.length >= limit) return void socket.destroy()
+    // A client that resets while it waits must not become an exception; its connection tells later.
+    socket.on('error', () => {})
+    this.#held.push(socket)
+    this.#host.requestPass()
+  }
+
+  #failed(error: unknown): void {
+    this.#errors.push(errnoOf(error))
+    this.#host.requestPass()
+  }
+
+  /** Connections of an HTTP listener name it until they are gone, so the handle is kept as long. */
+  #forgetIfDone(): void {
+    if (this.#isCloseReported && this.#connections === 0) this.#host.forgetListener(this)
+  }
+}

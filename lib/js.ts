@@ -1,0 +1,5 @@
+import { selectJsBackend } from './backend/select'
+
+selectJsBackend()
+
+export * from './index'
