@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { ROOT } from '../repo-files'
+
+/** A program of the package, run as a child; its output is collected and can be waited for. */
+export class Program {
+  readonly #child: ChildProcess
+  readonly #exited: Promise<unknown[]>
+  stdout = ''
+  stderr = ''
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const child = spawn(process.execPath, args, {
+      cwd: ROOT,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+    })
+    // 'close' comes after the last output, 'exit' may not.
+    this.#exited = once(child, 'close')
+    this.#child = child
+  }
+
+  /** The match of `pattern` in the output so far and to come; fails when the program ends without it. */
+  async output(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.stdout)
+      if (match) return match
+      const ended = await Promise.race([
+        this.#exited.then(() => true),
+        once(this.#child.stdout as never, 'data'),
+      ])
+      if (ended !== true) continue
+      const last = pattern.exec(this.stdout)
+      if (last) return last
+      throw new Error(`the program ended without ${pattern}\n${this.stdout}${this.stderr}`)
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name)
+  }
+
+  /** Exit code, or the signal that ended it. */
+  async exit(): Promise<number | string> {
+    const [code, signal] = (await this.#exited) as [number | null, string | null]
+    return code ?? signal ?? 'unknown'
+  }
+
+  /** Ends what is still running. */
+  async stop(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL')
+    await this.#exited
+  }
+}
