@@ -3,6 +3,7 @@ import { withContestants } from '../harness/contestant.mjs'
 import { checkAnswer } from '../harness/http-check.mjs'
 import { loadHttp } from '../harness/http-load.mjs'
 import { interleave } from '../harness/rounds.mjs'
+import { chosenCases, chosenContestants } from '../harness/select.mjs'
 import { ECHO_BODY, HELLO, JSON_ANSWER, THREE_HEADERS } from '../servers/task.mjs'
 
 export const name = 'http'
@@ -71,8 +72,8 @@ async function runCase(task, names, { rounds, seconds }) {
 
 /** Yields one result a case. */
 export async function* run(options) {
-  const names = CONTESTANTS.filter((contestant) => options.only?.includes(contestant) ?? true)
-  for (const task of CASES.filter(({ name: text }) => text.includes(options.caseFilter))) {
+  const names = chosenContestants(CONTESTANTS, options.only)
+  for (const task of chosenCases(CASES, options.caseFilter)) {
     yield await runCase(task, names, options)
   }
 }

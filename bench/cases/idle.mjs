@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CaseResult } from '../harness/compare.mjs'
 import { withContestants } from '../harness/contestant.mjs'
 import { descriptorLimit, holdConnections } from '../harness/idle-load.mjs'
+import { chosenCases, chosenContestants } from '../harness/select.mjs'
 
 export const name = 'idle'
 export const describe = 'resident bytes in the server for each of 10,000 idle connections'
@@ -58,9 +59,11 @@ async function runCase(task, names, { rounds }, connections) {
 
 /** Yields one result a case. */
 export async function* run(options) {
+  const chosen = chosenContestants([...new Set([...TCP, ...HTTP])], options.only)
   const connections = Math.min(CONNECTIONS, descriptorLimit() - SPARE_DESCRIPTORS)
-  for (const task of CASES.filter(({ name: text }) => text.includes(options.caseFilter))) {
-    const names = task.contestants.filter((contestant) => options.only?.includes(contestant) ?? true)
+  for (const task of chosenCases(CASES, options.caseFilter)) {
+    const names = task.contestants.filter((contestant) => chosen.includes(contestant))
+    if (names.length === 0) continue
     yield await runCase(task, names, options, connections)
   }
 }

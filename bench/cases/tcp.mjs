@@ -2,6 +2,7 @@ import { CaseResult } from '../harness/compare.mjs'
 import { withContestants } from '../harness/contestant.mjs'
 import { interleave } from '../harness/rounds.mjs'
 import { loadTcp } from '../harness/tcp-load.mjs'
+import { chosenCases, chosenContestants } from '../harness/select.mjs'
 
 export const name = 'tcp'
 export const describe = 'TCP echo, 64 connections in ping-pong: messages and CPU time per message'
@@ -41,8 +42,8 @@ async function measure(contestant, { bytes }, seconds) {
 
 /** Yields one result a message size. */
 export async function* run(options) {
-  const names = CONTESTANTS.filter((contestant) => options.only?.includes(contestant) ?? true)
-  const tasks = CASES.filter(({ name: text }) => text.includes(options.caseFilter))
+  const names = chosenContestants(CONTESTANTS, options.only)
+  const tasks = chosenCases(CASES, options.caseFilter)
   for (const task of tasks) {
     yield await withContestants(names, 'tcp', 'echo', async (contestants) => {
       for (const contestant of contestants) await measure(contestant, task, WARM_UP_SECONDS)

@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { CaseResult, SUBJECT } from '../harness/compare.mjs'
 import { SERVER_CORE, pinned } from '../harness/pin.mjs'
 import { interleave } from '../harness/rounds.mjs'
+import { chosenCases, chosenContestants } from '../harness/select.mjs'
 
 export const name = 'timers'
 export const describe = 'one million timers: insert, cancel, fire, lateness and bytes each'
@@ -49,9 +50,9 @@ async function measure(contestant, question) {
 
 /** Yields one result a case. Every measurement has a process of its own. */
 export async function* run(options) {
-  const names = CONTESTANTS.filter((contestant) => options.only?.includes(contestant) ?? true)
+  const names = chosenContestants(CONTESTANTS, options.only)
   const contestants = names.map((contestant) => ({ name: contestant }))
-  for (const task of CASES.filter(({ name: text }) => text.includes(options.caseFilter))) {
+  for (const task of chosenCases(CASES, options.caseFilter)) {
     const samples = await interleave(contestants, options.rounds, (contestant) =>
       measure(contestant, task.question),
     )

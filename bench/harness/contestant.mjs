@@ -53,10 +53,16 @@ export class Contestant {
 /** Starts the named contestants one after another, runs `body` with them, and ends them however that goes. */
 export async function withContestants(names, protocol, variant, body) {
   const started = []
+  const stopAll = () => Promise.allSettled(started.map((contestant) => contestant.stop()))
+  let result
   try {
     for (const name of names) started.push(await Contestant.start(name, protocol, variant))
-    return await body(started)
-  } finally {
-    await Promise.all(started.map((contestant) => contestant.stop()))
+    result = await body(started)
+  } catch (error) {
+    await stopAll() // what went wrong first is what the user must hear of
+    throw error
   }
+  const failed = (await stopAll()).find(({ status }) => status === 'rejected')
+  if (failed) throw failed.reason
+  return result
 }
