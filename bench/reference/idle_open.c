@@ -117,5 +117,6 @@ int main(int argc, char **argv) {
   fflush(stdout);
   waitForEndOfInput();
   printf("{\"lost\":%zu}\n", countLost(fds, count));
+  free(fds);
   return 0;
 }

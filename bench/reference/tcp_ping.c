@@ -167,5 +167,7 @@ int main(int argc, char **argv) {
   printf("{\"messages\":%llu,\"seconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f,\"errors\":%llu}\n",
          (unsigned long long)messages, elapsed, percentileUs(0.5), percentileUs(0.99),
          (unsigned long long)errors);
+  free(connections);
+  free(pattern);
   return 0;
 }
