@@ -32,8 +32,8 @@ int Timers::arm(uint32_t id, uint32_t tag, int64_t deadlineNs) {
   if (defer || tickOf(deadlineNs) <= cursor_) {
     if (const int error = late_.reserve(late_.size() + deferred_ + 1); error != 0) return error;
   }
-  cancel(id);
   TimerNode& node = nodes_[id];
+  if (node.place != kIdlePlace) detach(id);
   node.deadlineNs = deadlineNs;
   node.tag = tag;
   armed_++;
