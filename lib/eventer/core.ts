@@ -1,0 +1,227 @@
+import type { EventEmitter } from 'node:events'
+import type { Backend } from '../backend/backend'
+import { Out } from '../backend/protocol'
+import { HeddleError } from '../errors'
+import { CallbackError } from './callback-error'
+import type { Contexts } from './contexts'
+import { type Event, State } from './event'
+import { FdEvent } from './fd-event'
+import type { Loop } from './loop'
+import { isFdMask, maskText } from './mask'
+import { CallbackNames } from './names'
+import { type Opset, posixOpset } from './opset'
+import type { ResolvedOptions } from './options'
+
+/**
+ * What the loops of one eventer share, and the rules that hold across them. Rare data of events lives here in side
+ * tables, so that common events stay small.
+ */
+export class Core {
+  readonly backend: Backend
+  readonly posix: Opset
+  readonly names = new CallbackNames()
+  readonly loops: Loop[] = []
+  readonly fds = new Map<number, FdEvent>()
+  readonly floating = new Set<FdEvent>()
+  /** Reference counts above one. */
+  readonly references = new Map<Event, number>()
+  /** Promises returned by callbacks of events with `State.PENDING`. */
+  readonly pending = new Map<Event, unknown>()
+  /** Masks triggered while an event was pending. */
+  readonly heldTriggers = new Map<Event, number>()
+  readonly opsetContexts = new WeakMap<Event, unknown>()
+  contexts: Contexts | undefined
+  /** The event whose callback runs, and its loop. */
+  current: Event | undefined
+  currentLoop: Loop | undefined
+  /** When the running callback started, loop milliseconds; kept while instrumented. */
+  callbackStarted = 0
+  strict: boolean
+  open = true
+  readonly slowMs: number
+  readonly #emitter: EventEmitter
+  readonly #options: ResolvedOptions
+  #debugging: boolean
+  #instrumented = false
+
+  constructor(backend: Backend, options: ResolvedOptions, emitter: EventEmitter) {
+    this.backend = backend
+    this.posix = posixOpset(backend.sys)
+    this.strict = options.strict
+    this.slowMs = options.showLoopCallbacksThreshold
+    this.#options = options
+    this.#emitter = emitter
+    this.#debugging = options.debugging
+    this.instrument()
+  }
+
+  /** Callbacks take the slower path that measures, keeps contexts and traces. */
+  get instrumented(): boolean {
+    return this.#instrumented
+  }
+
+  get debugging(): boolean {
+    return this.#debugging
+  }
+
+  set debugging(on: boolean) {
+    this.#debugging = on
+    this.instrument()
+  }
+
+  instrument(): void {
+    const { beatPerCallback } = this.#options
+    this.#instrumented = beatPerCallback || this.slowMs >= 0 || this.#debugging || this.contexts !== undefined
+  }
+
+  assertOpen(): void {
+    if (!this.open) throw new HeddleError('ERR_NOT_INIT')
+  }
+
+  /** Strict mode: a callback of one loop may not manipulate an event of another. (EK-09, EV-24) */
+  checkOwner(event: Event): void {
+    if (!this.strict || this.currentLoop === undefined || this.currentLoop === event.owner) return
+    const text = `a callback of ${this.currentLoop.name} manipulates an event of ${event.owner.name}`
+    throw new HeddleError('ERR_WRONG_THREAD', text)
+  }
+
+  add(event: Event): void {
+    this.assertOpen()
+    event.assertAlive()
+    const bits = event.bits
+    if (bits & (State.SCHEDULED | State.PENDING)) throw alreadyScheduled(event)
+    if (bits & State.ACTIVE && event.kind === 'timer') {
+      throw new HeddleError('ERR_EVENT_ACTIVE', 'a timer is added again by returning non-zero')
+    }
+    event.arm()
+    if (bits & State.FLOATING) this.#unfloat(event as FdEvent)
+    if (this.#debugging) this.log(`add ${event.kind} ${maskText(event.mask)} on ${event.owner.name}`)
+  }
+
+  /** Withdraws a scheduled, floating or pending event; false when it was none of these. */
+  remove(event: Event): boolean {
+    const bits = event.bits
+    if ((bits & (State.SCHEDULED | State.FLOATING | State.PENDING)) === 0) return false
+    this.checkOwner(event)
+    if (this.#debugging) this.log(`remove ${event.kind} ${maskText(event.mask)} on ${event.owner.name}`)
+    if (bits & State.SCHEDULED) event.disarm()
+    if (bits & State.FLOATING) this.#unfloat(event as FdEvent)
+    if (bits & State.PENDING) this.#unpend(event)
+    return true
+  }
+
+  /** Changes the mask of a descriptor event, scheduled or not. EINVAL for other kinds and masks. (EK-07) */
+  update(event: Event, mask: number): void {
+    this.assertOpen()
+    event.assertAlive()
+    if (!(event instanceof FdEvent))
+      throw new HeddleError('EINVAL', `a ${event.kind} event has no mask to update`)
+    if (!isFdMask(mask)) throw new HeddleError('EINVAL', `${maskText(mask)} is no descriptor mask`)
+    this.checkOwner(event)
+    if ((event.bits & (State.SCHEDULED | State.PENDING)) === State.SCHEDULED) event.change(mask)
+    else event.wanted = mask
+  }
+
+  /** Takes an event whose callback failed out of everything and drops the eventer's reference. */
+  discard(event: Event): void {
+    if (event.isFreed) return
+    event.bits &= ~State.ACTIVE
+    if (event.bits & State.SCHEDULED) event.disarm()
+    if (event.bits & State.FLOATING) this.#unfloat(event as FdEvent)
+    if (event.bits & State.PENDING) this.#unpend(event)
+    event.release()
+  }
+
+  /** Runs the callback now where that is safe, queues it to the event's loop otherwise. (EK-08) */
+  trigger(event: Event, mask: number): void {
+    if ((event.bits & (State.SCHEDULED | State.PENDING | State.ACTIVE)) === 0) return
+    if (this.#debugging) this.log(`trigger ${event.kind} ${maskText(mask)} on ${event.owner.name}`)
+    const loop = event.owner
+    const elsewhere = this.currentLoop !== undefined && this.currentLoop !== loop
+    if (elsewhere || (event.bits & State.ACTIVE) !== 0) loop.port.push2(Out.TRIGGER, event.handle, mask)
+    else loop.dispatcher.deliver(event, mask)
+  }
+
+  float(event: FdEvent): void {
+    event.assertAlive()
+    if (!event.isScheduled) throw new HeddleError('EINVAL', 'only a scheduled descriptor event can float')
+    this.checkOwner(event)
+    event.disarm()
+    event.bits |= State.FLOATING
+    this.floating.add(event)
+  }
+
+  /** One active event per descriptor. (EK-11) */
+  claimFd(event: FdEvent): void {
+    const holder = this.fds.get(event.fd)
+    if (holder !== undefined) throw new HeddleError('EEXIST', `descriptor ${event.fd} has an event already`)
+    this.fds.set(event.fd, event)
+  }
+
+  disclaimFd(event: FdEvent): void {
+    if (this.fds.get(event.fd) === event) this.fds.delete(event.fd)
+  }
+
+  findFd(fd: number): FdEvent | undefined {
+    const scheduled = this.fds.get(fd)
+    if (scheduled !== undefined) return scheduled
+    for (const event of this.floating) if (event.fd === fd) return event
+    return undefined
+  }
+
+  /** The multiplexer cannot watch this descriptor; the event stays and never fires. (FD-12) */
+  unpollable(event: FdEvent): void {
+    if (this.#emitter.emit('unpollable', { fd: event.fd, event })) return
+    process.emitWarning(`descriptor ${event.fd} cannot be watched; its event will not fire`, {
+      type: 'HeddleWarning',
+      code: 'HEDDLE_UNPOLLABLE',
+    })
+  }
+
+  /** Reports a failed callback to the `error` listeners, without any as an uncaught exception. (EV-14) */
+  fail(event: Event, mask: number, error: unknown): void {
+    if (this.#emitter.listenerCount('error') === 0) {
+      this.backend.uncaught(error)
+      return
+    }
+    this.report(new CallbackError(event, mask, error))
+  }
+
+  /** Hands an error to the `error` listeners, without any to Node as an uncaught exception. */
+  report(error: unknown): void {
+    try {
+      if (this.#emitter.listenerCount('error') > 0) this.#emitter.emit('error', error)
+      else this.backend.uncaught(error)
+    } catch (thrown) {
+      this.backend.uncaught(thrown)
+    }
+  }
+
+  /** Forgets everything about events, when all have been freed. */
+  clear(): void {
+    this.fds.clear()
+    this.floating.clear()
+    this.references.clear()
+    this.pending.clear()
+    this.heldTriggers.clear()
+  }
+
+  log(line: string): void {
+    this.#options.log(line)
+  }
+
+  #unfloat(event: FdEvent): void {
+    this.floating.delete(event)
+    event.bits &= ~State.FLOATING
+  }
+
+  #unpend(event: Event): void {
+    this.pending.delete(event)
+    this.heldTriggers.delete(event)
+    event.bits &= ~State.PENDING
+  }
+}
+
+function alreadyScheduled(event: Event): HeddleError {
+  return new HeddleError('ERR_EVENT_SCHEDULED', `the ${event.kind} event is scheduled already`)
+}

@@ -1,0 +1,156 @@
+import { Clock, In } from '../backend/protocol'
+import { HeddleError } from '../errors'
+import type { Core } from './core'
+import { type Event, State } from './event'
+import type { FdEvent } from './fd-event'
+import { runInstrumented } from './instrument'
+import type { Loop } from './loop'
+import { Mask } from './mask'
+import { SEGMENT_MASK, type SlotTable } from './slots'
+import { toTime } from './time'
+
+/** Reading the clock costs as much as a small callback, so the heartbeat is stamped at every 32nd. */
+const BEAT_MASK = 31
+
+/** Turns the event records of one loop into callbacks, and their results into actions. */
+export class Dispatcher {
+  readonly #loop: Loop
+  readonly #core: Core
+  readonly #slots: SlotTable
+  readonly #inbox: Int32Array
+  readonly #clock: Float64Array
+  readonly #beatMask: number
+
+  constructor(loop: Loop, beatPerCallback: boolean) {
+    this.#loop = loop
+    this.#core = loop.core
+    this.#slots = loop.slots
+    this.#inbox = loop.port.inbox
+    this.#clock = loop.port.clock
+    this.#beatMask = beatPerCallback ? 0 : BEAT_MASK
+    loop.port.handle(In.TIMER, (at) => this.#timer(at))
+    loop.port.handle(In.FD, (at) => this.#fd(at))
+    loop.port.handle(In.RECURRENT, (at) => this.#recurrent(at))
+    loop.port.handle(In.TRIGGER, (at) => this.#trigger(at))
+  }
+
+  /** Runs the callback of an event that is not active, and carries out what it returns. */
+  run(event: Event, mask: number): void {
+    const core = this.#core
+    const outer = core.current
+    const outerLoop = core.currentLoop
+    core.current = event
+    core.currentLoop = this.#loop
+    event.bits |= State.ACTIVE
+    let result: unknown
+    let failed = false
+    try {
+      const closure = event.segment.closureAt(event.bits & SEGMENT_MASK)
+      const now = toTime(this.#clock[Clock.NOW] as number)
+      result = core.instrumented
+        ? runInstrumented(event, mask, closure, now)
+        : event.callback(event, mask, closure, now)
+    } catch (error) {
+      result = error
+      failed = true
+    }
+    core.current = outer
+    core.currentLoop = outerLoop
+    this.#beat()
+    if (failed) this.#failed(event, mask, result)
+    else this.#conclude(event, mask, result)
+  }
+
+  #conclude(event: Event, mask: number, result: unknown): void {
+    event.bits &= ~State.ACTIVE
+    if (typeof result === 'number') event.settle(result)
+    else if (result === undefined || result === null) event.settle(0)
+    else if (isThenable(result)) this.#wait(event, mask, result)
+    else this.#failed(event, mask, new HeddleError('ERR_BAD_MASK', `a callback returned ${typeof result}`))
+  }
+
+  #failed(event: Event, mask: number, error: unknown): void {
+    this.#core.fail(event, mask, error)
+    this.#core.discard(event)
+  }
+
+  /** A callback became asynchronous: nothing is delivered until its promise is settled. */
+  #wait(event: Event, mask: number, promise: PromiseLike<unknown>): void {
+    const core = this.#core
+    if ((event.bits & State.FLOATING) === 0) {
+      event.bits |= State.PENDING
+      core.pending.set(event, promise)
+      event.hold()
+    }
+    promise.then(
+      (result) => {
+        if (!resume(core, event, promise)) return
+        const held = core.heldTriggers.get(event)
+        core.heldTriggers.delete(event)
+        event.owner.dispatcher.#conclude(event, mask, result)
+        if (held !== undefined && event.isScheduled) event.owner.dispatcher.run(event, held)
+      },
+      (error) => {
+        if (resume(core, event, promise)) event.owner.dispatcher.#failed(event, mask, error)
+        else core.report(error)
+      },
+    )
+  }
+
+  #beat(): void {
+    const beats = ++this.#loop.beats
+    if ((beats & this.#beatMask) === 0) this.#clock[Clock.LAST_BEAT] = performance.now()
+  }
+
+  #timer(at: number): void {
+    const event = this.#slots.find(this.#inbox[at + 1] as number)
+    if (event === undefined || (event.bits & State.SCHEDULED) === 0) return
+    event.bits &= ~State.SCHEDULED
+    this.run(event, Mask.TIMER)
+  }
+
+  #recurrent(at: number): void {
+    const event = this.#slots.find(this.#inbox[at + 1] as number)
+    if (event === undefined || !isReady(event)) return
+    this.run(event, Mask.RECURRENT)
+  }
+
+  #fd(at: number): void {
+    const event = this.#slots.find(this.#inbox[at + 1] as number) as FdEvent | undefined
+    if (event === undefined || !isReady(event)) return
+    const mask = event.deliverable(this.#inbox[at + 2] as number)
+    if (mask !== 0) this.run(event, mask)
+  }
+
+  #trigger(at: number): void {
+    const event = this.#slots.find(this.#inbox[at + 1] as number)
+    if (event !== undefined) this.deliver(event, this.#inbox[at + 2] as number)
+  }
+
+  /** Runs a trigger of this loop, or holds it while the event waits for a promise; others are dropped. */
+  deliver(event: Event, mask: number): void {
+    if (isReady(event)) return this.run(event, mask)
+    if ((event.bits & State.PENDING) === 0) return
+    const held = this.#core.heldTriggers
+    held.set(event, (held.get(event) ?? 0) | mask)
+  }
+}
+
+/** Registered and not waiting for a promise. */
+function isReady(event: Event): boolean {
+  return (event.bits & (State.SCHEDULED | State.PENDING)) === State.SCHEDULED
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+  )
+}
+
+/** True when the event still waits for this very promise; it no longer does afterwards. */
+function resume(core: Core, event: Event, promise: unknown): boolean {
+  if (core.pending.get(event) !== promise) return false
+  core.pending.delete(event)
+  event.bits &= ~State.PENDING
+  return true
+}

@@ -1,0 +1,495 @@
+import { EventEmitter } from 'node:events'
+import type { Backend } from '../backend/backend'
+import { Control } from '../backend/protocol'
+import { selectBackend, selectJsBackend } from '../backend/select'
+import { HeddleError, checkResult } from '../errors'
+import type { CallbackError } from './callback-error'
+import { Contexts, type ContextSlot, type ContextType } from './contexts'
+import { Core } from './core'
+import { type Cpu, cpuTopology } from './cpu'
+import { describeEvent } from './describe'
+import { type AnyCallback, type Event, State } from './event'
+import { type FdCallback, FdEvent, type FdEventOptions } from './fd-event'
+import { EventGroup } from './group'
+import { Loop, type Tracer } from './loop'
+import type { Describe } from './names'
+import { type EventerOptions, type Implementation, type ResolvedOptions, resolveOptions } from './options'
+import { type RecurrentCallback, RecurrentEvent } from './recurrent-event'
+import { receivePosts } from './remote-inbox'
+import { Scheduler } from './scheduler'
+import { sleep } from './sleep'
+import { assignThreadClasses } from './thread-class'
+import { type Time, type TimeInput, fromNow, toLoopMs, toTime } from './time'
+import { TimedEvent, type TimerCallback } from './timed-event'
+
+/** Events an eventer emits. */
+export interface EventerEvents {
+  /** A callback failed. Without a listener Node sees an uncaught exception. (EV-14) */
+  error: [error: CallbackError | unknown]
+  /** The loops run for the first time; no event callback has run yet. (EV-03) */
+  started: []
+  /** The multiplexer cannot watch this descriptor; its event never fires. (FD-12) */
+  unpollable: [report: { readonly fd: number; readonly event: FdEvent }]
+}
+
+export interface Allocations {
+  /** Events alive. */
+  readonly current: number
+  /** Events ever made. */
+  readonly total: bigint
+}
+
+/** One eventer a backend, and with it an isolate. */
+const live = new WeakMap<Backend, Eventer>()
+
+/**
+ * The event system of this isolate: a default pool of embedded loops and the events they watch.
+ *
+ * Thread rule: every call belongs to the isolate that made the eventer; others use `RemoteEventer`. The declared
+ * class of each method is its `threadClass`. After disposal every call throws ERR_NOT_INIT.
+ */
+export class Eventer extends EventEmitter<EventerEvents> implements AsyncDisposable {
+  /** @internal */
+  readonly core: Core
+  /** The Momentum names over the same events. */
+  readonly scheduler: Scheduler
+  readonly #options: ResolvedOptions
+  #epoch: Time | undefined
+  #referenced = true
+  #leave: (() => void) | undefined
+  #left: Promise<void> | undefined
+
+  /** Makes the loops; nothing runs before `run` or `start`. ERR_ALREADY_INIT, ENOTSUP, EINVAL. (EV-01) */
+  static async init(options: EventerOptions = {}): Promise<Eventer> {
+    const resolved = resolveOptions(options)
+    const backend = backendFor(options)
+    if (live.has(backend)) throw new HeddleError('ERR_ALREADY_INIT')
+    const eventer = new Eventer(backend, resolved)
+    live.set(backend, eventer)
+    return eventer
+  }
+
+  /** The eventer of this isolate. ERR_NOT_INIT before `init` and after disposal. */
+  static current(backend: Backend = selectBackend()): Eventer {
+    const eventer = live.get(backend)
+    if (eventer === undefined) throw new HeddleError('ERR_NOT_INIT')
+    return eventer
+  }
+
+  /** The multiplexers this process can use. (EV-02) */
+  static implementations(): readonly Implementation[] {
+    return [...new Set<Implementation>([selectBackend().capabilities.implementation, 'libuv'])]
+  }
+
+  private constructor(backend: Backend, options: ResolvedOptions) {
+    super()
+    this.#options = options
+    this.core = new Core(backend, options, this as unknown as EventEmitter)
+    if (options.asyncContext) this.#contexts()
+    if (options.rlimNofiles !== undefined) this.#raiseLimit(options.rlimNofiles)
+    for (let index = 0; index < options.loops; index++) {
+      const loop = new Loop(this.core, 'default', index, options)
+      receivePosts(loop)
+      this.core.loops.push(loop)
+    }
+    this.scheduler = new Scheduler(this)
+  }
+
+  /** What this eventer's backend waits with. */
+  get implementation(): Implementation {
+    return this.core.backend.capabilities.implementation
+  }
+
+  /** When the loops first ran; undefined before. (EV-10) */
+  get epoch(): Time | undefined {
+    return this.#epoch
+  }
+
+  get hasStarted(): boolean {
+    return this.#epoch !== undefined
+  }
+
+  get isRunning(): boolean {
+    return this.#left !== undefined
+  }
+
+  /** Loops of the default pool. */
+  get loops(): readonly Loop[] {
+    return this.core.loops
+  }
+
+  /** Starts the loops and returns; `started` is emitted the first time. Callbacks run from the next turn on. */
+  start(): void {
+    this.core.assertOpen()
+    if (this.#left !== undefined) return
+    this.#left = new Promise((resolve) => {
+      this.#leave = resolve
+    })
+    const first = this.#epoch === undefined
+    this.#epoch ??= toTime(performance.now())
+    for (const loop of this.core.loops) loop.start(this.#referenced)
+    if (first) this.emit('started')
+  }
+
+  /** Starts the loops and waits until `stop`, `loopReturn`, or the signal; what is registered stays so. (EV-03) */
+  async run({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.core.assertOpen()
+    if (signal?.aborted) return
+    this.start()
+    const left = this.#left
+    const leave = () => this.loopReturn()
+    signal?.addEventListener('abort', leave, { once: true })
+    await left
+    signal?.removeEventListener('abort', leave)
+  }
+
+  /** Ends `run` once descriptors under way are closed. Events stay registered; `run` continues with them. (EV-03) */
+  async stop(): Promise<void> {
+    for (const loop of this.core.loops) await loop.settleClosings()
+    const left = this.#left
+    this.loopReturn()
+    await left
+  }
+
+  /** Ends `run` after the current iteration; a later `run` goes on with what is registered. (EV-04) */
+  loopReturn(): void {
+    this.core.assertOpen()
+    const leave = this.#leave
+    if (leave === undefined) return
+    this.#leave = undefined
+    for (const loop of this.core.loops) loop.stop()
+    // Not before the records of the current batch are dispatched.
+    setImmediate(() => {
+      this.#left = undefined
+      leave()
+    })
+  }
+
+  /** Running loops keep the process alive (the default). */
+  ref(): this {
+    return this.#reference(true)
+  }
+
+  /** Running loops let the process end. */
+  unref(): this {
+    return this.#reference(false)
+  }
+
+  /** Stops, frees every event and closes the loops. `init` may be called again afterwards. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.core.open) return
+    await this.stop()
+    if (!this.core.open) return
+    this.core.open = false
+    for (const loop of this.core.loops) {
+      for (const event of loop.slots) event.destroy(0)
+      loop.close()
+    }
+    this.core.clear()
+    live.delete(this.core.backend)
+  }
+
+  /** An unscheduled descriptor event. EBADF, EINVAL. (FD-01) */
+  fdEvent<C>(
+    fd: number,
+    mask: number,
+    callback: FdCallback<C>,
+    closure?: C,
+    options?: FdEventOptions,
+  ): FdEvent<C> {
+    const edge = options?.trigger === 'edge'
+    return new FdEvent<C>(this.homeLoop(), fd, mask, callback, closure as C, edge)
+  }
+
+  /** An unscheduled timer `ms` from now; negative is due. (TM-01) */
+  timerIn<C>(ms: number, callback: TimerCallback<C>, closure?: C): TimedEvent<C> {
+    return new TimedEvent<C>(this.homeLoop(), fromNow(ms), callback, closure as C)
+  }
+
+  /** An unscheduled timer at a point in time. (TM-01) */
+  timerAt<C>(time: TimeInput, callback: TimerCallback<C>, closure?: C): TimedEvent<C> {
+    return new TimedEvent<C>(this.homeLoop(), toLoopMs(time), callback, closure as C)
+  }
+
+  /** An unscheduled event that runs in every pass. (RC-01) */
+  recurrent<C>(callback: RecurrentCallback<C>, closure?: C): RecurrentEvent<C> {
+    return new RecurrentEvent<C>(this.homeLoop(), callback, closure as C)
+  }
+
+  /** A timer `ms` from now, scheduled. (EV-26) */
+  addIn<C>(ms: number, callback: TimerCallback<C>, closure?: C): TimedEvent<C> {
+    const event = this.timerIn(ms, callback, closure)
+    this.core.add(event)
+    return event
+  }
+
+  /** A timer at a point in time, scheduled. (EV-26) */
+  addAt<C>(time: TimeInput, callback: TimerCallback<C>, closure?: C): TimedEvent<C> {
+    const event = this.timerAt(time, callback, closure)
+    this.core.add(event)
+    return event
+  }
+
+  /** Runs once in the owner's next pass, which comes at once. Scheduled. (TM-04) */
+  nextOpportunity<C>(callback: TimerCallback<C>, closure?: C, owner: Loop = this.homeLoop()): TimedEvent<C> {
+    const event = new TimedEvent<C>(owner, toLoopMs(0), callback, closure as C)
+    this.core.add(event)
+    owner.wakeup()
+    return event
+  }
+
+  /** Resolves after `ms`; rejects with the signal's reason and leaves no timer behind. (TM-10) */
+  sleep(ms: number, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return sleep(this, ms, options.signal)
+  }
+
+  /** Makes events that belong together on one loop. (EK-09) */
+  group(owner: Loop = this.homeLoop()): EventGroup {
+    this.core.assertOpen()
+    return new EventGroup(this.core, owner)
+  }
+
+  /** Schedules an event; its reference becomes the eventer's. EEXIST, EINVAL, EBADF, ERR_EVENT_SCHEDULED. (EK-07) */
+  add(event: Event): void {
+    this.core.add(event)
+  }
+
+  /** Withdraws an event and hands its reference back; undefined if it was not scheduled. (EK-07) */
+  remove<E extends Event>(event: E): E | undefined {
+    this.core.assertOpen()
+    return this.core.remove(event) ? event : undefined
+  }
+
+  /** Changes the mask of a descriptor event. (EK-07) */
+  update(event: Event, mask: number): void {
+    this.core.update(event, mask)
+  }
+
+  /** Withdraws the event of a descriptor, which stays open. (EK-07) */
+  removeFd(fd: number): FdEvent | undefined {
+    const event = this.findFd(fd)
+    return event === undefined ? undefined : this.remove(event)
+  }
+
+  /** The event of a descriptor, floating ones included. (EK-07) */
+  findFd(fd: number): FdEvent | undefined {
+    this.core.assertOpen()
+    return this.core.findFd(fd)
+  }
+
+  /**
+   * Runs the callback with this mask: now if the event is idle and its loop is the current one (or none is), in a
+   * later pass of its loop otherwise. Dropped where the event is not scheduled. (EK-08)
+   */
+  trigger(event: Event, mask: number): void {
+    this.core.assertOpen()
+    event.assertAlive()
+    this.core.trigger(event, mask)
+  }
+
+  /** Moves a timer. Of one that is being dispatched it sets the time of a non-zero return. True if scheduled. (TM-05) */
+  updateWhence(event: TimedEvent, time: TimeInput): boolean {
+    this.core.assertOpen()
+    event.assertAlive()
+    this.core.checkOwner(event)
+    return event.postpone(toLoopMs(time))
+  }
+
+  /** Withdraws a timer and hands it back; undefined if it was not scheduled. (TM-07) */
+  removeTimed<C>(event: TimedEvent<C>): TimedEvent<C> | undefined {
+    return this.remove(event)
+  }
+
+  addRecurrent(event: RecurrentEvent): void {
+    this.core.add(event)
+  }
+
+  /** Withdraws a recurrent event; it does not run again, not even in this pass. (RC-04) */
+  removeRecurrent<C>(event: RecurrentEvent<C>): RecurrentEvent<C> | undefined {
+    return this.remove(event)
+  }
+
+  /** The event whose callback runs. (EV-12) */
+  currentEvent(): Event | undefined {
+    return this.core.current
+  }
+
+  /** The loop whose callback runs. (EV-11) */
+  currentLoop(): Loop | undefined {
+    return this.core.currentLoop
+  }
+
+  /** True inside a callback of this eventer, or of the named pool. (EV-11) */
+  inLoop(pool?: string): boolean {
+    const loop = this.core.currentLoop
+    return loop !== undefined && (pool === undefined || loop.pool === pool)
+  }
+
+  /** Index of the current loop, or of the one with this `loopId`; -1 outside. (EV-11) */
+  loopIndex(loopId?: number): number {
+    if (loopId === undefined) return this.core.currentLoop?.index ?? -1
+    return this.core.loops.findIndex((loop) => loop.loopId === loopId)
+  }
+
+  /** The same loop for the same number: 0 is the first, others are spread over the rest. (PO-03) */
+  chooseOwner(n: number): Loop {
+    const loops = this.core.loops
+    if (n === 0 || loops.length === 1) return loops[0] as Loop
+    return loops[1 + (Math.abs(n) % (loops.length - 1))] as Loop
+  }
+
+  /**
+   * When the running callback started; undefined outside. Exact with `beatPerCallback`, a threshold or debugging;
+   * otherwise the time of the last heartbeat. (EV-09)
+   */
+  callbackTime(): Time | undefined {
+    const { currentLoop, instrumented, callbackStarted } = this.core
+    if (currentLoop === undefined) return undefined
+    return instrumented ? toTime(callbackStarted) : Math.max(currentLoop.lastBeat, currentLoop.now)
+  }
+
+  /** The precise time, which goes on within a callback. Epoch milliseconds. */
+  now(): Time {
+    return toTime(performance.now())
+  }
+
+  /** Scheduled descriptor events. Events may be removed meanwhile; those are not reported any more. (EV-17) */
+  *fdEvents(): IterableIterator<FdEvent> {
+    for (const event of this.core.fds.values()) yield event
+  }
+
+  /** Scheduled timers of all loops, unordered. Events may be removed meanwhile. (EV-17) */
+  *timedEvents(): IterableIterator<TimedEvent> {
+    for (const loop of this.core.loops) {
+      for (const event of loop.slots) {
+        if (event.kind === 'timer' && (event.bits & State.SCHEDULED) !== 0) yield event as TimedEvent
+      }
+    }
+  }
+
+  /** Events detached from their watch. (EK-10) */
+  floatingEvents(): IterableIterator<FdEvent> {
+    return this.core.floating.values()
+  }
+
+  /** `current` returns to its baseline when every event is freed. (EV-18) */
+  allocations(): Allocations {
+    let current = 0
+    let total = 0n
+    for (const { slots } of this.core.loops) {
+      current += slots.live
+      total += BigInt(slots.total)
+    }
+    return { current, total }
+  }
+
+  /** One line about an event: `kind/name/fd/mask/owner/whence`. (FD-17) */
+  describe(event: Event): string {
+    return describeEvent(event)
+  }
+
+  /** Calls `on` at each phase of each pass until disposed. (EV-05) */
+  trace(on: Tracer): Disposable {
+    this.core.assertOpen()
+    for (const loop of this.core.loops) setTrace(loop, on, true)
+    return {
+      [Symbol.dispose]: () => {
+        for (const loop of this.core.loops) setTrace(loop, on, false)
+      },
+    }
+  }
+
+  /** Traces additions, removals and triggers to the log. (EV-20) */
+  get debugging(): boolean {
+    return this.core.debugging
+  }
+
+  set debugging(on: boolean) {
+    this.core.debugging = on
+  }
+
+  /** Sockets and cores that this process may use. (EV-25) */
+  cpu(): Cpu {
+    return cpuTopology()
+  }
+
+  /** Registers a callback under a name of its own. ERR_NAME_TAKEN. (EV-13) */
+  nameCallback(name: string, callback: AnyCallback, describe?: Describe): void {
+    this.core.names.set(name, callback, describe)
+  }
+
+  callbackForName(name: string): AnyCallback | undefined {
+    return this.core.names.callback(name)
+  }
+
+  /** The name of a callback; with an event, its describer's text. */
+  nameForCallback(callback: AnyCallback, event?: Event): string | undefined {
+    return this.core.names.name(callback, event)
+  }
+
+  /** Registers per-event data. Only before the loops start: ERR_TOO_LATE. (EV-15) */
+  registerContext<T>(type: ContextType<T>): ContextSlot<T> {
+    this.core.assertOpen()
+    if (this.hasStarted) throw new HeddleError('ERR_TOO_LATE', `context "${type.name}" comes after the start`)
+    return this.#contexts().register(type)
+  }
+
+  getContext<T>(event: Event, slot: ContextSlot<T>): T | undefined {
+    return this.core.contexts?.get(event, slot)
+  }
+
+  setContext<T>(event: Event, slot: ContextSlot<T>, value: T | undefined): void {
+    this.core.contexts?.set(event, slot, value)
+  }
+
+  /** Throws the system error of a bad descriptor. (FD-11) */
+  setNonblocking(fd: number): void {
+    checkResult(this.core.backend.sys.setBlocking(fd, false), 'setNonblocking', `fd ${fd}`)
+  }
+
+  /** Throws the system error of a bad descriptor. (FD-11) */
+  setBlocking(fd: number): void {
+    checkResult(this.core.backend.sys.setBlocking(fd, true), 'setBlocking', `fd ${fd}`)
+  }
+
+  /** @internal Where an event made now belongs. (PO-04) */
+  homeLoop(): Loop {
+    this.core.assertOpen()
+    return this.core.currentLoop ?? (this.core.loops[0] as Loop)
+  }
+
+  #reference(on: boolean): this {
+    this.#referenced = on
+    if (this.#leave !== undefined) for (const loop of this.core.loops) loop.reference(on)
+    return this
+  }
+
+  #contexts(): Contexts {
+    this.core.contexts ??= new Contexts(this.#options.asyncContext)
+    this.core.instrument()
+    return this.core.contexts
+  }
+
+  /** Raising the limit as far as the system lets us is worth a line, not a failure. (EV-21) */
+  #raiseLimit(wanted: number): void {
+    const limit = this.core.backend.sys.descriptorLimit(wanted)
+    if (limit < wanted) this.core.log(`the descriptor limit is ${limit}, ${wanted} was asked for`)
+  }
+}
+
+assignThreadClasses(Eventer, Scheduler)
+
+function backendFor(options: EventerOptions): Backend {
+  const wanted = options.implementation
+  if (options.backend === undefined && wanted === 'libuv') selectJsBackend()
+  const backend = options.backend ?? selectBackend()
+  const own = backend.capabilities.implementation
+  if (wanted === undefined || wanted === own) return backend
+  throw new HeddleError('ENOTSUP', `the backend of this process waits with ${own}, not ${wanted}`)
+}
+
+function setTrace(loop: Loop, on: Tracer, add: boolean): void {
+  if (add) loop.tracers.add(on)
+  else loop.tracers.delete(on)
+  loop.port.control[Control.TRACE] = loop.tracers.size > 0 ? 1 : 0
+}

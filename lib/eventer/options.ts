@@ -1,0 +1,122 @@
+import type { Backend } from '../backend/backend'
+import { HeddleError } from '../errors'
+
+export type Implementation = 'epoll' | 'kqueue' | 'libuv'
+
+export interface EventerOptions {
+  /** Engine room; the one chosen for this isolate unless given. */
+  readonly backend?: Backend
+  /** Insist on a multiplexer; ENOTSUP where it is not the backend's. (EV-02) */
+  readonly implementation?: Implementation
+  /** Loops of the default pool, all on this isolate. Default 1. */
+  readonly loops?: number
+  /** Longest sleep of a quiet loop. Default 200 ms, and never more than a 20th of the watchdog time-out. (EV-06) */
+  readonly maxSleepMs?: number
+  /** Default 5000. */
+  readonly watchdogTimeoutMs?: number
+  /** Timers that run in one pass at most. Default 1024. (TM-08) */
+  readonly maxTimedEventsPerIteration?: number
+  /** Events taken from one wait at most. Default 1024. (EV-05) */
+  readonly maxEventsPerWait?: number
+  /**
+   * Strict: manipulating an event of another loop from a callback throws ERR_WRONG_THREAD, and a callback that
+   * returns 0 with its descriptor still registered is reported. Lenient (the default): the first is carried out,
+   * the second is the normal way to end. (EK-09, FD-13)
+   */
+  readonly strict?: boolean
+  /** Traces additions, removals and triggers to `log`. (EV-20) */
+  readonly debugging?: boolean
+  /** Milliseconds above which a callback is logged; 0 logs all, -1 (the default) none. (EV-19) */
+  readonly showLoopCallbacksThreshold?: number
+  /** Stamp the heartbeat and `callbackTime` at every callback instead of at every 32nd. Default false. (EV-06) */
+  readonly beatPerCallback?: boolean
+  /** Raise the descriptor limit of the process to this (at least 256). (EV-21) */
+  readonly rlimNofiles?: number
+  /** Callbacks run in the async context (AsyncLocalStorage) that made their event. Default false. (EV-16) */
+  readonly asyncContext?: boolean
+  /** Takes the lines of `debugging` and of slow callbacks. Default: stderr. */
+  readonly log?: (line: string) => void
+}
+
+export interface ResolvedOptions {
+  readonly loops: number
+  readonly maxSleepMs: number
+  readonly maxTimersPerPass: number
+  readonly maxEventsPerWait: number
+  readonly strict: boolean
+  readonly debugging: boolean
+  readonly showLoopCallbacksThreshold: number
+  readonly beatPerCallback: boolean
+  readonly rlimNofiles: number | undefined
+  readonly asyncContext: boolean
+  readonly log: (line: string) => void
+}
+
+const KNOWN: Record<keyof EventerOptions, true> = {
+  backend: true,
+  implementation: true,
+  loops: true,
+  maxSleepMs: true,
+  watchdogTimeoutMs: true,
+  maxTimedEventsPerIteration: true,
+  maxEventsPerWait: true,
+  strict: true,
+  debugging: true,
+  showLoopCallbacksThreshold: true,
+  beatPerCallback: true,
+  rlimNofiles: true,
+  asyncContext: true,
+  log: true,
+}
+
+const MAX_LOOPS = 64
+const MIN_DESCRIPTORS = 256
+const BEATS_PER_TIMEOUT = 20
+
+/** Fills in the defaults; EINVAL for a value out of range, a warning for a key that means nothing. (EV-01) */
+export function resolveOptions(options: EventerOptions): ResolvedOptions {
+  for (const key of Object.keys(options)) if (!Object.hasOwn(KNOWN, key)) warnUnknown(key)
+  const watchdogMs = positive('watchdogTimeoutMs', options.watchdogTimeoutMs ?? 5000)
+  const sleepMs = positive('maxSleepMs', options.maxSleepMs ?? 200)
+  const rlimNofiles = options.rlimNofiles
+  if (rlimNofiles !== undefined) integer('rlimNofiles', rlimNofiles, MIN_DESCRIPTORS, 0x7fffffff)
+  return {
+    loops: integer('loops', options.loops ?? 1, 1, MAX_LOOPS),
+    maxSleepMs: Math.min(sleepMs, watchdogMs / BEATS_PER_TIMEOUT),
+    maxTimersPerPass: integer(
+      'maxTimedEventsPerIteration',
+      options.maxTimedEventsPerIteration ?? 1024,
+      1,
+      1 << 20,
+    ),
+    maxEventsPerWait: integer('maxEventsPerWait', options.maxEventsPerWait ?? 1024, 1, 1 << 16),
+    strict: options.strict ?? false,
+    debugging: options.debugging ?? false,
+    showLoopCallbacksThreshold: options.showLoopCallbacksThreshold ?? -1,
+    beatPerCallback: options.beatPerCallback ?? false,
+    rlimNofiles,
+    asyncContext: options.asyncContext ?? false,
+    log: options.log ?? toStderr,
+  }
+}
+
+function integer(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  throw new HeddleError('EINVAL', `option ${name} must be an integer from ${min} to ${max}, not ${value}`)
+}
+
+function positive(name: string, value: number): number {
+  if (value > 0 && value < Number.POSITIVE_INFINITY) return value
+  throw new HeddleError('EINVAL', `option ${name} must be a positive number of milliseconds, not ${value}`)
+}
+
+function warnUnknown(key: string): void {
+  process.emitWarning(`unknown eventer option "${key}" is ignored`, {
+    type: 'HeddleWarning',
+    code: 'HEDDLE_UNKNOWN_OPTION',
+  })
+}
+
+function toStderr(line: string): void {
+  process.stderr.write(`heddle: ${line}\n`)
+}
