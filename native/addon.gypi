@@ -13,14 +13,8 @@
   'targets': [{
     'target_name': 'heddle',
     'sources': ['<@(heddle_sources)'],
-    'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
-    'defines': [
-      'NAPI_VERSION=9',
-      'NAPI_DISABLE_CPP_EXCEPTIONS',
-      'NODE_ADDON_API_DISABLE_DEPRECATED',
-      'NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS',
-      'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
-    ],
+    # The C interface alone: nothing of node-addon-api is used.
+    'defines': ['NAPI_VERSION=9'],
     # Node's own configuration sets another standard and turns some warnings off again.
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-fexceptions', '-frtti', '-O2'],
     'cflags!': ['-O2', '-fno-omit-frame-pointer'],

@@ -1,8 +1,8 @@
 // Builds the native core of an installed package from the sources it carries, for platforms without a bundled
 // binary: node node_modules/heddle/scripts/source-build.mjs
 //
-// The result replaces the bundled binary of this platform. Needs a C++20 compiler, and node-gyp and node-addon-api
-// resolvable from the package (npm install --no-save node-gyp node-addon-api).
+// The result replaces the bundled binary of this platform. Needs a C++20 compiler, and node-gyp resolvable from the
+// package (npm install --no-save node-gyp).
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -14,10 +14,8 @@ const require = createRequire(import.meta.url)
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = join(root, 'source-build')
 
-const missing = ['node-gyp', 'node-addon-api'].filter((name) => !resolves(`${name}/package.json`))
-if (missing.length > 0) {
-  process.stderr.write(`heddle: a source build needs ${missing.join(' and ')}; run first:\n`)
-  process.stderr.write(`  npm install --no-save ${missing.join(' ')}\n`)
+if (!resolves('node-gyp/package.json')) {
+  process.stderr.write('heddle: a source build needs node-gyp; run first: npm install --no-save node-gyp\n')
   process.exit(1)
 }
 
