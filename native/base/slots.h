@@ -3,9 +3,10 @@
 // A pool of objects with stable addresses, named by 32-bit handles: `index | generation << 24`.
 //
 // The generation of a slot moves on when its object is destroyed, so a handle that outlived its
-// object is recognised (`get` returns nullptr) until the same slot has been reused 256 times. Index
-// 0 is never given out, so no handle is 0. One thread owns a pool; nothing in it is safe to call
-// from another.
+// object is recognised (`get` returns nullptr) until the same slot has been reused 128 times. Seven
+// bits of generation: a handle is never negative as an int32, so it can share a result with errnos.
+// Index 0 is never given out, so no handle is 0. One thread owns a pool; nothing in it is safe to
+// call from another.
 //
 // Memory: chunks of 256 elements, allocated on demand and kept until the pool dies; sizeof(T) plus
 // a little over one byte each. When memory or indexes run out `create` returns {nullptr, 0} and
@@ -26,6 +27,7 @@ class Slots {
   static constexpr uint32_t kIndexBits = 24;
   static constexpr uint32_t kMaxIndex = (1u << kIndexBits) - 1;
   static constexpr uint32_t kChunkSize = 256;
+  static constexpr uint8_t kMaxGeneration = 0x7f;
 
   struct Created {
     T* value;
@@ -74,7 +76,8 @@ class Slots {
     const uint32_t index = handle & kMaxIndex;
     Chunk& chunk = chunkOf(index);
     chunk.clearLive(index);
-    chunk.generations[index % kChunkSize]++;
+    uint8_t& generation = chunk.generations[index % kChunkSize];
+    generation = (generation + 1) & kMaxGeneration;
     live_--;
     value->~T();
     ::new (chunk.at(index)) uint32_t(freeHead_);

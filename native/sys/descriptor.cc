@@ -102,6 +102,13 @@ int descriptorFlags(int fd) {
   return flags < 0 ? -errno : flags;
 }
 
+int birthFlags(int fd) {
+  const int status = fcntl(fd, F_GETFL);
+  const int descriptor = fcntl(fd, F_GETFD);
+  if (status < 0 || descriptor < 0) return -errno;
+  return ((status & O_NONBLOCK) != 0 ? 1 : 0) | ((descriptor & FD_CLOEXEC) != 0 ? 2 : 0);
+}
+
 int64_t readSome(int fd, void* buffer, size_t size) {
   return retried([=] { return ::read(fd, buffer, size); });
 }

@@ -27,6 +27,9 @@ struct Ready {
   uint32_t mask;
 };
 
+// "epoll" or "kqueue".
+const char* pollerName();
+
 class Poller {
  public:
   // `data` is the caller's; pointers and handles fit. The bits above are the poller's own.

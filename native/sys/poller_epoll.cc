@@ -72,6 +72,8 @@ int waitFor(int fd, epoll_event* events, int max, int64_t timeoutNs) {
 
 }  // namespace
 
+const char* pollerName() { return "epoll"; }
+
 int Poller::open() {
   if (fd_ >= 0) return -EALREADY;
   fd_ = epoll_create1(EPOLL_CLOEXEC);

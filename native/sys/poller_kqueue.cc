@@ -145,6 +145,8 @@ struct Poller::Watches {
   }
 };
 
+const char* pollerName() { return "kqueue"; }
+
 int Poller::open() {
   if (fd_ >= 0) return -EALREADY;
   watches_ = new (std::nothrow) Watches;

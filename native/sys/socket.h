@@ -91,6 +91,9 @@ int closeFd(int fd);
 // F_GETFL: EBADF tells that the descriptor is not open.
 [[nodiscard]] int descriptorFlags(int fd);
 
+// Bit 0: non-blocking, bit 1: close-on-exec. EBADF tells that the descriptor is not open.
+[[nodiscard]] int birthFlags(int fd);
+
 // The soft limit of open descriptors.
 [[nodiscard]] int64_t descriptorLimit();
 // Raises the soft limit towards `wanted`, as far as the system lets it go; never lowers it. Returns

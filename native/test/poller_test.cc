@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <map>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -56,6 +57,14 @@ void resetConnection(int fd) {
 }
 
 }  // namespace
+
+CASE("poller: the program tests the implementation that it is meant to test") {
+#ifdef HEDDLE_KQUEUE_STANDIN
+  CHECK_EQ(std::string(pollerName()), std::string("kqueue"));
+#elif defined(__linux__)
+  CHECK_EQ(std::string(pollerName()), std::string("epoll"));
+#endif
+}
 
 CASE("poller: nothing ready gives 0; a timeout is not cut short") {
   Opened poller;

@@ -37,15 +37,16 @@ CASE("slots: a handle is index and generation and is never 0") {
   CHECK(slots.get(0xffffffff) == nullptr);
 }
 
-CASE("slots: a handle is stale from the moment its object dies until 256 reuses later") {
+CASE("slots: a handle is stale from the moment its object dies until 128 reuses later") {
   Slots<int> slots;
   const uint32_t original = slots.create(0).handle;
   slots.destroy(original);
   CHECK(slots.get(original) == nullptr);
-  for (int reuse = 1; reuse <= 255; reuse++) {
+  for (int reuse = 1; reuse <= Slots<int>::kMaxGeneration; reuse++) {
     const auto [value, handle] = slots.create(reuse);
     CHECK_EQ(handle & Slots<int>::kMaxIndex, 1u);
     CHECK_EQ(handle >> 24, static_cast<uint32_t>(reuse));
+    CHECK(static_cast<int32_t>(handle) > 0);
     CHECK(slots.get(original) == nullptr);
     slots.destroy(original);  // a stale destroy does nothing
     CHECK(slots.get(handle) == value);
@@ -163,7 +164,7 @@ CASE("slots: random use agrees with a map") {
       const uint64_t value = random.next();
       const uint32_t handle = slots.create(value).handle;
       CHECK(model.emplace(handle, value).second);
-      std::erase(dead, handle);  // its 256th successor
+      std::erase(dead, handle);  // its 128th successor
     } else {
       auto victim = model.lower_bound(static_cast<uint32_t>(random.next()));
       if (victim == model.end()) victim = model.begin();

@@ -333,6 +333,11 @@ CASE("FD-11 descriptor: blocking and non-blocking; bad descriptors say EBADF") {
   CHECK((descriptorFlags(pipe.reader) & O_NONBLOCK) == 0);
   CHECK_EQ(setBlocking(pipe.reader, false), 0);
   CHECK((descriptorFlags(pipe.reader) & O_NONBLOCK) != 0);
+  CHECK_EQ(birthFlags(pipe.reader), 3);
+  CHECK_EQ(setBlocking(pipe.reader, true), 0);
+  CHECK_EQ(birthFlags(pipe.reader), 2);
+  CHECK_EQ(setBlocking(pipe.reader, false), 0);
+  CHECK_EQ(birthFlags(-1), -EBADF);
   CHECK_EQ(setBlocking(-1, true), -EBADF);
   CHECK_EQ(descriptorFlags(-1), -EBADF);
   char byte = 0;
