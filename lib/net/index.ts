@@ -1,4 +1,4 @@
-import { HeddleError } from '../errors'
+import { defaultLoop } from './default-loop'
 import { adoptDescriptor, open } from './connect'
 import type { Connection, ConnectionHandlers } from './connection'
 import { Listener } from './listener'
@@ -29,6 +29,5 @@ export function adopt(fd: number, options: ConnectOptions, handlers: ConnectionH
 }
 
 function loopOf(options: { readonly loop?: PortHolder }): PortHolder {
-  if (options.loop !== undefined) return options.loop
-  throw new HeddleError('ERR_NOT_INIT', 'no loop was given')
+  return options.loop ?? defaultLoop()
 }

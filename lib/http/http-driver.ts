@@ -1,0 +1,133 @@
+import type { Port } from '../backend/port'
+import { In, KNOWN_HEADERS } from '../backend/protocol'
+import { errnoName, HeddleError } from '../errors'
+import { NetDriver } from '../net/driver'
+import type { HttpContext } from './context'
+import { type Exchange, ExchangeTable } from './exchange'
+import { Word } from './request-head'
+import { TextCache } from './text-cache'
+
+/** A server as the driver sees it. */
+export interface RequestSink {
+  /** Runs the handler of the request whose record is at `at`. */
+  request(at: number, connection: number, bits: number): void
+  refused(errno: number, status: number): void
+}
+
+/** One driver a port, made at first use. */
+const drivers = new WeakMap<Port, HttpDriver>()
+
+/** Reads the HTTP records of one port and finds whom they are for. */
+export class HttpDriver {
+  readonly port: Port
+  readonly #net: NetDriver
+  readonly #targets: TextCache
+  readonly #values: TextCache
+  readonly #exchanges = new ExchangeTable()
+  readonly #sinks = new Map<number, RequestSink>()
+  /** The server of the last request: nearly always that of the next one. */
+  #lastListener = -1
+  #lastSink: RequestSink | undefined = undefined
+
+  private constructor(port: Port) {
+    this.port = port
+    this.#net = NetDriver.of(port)
+    this.#targets = new TextCache(port.recv, 512, 128)
+    this.#values = new TextCache(port.recv, KNOWN_HEADERS.length + 1, 256)
+    const inbox = port.inbox
+    const word = (at: number, n: number): number => inbox[at + n] as number
+    port.handle(In.HTTP_REQUEST, (at) => this.#request(at))
+    port.handle(In.HTTP_BODY, (at) => {
+      this.#body(word(at, 1), word(at, 2), word(at, 3), word(at, 4), word(at, 5) !== 0)
+    })
+    port.handle(In.HTTP_ABORT, (at) => this.#abort(word(at, 1), word(at, 2)))
+    port.handle(In.HTTP_DRAIN, (at) => this.#guard(word(at, 1), word(at, 2), drain))
+    port.handle(In.HTTP_BLOCKED, (at) => this.#guard(word(at, 1), word(at, 2), blocked))
+    port.handle(In.HTTP_REFUSED, (at) => this.#sinks.get(word(at, 1))?.refused(word(at, 2), word(at, 3)))
+  }
+
+  static of(port: Port): HttpDriver {
+    let driver = drivers.get(port)
+    if (driver === undefined) {
+      driver = new HttpDriver(port)
+      drivers.set(port, driver)
+    }
+    return driver
+  }
+
+  contextFor(highWaterBytes: number): HttpContext {
+    return {
+      port: this.port,
+      received: this.#net.received,
+      targets: this.#targets,
+      values: this.#values,
+      exchanges: this.#exchanges,
+      highWaterBytes,
+    }
+  }
+
+  addSink(listener: number, sink: RequestSink): void {
+    this.#sinks.set(listener, sink)
+  }
+
+  /** The listener and the last of its connections are gone. */
+  removeSink(listener: number): void {
+    this.#sinks.delete(listener)
+    if (this.#lastListener !== listener) return
+    this.#lastListener = -1
+    this.#lastSink = undefined
+  }
+
+  #request(at: number): void {
+    const inbox = this.port.inbox
+    const listener = inbox[at + Word.LISTENER] as number
+    let sink = this.#lastSink
+    if (listener !== this.#lastListener) {
+      sink = this.#sinks.get(listener)
+      this.#lastListener = listener
+      this.#lastSink = sink
+    }
+    sink?.request(at, inbox[at + Word.CONNECTION] as number, inbox[at + Word.BITS] as number)
+  }
+
+  #body(connection: number, seq: number, offset: number, length: number, last: boolean): void {
+    const exchange = this.#exchanges.find(connection, seq)
+    if (exchange === undefined) return
+    try {
+      exchange.request.bodyRecord(offset, length, last)
+    } catch (error) {
+      exchange.owner.failed(exchange, error)
+    }
+  }
+
+  #guard(connection: number, seq: number, action: (exchange: Exchange) => void): void {
+    const exchange = this.#exchanges.find(connection, seq)
+    if (exchange === undefined) return
+    try {
+      action(exchange)
+    } catch (error) {
+      exchange.owner.failed(exchange, error)
+    }
+  }
+
+  #abort(connection: number, errno: number): void {
+    const code = errno === 0 ? 'ECONNRESET' : errnoName(errno)
+    for (const exchange of this.#exchanges.take(connection)) {
+      const error = new HeddleError(code, `the client went away: ${code}`)
+      try {
+        exchange.response.gone(error)
+        exchange.request.gone(error)
+      } catch (thrown) {
+        exchange.owner.failed(exchange, thrown)
+      }
+    }
+  }
+}
+
+function drain(exchange: Exchange): void {
+  exchange.response.drain()
+}
+
+function blocked(exchange: Exchange): void {
+  exchange.response.blocked()
+}
