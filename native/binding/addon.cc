@@ -1,0 +1,155 @@
+// Module initialisation and the backend's own calls; everything else is in the file named after it.
+#include <memory>
+#include <utility>
+
+#include "binding/args.h"
+#include "binding/bind.h"
+#include "binding/engine.h"
+#include "binding/environment.h"
+#include "sys/clock.h"
+#include "sys/poller.h"
+#include "sys/socket.h"
+
+namespace heddle::binding {
+namespace {
+
+// The monotonic time at which performance.now() was 0. Read after performance.now(), so that the loop's clock
+// is never ahead of it and a timer is never early by either.
+int64_t originNs(napi_env env) {
+  napi_value global;
+  napi_value performance;
+  napi_value now;
+  napi_value result;
+  double ms = 0;
+  napi_get_global(env, &global);
+  napi_get_named_property(env, global, "performance", &performance);
+  napi_get_named_property(env, performance, "now", &now);
+  napi_call_function(env, performance, now, 0, nullptr, &result);
+  napi_get_value_double(env, result, &ms);
+  return sys::monotonicNs() - static_cast<int64_t>(ms * 1e6);
+}
+
+loop::PortMemory readMemory(napi_env env, napi_value object) {
+  const Fields fields(env, object);
+  const Bytes inbox = bytesOf(env, fields.value("inbox"));
+  const Bytes recv = bytesOf(env, fields.value("recv"));
+  const Bytes outbox = bytesOf(env, fields.value("outbox"));
+  const Bytes send = bytesOf(env, fields.value("send"));
+  const Bytes control = bytesOf(env, fields.value("control"));
+  const Bytes clock = bytesOf(env, fields.value("clock"));
+  loop::PortMemory memory;
+  if (control.size < loop::kControlWords * sizeof(int32_t)) return memory;
+  if (clock.size < loop::kClockCells * sizeof(double)) return memory;
+  memory.inbox = reinterpret_cast<int32_t*>(inbox.data);
+  memory.inboxWords = static_cast<uint32_t>(inbox.size / sizeof(int32_t));
+  memory.recv = recv.data;
+  memory.recvBytes = static_cast<uint32_t>(recv.size);
+  memory.outbox = reinterpret_cast<int32_t*>(outbox.data);
+  memory.outboxWords = static_cast<uint32_t>(outbox.size / sizeof(int32_t));
+  memory.send = send.data;
+  memory.sendBytes = static_cast<uint32_t>(send.size);
+  memory.control = reinterpret_cast<int32_t*>(control.data);
+  memory.clock = reinterpret_cast<double*>(clock.data);
+  return memory;
+}
+
+napi_value refuse(napi_env env, const char* code, const char* message) {
+  napi_throw_error(env, code, message);
+  return nullptr;
+}
+
+napi_value createEngine(napi_env env, napi_callback_info info) {
+  const Args<3> args(env, info);
+  const loop::PortMemory memory = readMemory(env, args.at(0));
+  constexpr uint32_t kLeastBytes = 131'072;
+  if (memory.control == nullptr || memory.inboxWords < 4 * loop::Port::kLongestRecord ||
+      memory.recvBytes < kLeastBytes || memory.sendBytes < kLeastBytes) {
+    return refuse(env, "EINVAL", "the port's memory is too small");
+  }
+  const Fields fields(env, args.at(1));
+  loop::LoopOptions options;
+  options.originNs = originNs(env);
+  options.maxSleepNs = static_cast<int64_t>(fields.number("maxSleepMs", 200) * 1e6);
+  options.maxTimersPerPass = fields.u32("maxTimersPerPass", 1024);
+  options.maxEventsPerWait = fields.u32("maxEventsPerWait", 1024);
+  auto engine = std::make_unique<Engine>(env, memory, options, fields.text("name"));
+  Engine* const raw = engine.get();
+  const int opened = raw->open(args.at(0), args.at(2));
+  Environment::of(env)->add(std::move(engine));
+  if (opened < 0) {
+    raw->close();
+    return refuse(env, opened == -24 ? "EMFILE" : "ENFILE", "no descriptor for the loop's multiplexer");
+  }
+  return engineObject(raw);
+}
+
+napi_value post(napi_env env, napi_callback_info info) {
+  const Args<2> args(env, info);
+  const Bytes bytes = bytesOf(env, args.at(1));
+  loop::Letter letter;
+  letter.kind = loop::In::POST;
+  letter.bytes.assign(bytes.data, bytes.data + bytes.size);
+  return integer(env, loop::Mailbox::post(args.handle(0), std::move(letter)));
+}
+
+napi_value trigger(napi_env env, napi_callback_info info) {
+  const Args<3> args(env, info);
+  loop::Letter letter;
+  letter.kind = loop::In::TRIGGER;
+  letter.a = args.i32(1);
+  letter.b = args.i32(2);
+  return integer(env, loop::Mailbox::post(args.handle(0), std::move(letter)));
+}
+
+napi_value wake(napi_env env, napi_callback_info info) {
+  const Args<1> args(env, info);
+  return integer(env, loop::Mailbox::wake(args.handle(0)));
+}
+
+napi_value uncaught(napi_env env, napi_callback_info info) {
+  const Args<1> args(env, info);
+  napi_fatal_exception(env, args.at(0));
+  return nullptr;
+}
+
+constexpr Method kMethods[] = {
+    {"createEngine", createEngine},
+    {"post", post},
+    {"trigger", trigger},
+    {"wake", wake},
+    {"uncaught", uncaught},
+};
+
+napi_value flag(napi_env env, bool value) {
+  napi_value result;
+  napi_get_boolean(env, value, &result);
+  return result;
+}
+
+napi_value capabilities(napi_env env) {
+  napi_value object;
+  napi_create_object(env, &object);
+  napi_set_named_property(env, object, "backend", text(env, "native", NAPI_AUTO_LENGTH));
+  napi_set_named_property(env, object, "implementation", text(env, sys::pollerName(), NAPI_AUTO_LENGTH));
+  napi_set_named_property(env, object, "systemDescriptors", flag(env, true));
+  napi_set_named_property(env, object, "reusePort", flag(env, true));
+  napi_set_named_property(env, object, "threadedClose", flag(env, true));
+  return object;
+}
+
+napi_value init(napi_env env, napi_value exports) {
+  sys::ignoreBrokenPipe();
+  auto* const environment = new Environment(env);
+  const auto destroy = [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); };
+  napi_set_instance_data(env, environment, destroy, nullptr);
+  addMethods(env, exports, kMethods, nullptr);
+  napi_set_named_property(env, exports, "sys", sysObject(env));
+  napi_set_named_property(env, exports, "protocol", protocolObject(env));
+  napi_set_named_property(env, exports, "capabilities", capabilities(env));
+  return exports;
+}
+
+}  // namespace
+}  // namespace heddle::binding
+
+NAPI_MODULE_INIT() { return heddle::binding::init(env, exports); }

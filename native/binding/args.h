@@ -1,0 +1,100 @@
+// Reads arguments and builds results for the binding. Thread rule: the isolate's thread, inside a call from JS.
+// A wrong type reads as the default; the TypeScript layer has checked before.
+#pragma once
+
+#include <node_api.h>
+
+#include <cstdint>
+#include <string>
+
+namespace heddle::binding {
+
+struct Bytes {
+  uint8_t* data = nullptr;
+  size_t size = 0;
+};
+
+Bytes bytesOf(napi_env env, napi_value value);
+std::string stringOf(napi_env env, napi_value value);
+napi_value number(napi_env env, double value);
+napi_value text(napi_env env, const char* value, size_t size);
+
+// The fields of an options object.
+class Fields {
+ public:
+  Fields(napi_env env, napi_value object) : env_(env), object_(object) {}
+  double number(const char* name, double otherwise) const;
+  uint32_t u32(const char* name, uint32_t otherwise) const {
+    return static_cast<uint32_t>(number(name, otherwise));
+  }
+  bool boolean(const char* name, bool otherwise) const;
+  std::string text(const char* name) const;
+  // The value of an object field; false when it is missing or no object.
+  bool object(const char* name, napi_value* out) const;
+  napi_value value(const char* name) const;
+
+ private:
+  napi_env env_;
+  napi_value object_;
+};
+
+// The arguments of one call.
+template <size_t kMax>
+class Args {
+ public:
+  Args(napi_env env, napi_callback_info info) : env_(env) {
+    count_ = kMax;
+    napi_get_cb_info(env, info, &count_, values_, nullptr, &data_);
+  }
+  template <class T>
+  T* data() const {
+    return static_cast<T*>(data_);
+  }
+  size_t count() const { return count_ < kMax ? count_ : kMax; }
+  napi_value at(size_t i) const { return values_[i]; }
+  int32_t i32(size_t i) const {
+    int32_t value = 0;
+    napi_get_value_int32(env_, values_[i], &value);
+    return value;
+  }
+  // Handles use all 32 bits; JS sees them as signed numbers.
+  uint32_t handle(size_t i) const { return static_cast<uint32_t>(i32(i)); }
+  bool boolean(size_t i) const {
+    bool value = false;
+    napi_get_value_bool(env_, values_[i], &value);
+    return value;
+  }
+
+ private:
+  napi_env env_;
+  size_t count_;
+  napi_value values_[kMax];
+  void* data_ = nullptr;
+};
+
+inline napi_value integer(napi_env env, int64_t value) {
+  napi_value result;
+  if (value >= INT32_MIN && value <= INT32_MAX) {
+    napi_create_int32(env, static_cast<int32_t>(value), &result);
+  } else {
+    napi_create_double(env, static_cast<double>(value), &result);
+  }
+  return result;
+}
+
+struct Method {
+  const char* name;
+  napi_callback call;
+};
+
+// Adds functions to an object; `data` is what Args::data returns in them.
+template <size_t N>
+void addMethods(napi_env env, napi_value object, const Method (&methods)[N], void* data) {
+  for (const Method& method : methods) {
+    napi_value function;
+    napi_create_function(env, method.name, NAPI_AUTO_LENGTH, method.call, data, &function);
+    napi_set_named_property(env, object, method.name, function);
+  }
+}
+
+}  // namespace heddle::binding

@@ -1,0 +1,23 @@
+// Conversions that several binding files share: specifications from objects, addresses to objects.
+#pragma once
+
+#include <node_api.h>
+
+#include "net/listener.h"
+#include "sys/socket.h"
+
+namespace heddle::binding {
+
+// 0 or a negative errno (EINVAL: no such address).
+[[nodiscard]] int readAddress(napi_env env, napi_value object, sys::Address* out);
+[[nodiscard]] int readListenSpec(napi_env env, napi_value object, net::ListenSpec* out);
+[[nodiscard]] int readConnectSpec(napi_env env, napi_value object, net::ConnectSpec* out);
+void readSettings(napi_env env, napi_value object, net::Settings* out);
+napi_value addressObject(napi_env env, const sys::Address& address);
+// undefined when the descriptor has no such address.
+napi_value descriptorAddress(napi_env env, int fd, bool peer);
+
+napi_value sysObject(napi_env env);
+napi_value protocolObject(napi_env env);
+
+}  // namespace heddle::binding

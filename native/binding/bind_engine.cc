@@ -1,0 +1,257 @@
+// The methods of an engine: read the arguments, call the core, return a number.
+#include <cerrno>
+
+#include "binding/args.h"
+#include "binding/bind.h"
+#include "binding/engine.h"
+
+namespace heddle::binding {
+namespace {
+
+napi_value failed(napi_env env, int error) { return integer(env, -error); }
+
+napi_value undefined(napi_env env) {
+  napi_value result;
+  napi_get_undefined(env, &result);
+  return result;
+}
+
+// Calls `use(engine, args)` unless the engine is closed.
+template <size_t kMax, class Use>
+napi_value with(napi_env env, napi_callback_info info, Use&& use) {
+  const Args<kMax> args(env, info);
+  Engine* const engine = args.template data<Engine>();
+  if (engine->closed()) return failed(env, EBADF);
+  return use(engine, args);
+}
+
+napi_value start(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    engine->start();
+    return undefined(env);
+  });
+}
+
+napi_value stop(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    engine->stop();
+    return undefined(env);
+  });
+}
+
+napi_value ref(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    engine->keepAlive(true);
+    return undefined(env);
+  });
+}
+
+napi_value unref(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    engine->keepAlive(false);
+    return undefined(env);
+  });
+}
+
+napi_value flush(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    engine->flush();
+    return undefined(env);
+  });
+}
+
+napi_value wake(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    engine->loop().wake();
+    return undefined(env);
+  });
+}
+
+napi_value close(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    engine->close();
+    return undefined(env);
+  });
+}
+
+napi_value fdAdd(napi_env env, napi_callback_info info) {
+  return with<3>(env, info, [env](Engine* engine, const auto& args) {
+    return integer(env, engine->loop().fdAdd(args.handle(0), args.i32(1), args.handle(2)));
+  });
+}
+
+napi_value fdRemove(napi_env env, napi_callback_info info) {
+  return with<2>(env, info, [env](Engine* engine, const auto& args) {
+    return integer(env, engine->loop().fdRemove(args.handle(0), args.i32(1)));
+  });
+}
+
+napi_value fdClose(napi_env env, napi_callback_info info) {
+  return with<2>(env, info, [env](Engine* engine, const auto& args) {
+    return integer(env, engine->closeDescriptor(args.handle(0), args.i32(1)));
+  });
+}
+
+napi_value listen(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    net::ListenSpec spec;
+    const int read = readListenSpec(env, args.at(0), &spec);
+    return integer(env, read < 0 ? read : engine->net().listen(spec));
+  });
+}
+
+napi_value listenerAddress(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const net::Listener* const listener = engine->net().listener(args.handle(0));
+    return listener == nullptr ? undefined(env) : addressObject(env, listener->bound);
+  });
+}
+
+napi_value listenerClose(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    return integer(env, engine->net().closeListener(args.handle(0)));
+  });
+}
+
+napi_value listenerDrain(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    return integer(env, engine->net().drainListener(args.handle(0)));
+  });
+}
+
+napi_value listenerConnections(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const net::Listener* const listener = engine->net().listener(args.handle(0));
+    return integer(env, listener == nullptr ? 0 : listener->settings->connections);
+  });
+}
+
+napi_value connect(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    net::ConnectSpec spec;
+    const int read = readConnectSpec(env, args.at(0), &spec);
+    return integer(env, read < 0 ? read : engine->net().connect(spec));
+  });
+}
+
+napi_value adopt(napi_env env, napi_callback_info info) {
+  return with<2>(env, info, [env](Engine* engine, const auto& args) {
+    net::Settings settings;
+    readSettings(env, args.at(1), &settings);
+    return integer(env, engine->net().adopt(args.i32(0), settings));
+  });
+}
+
+napi_value connectionAddress(napi_env env, napi_callback_info info) {
+  return with<2>(env, info, [env](Engine* engine, const auto& args) {
+    const net::Connection* const connection = engine->net().connection(args.handle(0));
+    if (connection == nullptr) return undefined(env);
+    return descriptorAddress(env, connection->fd, args.boolean(1));
+  });
+}
+
+napi_value connectionFd(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const net::Connection* const connection = engine->net().connection(args.handle(0));
+    return integer(env, connection == nullptr ? -EBADF : connection->fd);
+  });
+}
+
+napi_value connectionPending(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const net::Connection* const connection = engine->net().connection(args.handle(0));
+    return integer(env, connection == nullptr ? 0 : static_cast<int64_t>(connection->pending()));
+  });
+}
+
+// Takes the reference first: the core calls its release itself when the block has been sent.
+template <class Write>
+napi_value writePinned(Engine* engine, napi_value value, Write&& write) {
+  napi_env env = engine->env();
+  const Bytes bytes = bytesOf(env, value);
+  if (bytes.data == nullptr || bytes.size == 0) return integer(env, bytes.size == 0 ? 0 : -EINVAL);
+  const net::Block block = engine->pin(value, bytes.data, bytes.size);
+  bool kept = false;
+  const int result = write(block, &kept);
+  if (!kept) block.release(block.context);
+  return integer(env, result);
+}
+
+napi_value writeBlock(napi_env env, napi_callback_info info) {
+  return with<2>(env, info, [](Engine* engine, const auto& args) {
+    return writePinned(engine, args.at(1), [&](const net::Block& block, bool* kept) {
+      return engine->net().writeBlock(args.handle(0), block, kept);
+    });
+  });
+}
+
+napi_value httpWriteBlock(napi_env env, napi_callback_info info) {
+  return with<3>(env, info, [](Engine* engine, const auto& args) {
+    return writePinned(engine, args.at(2), [&](const net::Block& block, bool* kept) {
+      return engine->net().writeHttpBlock(args.handle(0), static_cast<uint8_t>(args.i32(1)), block,
+                                          kept);
+    });
+  });
+}
+
+napi_value stats(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    const struct {
+      const char* name;
+      size_t value;
+    } counters[] = {
+        {"connections", engine->net().connections()},
+        {"listeners", engine->net().listeners()},
+        {"timers", engine->loop().timersArmed()},
+        {"watches", engine->loop().watches()},
+        {"bufferedBytes", engine->net().bufferedBytes()},
+        {"passes", engine->loop().passes()},
+        {"waits", engine->loop().waits()},
+    };
+    napi_value result;
+    napi_create_object(env, &result);
+    for (const auto& counter : counters) {
+      napi_set_named_property(env, result, counter.name, number(env, static_cast<double>(counter.value)));
+    }
+    return result;
+  });
+}
+
+constexpr Method kMethods[] = {
+    {"start", start},
+    {"stop", stop},
+    {"ref", ref},
+    {"unref", unref},
+    {"flush", flush},
+    {"wake", wake},
+    {"close", close},
+    {"fdAdd", fdAdd},
+    {"fdRemove", fdRemove},
+    {"fdClose", fdClose},
+    {"listen", listen},
+    {"listenerAddress", listenerAddress},
+    {"listenerClose", listenerClose},
+    {"listenerDrain", listenerDrain},
+    {"listenerConnections", listenerConnections},
+    {"connect", connect},
+    {"adopt", adopt},
+    {"connectionAddress", connectionAddress},
+    {"connectionFd", connectionFd},
+    {"connectionPending", connectionPending},
+    {"writeBlock", writeBlock},
+    {"httpWriteBlock", httpWriteBlock},
+    {"stats", stats},
+};
+
+}  // namespace
+
+napi_value engineObject(Engine* engine) {
+  napi_env env = engine->env();
+  napi_value object;
+  napi_create_object(env, &object);
+  addMethods(env, object, kMethods, engine);
+  napi_set_named_property(env, object, "loopId", number(env, engine->loop().loopId()));
+  return object;
+}
+
+}  // namespace heddle::binding

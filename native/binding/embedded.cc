@@ -1,0 +1,132 @@
+#include "binding/embedded.h"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include "sys/clock.h"
+
+namespace heddle::binding {
+
+template <class Handle>
+Handle* Embedded::allocate(uv_handle_type type) {
+  void* const memory = std::calloc(1, uv_handle_size(type));
+  return static_cast<Handle*>(memory);
+}
+
+Embedded* Embedded::of(const void* handle) {
+  return static_cast<Embedded*>(uv_handle_get_data(static_cast<const uv_handle_t*>(handle)));
+}
+
+int Embedded::open() {
+  poll_ = allocate<uv_poll_t>(UV_POLL);
+  prepare_ = allocate<uv_prepare_t>(UV_PREPARE);
+  timer_ = allocate<uv_timer_t>(UV_TIMER);
+  idle_ = allocate<uv_idle_t>(UV_IDLE);
+  if (poll_ == nullptr || prepare_ == nullptr || timer_ == nullptr || idle_ == nullptr) return -ENOMEM;
+  const int polled = uv_poll_init(uv_, poll_, loop_->poller().fd());
+  if (polled < 0) {
+    std::free(poll_);
+    poll_ = nullptr;
+    return polled;
+  }
+  uv_prepare_init(uv_, prepare_);
+  uv_timer_init(uv_, timer_);
+  uv_idle_init(uv_, idle_);
+  void* const handles[] = {poll_, prepare_, timer_, idle_};
+  for (void* handle : handles) {
+    uv_handle_set_data(base(handle), this);
+    uv_unref(base(handle));
+    open_++;
+  }
+  // Always active: records may be appended by any callback of the isolate, started or not.
+  uv_prepare_start(prepare_, onPrepare);
+  return 0;
+}
+
+void Embedded::start() {
+  if (started_) return;
+  started_ = true;
+  uv_poll_start(poll_, UV_READABLE, onPoll);
+  if (keepAlive_) uv_ref(base(poll_));
+  // The first pass comes soon, whatever is registered.
+  idling_ = true;
+  uv_idle_start(idle_, onIdle);
+}
+
+void Embedded::stop() {
+  if (!started_) return;
+  started_ = false;
+  idling_ = false;
+  armedNs_ = INT64_MAX;
+  uv_poll_stop(poll_);
+  uv_unref(base(poll_));
+  uv_timer_stop(timer_);
+  uv_idle_stop(idle_);
+}
+
+void Embedded::keepAlive(bool on) {
+  keepAlive_ = on;
+  if (!started_) return;
+  if (on) {
+    uv_ref(base(poll_));
+  } else {
+    uv_unref(base(poll_));
+  }
+}
+
+void Embedded::arm() {
+  if (!started_) return;
+  const int64_t sleepNs = loop_->sleepNs();
+  if (sleepNs == 0) {
+    if (!idling_) uv_idle_start(idle_, onIdle);
+    idling_ = true;
+    return;
+  }
+  if (idling_) uv_idle_stop(idle_);
+  idling_ = false;
+  const int64_t deadlineNs = sys::monotonicNs() + sleepNs;
+  // A timer that is armed for earlier is left alone: it costs a spare pass at most, moving it costs more.
+  if (armedNs_ <= deadlineNs) return;
+  armedNs_ = deadlineNs;
+  const auto ms = static_cast<uint64_t>((sleepNs + 999'999) / 1'000'000);
+  uv_timer_start(timer_, onTimer, ms, 0);
+}
+
+void Embedded::onPoll(uv_poll_t* handle, int, int) { of(handle)->driver_->tick(); }
+
+void Embedded::onPrepare(uv_prepare_t* handle) {
+  Embedded* const self = of(handle);
+  self->driver_->flushPending();
+  self->arm();
+}
+
+void Embedded::onTimer(uv_timer_t* handle) {
+  Embedded* const self = of(handle);
+  self->armedNs_ = INT64_MAX;
+  self->driver_->tick();
+}
+
+void Embedded::onIdle(uv_idle_t* handle) { of(handle)->driver_->tick(); }
+
+void Embedded::closeHandle(void* handle) {
+  if (handle != nullptr) uv_close(base(handle), onClosed);
+}
+
+void Embedded::close(void (*done)(void*), void* context) {
+  stop();
+  done_ = done;
+  doneContext_ = context;
+  if (open_ == 0) return done(context);
+  closeHandle(poll_);
+  closeHandle(prepare_);
+  closeHandle(timer_);
+  closeHandle(idle_);
+}
+
+void Embedded::onClosed(uv_handle_t* handle) {
+  Embedded* const self = of(handle);
+  std::free(handle);
+  if (--self->open_ == 0) self->done_(self->doneContext_);
+}
+
+}  // namespace heddle::binding

@@ -1,0 +1,160 @@
+#include "binding/engine.h"
+
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "sys/closer.h"
+#include "sys/socket.h"
+
+namespace heddle::binding {
+namespace {
+
+// Passes in one go before the isolate's other work has its turn. Going round through libuv costs two more
+// system calls, so under load a few passes follow each other directly.
+constexpr int kPassesPerTick = 8;
+// A pass that found fewer ready descriptors than this is not followed by another look at once: the wait would
+// most likely come back empty.
+constexpr uint32_t kEagerReady = 4;
+
+struct Pin {
+  napi_env env;
+  napi_ref reference;
+};
+
+void unpin(void* context) {
+  auto* const pin = static_cast<Pin*>(context);
+  napi_delete_reference(pin->env, pin->reference);
+  delete pin;
+}
+
+}  // namespace
+
+Engine::Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options,
+               std::string name)
+    : env_(env),
+      name_(std::move(name)),
+      control_(memory.control),
+      loop_(std::make_unique<loop::Loop>(memory, options)) {}
+
+Engine::~Engine() = default;
+
+int Engine::open(napi_value memory, napi_value dispatch) {
+  const int opened = loop_->open();
+  if (opened < 0) return opened;
+  uv_loop_t* uv = nullptr;
+  napi_get_uv_event_loop(env_, &uv);
+  net_ = std::make_unique<net::Net>(loop_.get());
+  loop_->attach(net_.get());
+  embedded_ = std::make_unique<Embedded>(uv, loop_.get(), this);
+  napi_create_reference(env_, memory, 1, &memory_);
+  napi_create_reference(env_, dispatch, 1, &dispatch_);
+  napi_value label;
+  const std::string title = "heddle:" + name_;
+  napi_create_string_utf8(env_, title.c_str(), title.size(), &label);
+  napi_async_init(env_, memory, label, &async_);
+  return embedded_->open();
+}
+
+void Engine::start() {
+  loop_->markStarted();
+  embedded_->start();
+}
+
+void Engine::close(void (*done)(void*), void* context) {
+  if (loop_ == nullptr || closing_) {
+    // Closed, or on the way: who asks second is told at the same time or at once.
+    if (done == nullptr) return;
+    if (loop_ == nullptr) return done(context);
+    closed_ = done;
+    closedContext_ = context;
+    return;
+  }
+  closing_ = true;
+  closed_ = done;
+  closedContext_ = context;
+  net_->closeAll();
+  embedded_->close(finished, this);
+}
+
+void Engine::finished(void* data) {
+  auto* const self = static_cast<Engine*>(data);
+  self->embedded_.reset();
+  self->net_.reset();
+  self->loop_.reset();
+  napi_delete_reference(self->env_, self->memory_);
+  napi_delete_reference(self->env_, self->dispatch_);
+  napi_async_destroy(self->env_, self->async_);
+  if (self->closed_ != nullptr) self->closed_(self->closedContext_);
+}
+
+void Engine::flushPending() {
+  if (control_[loop::Control::OUT_WORDS] > 0 && !closing_) loop_->apply();
+}
+
+void Engine::tick() {
+  // A callback that runs Node's loop again (a debugger, a synchronous wait) must not start a pass inside a pass.
+  if (inTick_ || closing_) return;
+  inTick_ = true;
+  for (int pass = 0; pass < kPassesPerTick; pass++) {
+    flushPending();
+    const uint32_t words = loop_->collect(0);
+    if (words > 0 && !dispatch(words)) break;
+    if (closing_) break;
+    loop_->apply();
+    if (!loop_->hasWork() && loop_->lastReady() < kEagerReady) break;
+  }
+  inTick_ = false;
+  if (!closing_) embedded_->arm();
+}
+
+// False when JS cannot run any more: the isolate is ending, its cleanup hook follows.
+bool Engine::dispatch(uint32_t words) {
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env_, &scope) != napi_ok) return false;
+  napi_value function;
+  napi_value receiver;
+  napi_value argument;
+  napi_get_reference_value(env_, dispatch_, &function);
+  napi_get_reference_value(env_, memory_, &receiver);
+  napi_create_uint32(env_, words, &argument);
+  const napi_status status =
+      napi_make_callback(env_, async_, receiver, function, 1, &argument, nullptr);
+  if (status == napi_pending_exception) {
+    napi_value error;
+    napi_get_and_clear_last_exception(env_, &error);
+    napi_fatal_exception(env_, error);
+  }
+  napi_close_handle_scope(env_, scope);
+  return status == napi_ok || status == napi_pending_exception;
+}
+
+int Engine::closeDescriptor(uint32_t request, int fd) {
+  if (fd < 0) return -EBADF;
+  const auto done = [](void* context, uint64_t id, int error) {
+    loop::Letter letter;
+    letter.kind = loop::In::FD_CLOSED;
+    letter.a = static_cast<int32_t>(id);
+    letter.b = error;
+    const auto loopId = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(context));
+    const int posted = loop::Mailbox::post(loopId, std::move(letter));
+    static_cast<void>(posted);  // -ENOENT: the loop has ended, nobody waits any more
+  };
+  if (sys::lingers(fd)) {
+    void* const context = reinterpret_cast<void*>(static_cast<uintptr_t>(loop_->loopId()));
+    return sys::submitClose(fd, done, context, request);
+  }
+  const int closed = sys::closeFd(fd);
+  if (closed < 0) return closed;
+  loop_->port().emit(loop::In::FD_CLOSED, request, 0);
+  embedded_->arm();
+  return 0;
+}
+
+net::Block Engine::pin(napi_value value, const uint8_t* data, size_t size) {
+  auto* const pin = new Pin{env_, nullptr};
+  napi_create_reference(env_, value, 1, &pin->reference);
+  return net::Block{data, size, unpin, pin};
+}
+
+}  // namespace heddle::binding

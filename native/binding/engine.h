@@ -1,0 +1,67 @@
+// One loop as JS sees it: the loop, its net layer, the embedded driver and the crossing into JS.
+//
+// Owned by the Environment and freed with it, because JS may keep a method longer than the engine; after
+// `close` every method fails. Thread rule: the isolate's thread.
+#pragma once
+
+#include <node_api.h>
+
+#include <memory>
+#include <string>
+
+#include "binding/embedded.h"
+#include "loop/loop.h"
+#include "net/net.h"
+
+namespace heddle::binding {
+
+class Engine final : public Embedded::Driver {
+ public:
+  Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options,
+         std::string name);
+  ~Engine() override;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Keeps the memory and the dispatch function alive and registers with libuv. 0 or a negative errno.
+  [[nodiscard]] int open(napi_value memory, napi_value dispatch);
+  void close(void (*done)(void*) = nullptr, void* context = nullptr);
+  bool closed() const { return loop_ == nullptr; }
+
+  void start();
+  void stop() { embedded_->stop(); }
+  void keepAlive(bool on) { embedded_->keepAlive(on); }
+  void flush() { loop_->apply(); }
+  [[nodiscard]] int closeDescriptor(uint32_t request, int fd);
+  // A strong reference that ends with the block's release.
+  [[nodiscard]] net::Block pin(napi_value value, const uint8_t* data, size_t size);
+
+  napi_env env() const { return env_; }
+  loop::Loop& loop() { return *loop_; }
+  net::Net& net() { return *net_; }
+
+ private:
+  void tick() override;
+  void flushPending() override;
+  bool dispatch(uint32_t words);
+  static void finished(void* self);
+
+  napi_env env_;
+  std::string name_;
+  napi_ref dispatch_ = nullptr;
+  napi_ref memory_ = nullptr;
+  napi_async_context async_ = nullptr;
+  int32_t* control_;
+  bool inTick_ = false;
+  bool closing_ = false;
+  void (*closed_)(void*) = nullptr;
+  void* closedContext_ = nullptr;
+  std::unique_ptr<loop::Loop> loop_;
+  std::unique_ptr<net::Net> net_;
+  std::unique_ptr<Embedded> embedded_;
+};
+
+// Builds the JS object with the methods of `Engine` in lib/backend/backend.ts.
+napi_value engineObject(Engine* engine);
+
+}  // namespace heddle::binding

@@ -1,0 +1,36 @@
+// What the addon keeps for one isolate (Node environment): its engines. Lives in the instance data.
+//
+// A worker may be terminated at any moment. The cleanup hook then closes every engine's libuv handles and
+// descriptors and lets Node go on when the last handle is gone; the finaliser of the instance data frees the
+// rest. Thread rule: the isolate's thread.
+#pragma once
+
+#include <node_api.h>
+
+#include <memory>
+#include <vector>
+
+namespace heddle::binding {
+
+class Engine;
+
+class Environment {
+ public:
+  explicit Environment(napi_env env);
+  ~Environment();
+
+  static Environment* of(napi_env env);
+  napi_env env() const { return env_; }
+  void add(std::unique_ptr<Engine> engine);
+
+ private:
+  static void cleanup(napi_async_cleanup_hook_handle handle, void* self);
+  static void engineClosed(void* self);
+
+  napi_env env_;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+  size_t closing_ = 0;
+  std::vector<std::unique_ptr<Engine>> engines_;
+};
+
+}  // namespace heddle::binding

@@ -1,0 +1,261 @@
+#include "loop/loop.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+
+#include "sys/clock.h"
+
+namespace heddle::loop {
+namespace {
+
+double doubleAt(const int32_t* words) {
+  double value;
+  std::memcpy(&value, words, sizeof(value));
+  return value;
+}
+
+}  // namespace
+
+Loop::Loop(const PortMemory& memory, const LoopOptions& options)
+    : port_(memory),
+      options_(options),
+      timers_(sys::monotonicNs()),
+      mailbox_([this] { poller_.wake(); }),
+      nowNs_(sys::monotonicNs()),
+      ready_(options.maxEventsPerWait) {
+  port_.memory().clock[Clock::MAX_SLEEP] = static_cast<double>(options.maxSleepNs) / 1e6;
+  port_.memory().clock[Clock::NOW] = toMs(nowNs_);
+}
+
+Loop::~Loop() { poller_.close(); }
+
+int Loop::open() { return poller_.open(); }
+
+int64_t Loop::toNs(double ms) const {
+  // Clamped far inside the range of int64: centuries either way, and NaN counts as due.
+  constexpr double kLimitMs = 8e12;
+  if (!(ms > -kLimitMs)) ms = -kLimitMs;
+  if (ms > kLimitMs) ms = kLimitMs;
+  return options_.originNs + static_cast<int64_t>(std::ceil(ms * 1e6));
+}
+
+void Loop::markStarted() {
+  port_.memory().clock[Clock::STARTED] = toMs(sys::monotonicNs());
+}
+
+void Loop::beat() { port_.memory().clock[Clock::LAST_BEAT] = toMs(nowNs_); }
+
+void Loop::phase(Phase::Id id) {
+  if (port_.memory().control[Control::TRACE] != 0) port_.emit(In::PHASE, id);
+}
+
+uint32_t Loop::collect(int64_t timeoutNs) {
+  nowNs_ = sys::monotonicNs();
+  int32_t* const control = port_.memory().control;
+  port_.memory().clock[Clock::NOW] = toMs(nowNs_);
+  control[Control::PASSES] = static_cast<int32_t>(++passes_);
+  port_.begin();
+  phase(Phase::TIMERS);
+  runTimers();
+  phase(Phase::TRIGGERS);
+  runTriggers();
+  phase(Phase::RECURRENT);
+  runRecurrent();
+  phase(Phase::WAIT);
+  waitAndCollect(hasWork() ? 0 : timeoutNs);
+  control[Control::TIMERS] = static_cast<int32_t>(timers_.armed());
+  control[Control::WATCHES] = static_cast<int32_t>(watchCount_);
+  control[Control::WAITS] = static_cast<int32_t>(waits_);
+  return port_.seal();
+}
+
+void Loop::runTimers() {
+  if (timers_.armed() > 0) {
+    size_t fired = 0;
+    // In slices that surely fit the inbox, so that a fired timer's record is never deferred behind others.
+    const size_t max = std::min<size_t>(options_.maxTimersPerPass, port_.memory().inboxWords / 8);
+    if (port_.hasRoom()) {
+      fired = timers_.expire(nowNs_, max, [this](uint32_t tag, uint32_t) { port_.emit(In::TIMER, tag); });
+    }
+    timersLeft_ = fired == max;
+  } else {
+    timersLeft_ = false;
+  }
+  if (guest_ != nullptr) guest_->timers(nowNs_);
+}
+
+void Loop::deliver(const Letter& letter) {
+  if (letter.kind != In::POST) return port_.emit(letter.kind, letter.a, letter.b);
+  const auto size = static_cast<uint32_t>(letter.bytes.size());
+  if (size > 0) std::memcpy(port_.recvCursor(), letter.bytes.data(), size);
+  port_.emit(In::POST, port_.recvOffset(), size);
+  port_.commitRecv(size);
+}
+
+void Loop::runTriggers() {
+  if (letters_.empty()) mailbox_.take(&letters_);
+  if (letters_.empty() && triggers_.empty()) return;
+  letters_.insert(letters_.begin(), triggers_.begin(), triggers_.end());
+  triggers_.clear();
+  size_t done = 0;
+  for (; done < letters_.size(); done++) {
+    if (!port_.hasRoom() || port_.recvRoom() < letters_[done].bytes.size()) break;
+    deliver(letters_[done]);
+  }
+  letters_.erase(letters_.begin(), letters_.begin() + static_cast<ptrdiff_t>(done));
+}
+
+void Loop::runRecurrent() {
+  for (const uint32_t handle : recurrent_) {
+    if (!port_.hasRoom()) return;
+    port_.emit(In::RECURRENT, handle);
+  }
+}
+
+void Loop::waitAndCollect(int64_t timeoutNs) {
+  if (guest_ != nullptr) guest_->resumed();
+  lastReady_ = 0;
+  if (port_.hasRoom()) {
+    waits_++;
+    const int count = poller_.wait(ready_.data(), static_cast<int>(ready_.size()), timeoutNs);
+    lastReady_ = count > 0 ? static_cast<uint32_t>(count) : 0;
+  }
+  phase(Phase::HEARTBEAT);
+  beat();
+  phase(Phase::DESCRIPTORS);
+  for (uint32_t i = 0; i < lastReady_; i++) {
+    const sys::Ready& event = ready_[i];
+    if (!port_.hasRoom()) return;
+    if ((event.data >> 32) == kWatchTag) {
+      readyWatch(static_cast<uint32_t>(event.data), event.mask);
+    } else if (guest_ != nullptr) {
+      guest_->ready(event.data, event.mask);
+    }
+  }
+}
+
+void Loop::readyWatch(uint32_t handle, uint32_t mask) {
+  const Watch* watch = findWatch(handle);
+  if (watch == nullptr) return;
+  const uint32_t wanted = mask & (watch->mask | sys::kException);
+  if (wanted != 0) port_.emit(In::FD, handle, wanted);
+}
+
+bool Loop::hasWork() const {
+  return timersLeft_ || !triggers_.empty() || !letters_.empty() || port_.hasDeferred() ||
+         (guest_ != nullptr && guest_->hasWork());
+}
+
+int64_t Loop::sleepNs() const {
+  if (hasWork()) return 0;
+  int64_t deadline = timers_.nextDeadlineNs();
+  if (guest_ != nullptr) deadline = std::min(deadline, guest_->nextDeadlineNs());
+  if (deadline == INT64_MAX) return options_.maxSleepNs;
+  // One more nanosecond: a timer fires when its deadline is strictly past.
+  const int64_t left = deadline - sys::monotonicNs() + 1;
+  return std::clamp<int64_t>(left, 0, options_.maxSleepNs);
+}
+
+void Loop::apply() {
+  int32_t* const control = port_.memory().control;
+  const int32_t* const outbox = port_.memory().outbox;
+  const auto limit = port_.memory().outboxWords;
+  const auto words = std::min(static_cast<uint32_t>(control[Control::OUT_WORDS]), limit);
+  for (uint32_t at = 0; at < words;) {
+    const int32_t* record = outbox + at;
+    const uint32_t length = static_cast<uint32_t>(record[0]) >> 8;
+    if (length == 0 || at + length > words) break;  // a torn record: nothing behind it can be trusted
+    carryOut(record);
+    at += length;
+  }
+  if (guest_ != nullptr) guest_->applied();
+  control[Control::OUT_WORDS] = 0;
+  control[Control::SEND_BYTES] = 0;
+  control[Control::APPLIED]++;
+}
+
+void Loop::carryOut(const int32_t* record) {
+  const auto handle = static_cast<uint32_t>(record[1]);
+  switch (record[0] & 0xff) {
+    case Out::TIMER_ADD:
+      // Without memory for the node the timer cannot be kept: firing it at once is the loud answer.
+      if (timers_.arm(handle & kHandleIndexMask, handle, toNs(doubleAt(record + 2))) < 0) {
+        port_.emit(In::TIMER, handle);
+      }
+      return;
+    case Out::TIMER_DELETE: {
+      const uint32_t id = handle & kHandleIndexMask;
+      if (timers_.isArmed(id) && timers_.tag(id) == handle) timers_.cancel(id);
+      return;
+    }
+    case Out::RECURRENT_ADD:
+      return addRecurrent(handle);
+    case Out::RECURRENT_DELETE:
+      return removeRecurrent(handle);
+    case Out::FD_MASK:
+      return setMask(handle, static_cast<uint32_t>(record[2]));
+    case Out::TRIGGER:
+      triggers_.push_back(Letter{In::TRIGGER, record[1], record[2], {}});
+      return;
+    default:
+      if (guest_ != nullptr) guest_->record(record);
+  }
+}
+
+void Loop::addRecurrent(uint32_t handle) {
+  if (std::find(recurrent_.begin(), recurrent_.end(), handle) == recurrent_.end()) {
+    recurrent_.push_back(handle);
+  }
+}
+
+void Loop::removeRecurrent(uint32_t handle) {
+  recurrent_.erase(std::remove(recurrent_.begin(), recurrent_.end(), handle), recurrent_.end());
+}
+
+Loop::Watch* Loop::findWatch(uint32_t handle) {
+  const uint32_t index = handle & kHandleIndexMask;
+  if (index >= watches_.size() || watches_[index].handle != handle) return nullptr;
+  return &watches_[index];
+}
+
+int Loop::fdAdd(uint32_t handle, int fd, uint32_t mask) {
+  if (fd < 0) return -EBADF;
+  const uint32_t index = handle & kHandleIndexMask;
+  const int added = poller_.add(fd, mask & (sys::kRead | sys::kWrite), kWatchTag << 32 | handle);
+  if (added < 0) return added;
+  if (index >= watches_.size()) watches_.resize(index + 1);
+  if (static_cast<size_t>(fd) >= fdOwner_.size()) fdOwner_.resize(static_cast<size_t>(fd) + 1);
+  if (watches_[index].handle == 0) watchCount_++;
+  watches_[index] = Watch{fd, handle, mask};
+  fdOwner_[static_cast<size_t>(fd)] = handle;
+  return 0;
+}
+
+int Loop::fdRemove(uint32_t handle, int fd) {
+  Watch* watch = findWatch(handle);
+  if (watch == nullptr) return -ENOENT;
+  // A descriptor number closed without removing its event may have been given to a new one by now; only
+  // its present owner may take the registration away.
+  const auto slot = static_cast<size_t>(watch->fd);
+  if (watch->fd == fd && fdOwner_[slot] == handle) {
+    fdOwner_[slot] = 0;
+    const int removed = poller_.remove(fd);
+    static_cast<void>(removed);  // -EBADF or -ENOENT: closed already, which ended the registration
+  }
+  *watch = Watch{};
+  watchCount_--;
+  return 0;
+}
+
+void Loop::setMask(uint32_t handle, uint32_t mask) {
+  Watch* watch = findWatch(handle);
+  if (watch == nullptr || watch->mask == mask) return;
+  watch->mask = mask;
+  const int changed =
+      poller_.modify(watch->fd, mask & (sys::kRead | sys::kWrite), kWatchTag << 32 | handle);
+  if (changed < 0) port_.emit(In::FD, handle, sys::kException);
+}
+
+}  // namespace heddle::loop

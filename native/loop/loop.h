@@ -1,0 +1,131 @@
+// One event loop: a multiplexer, timers, recurrent events, triggers and the port to one isolate.
+//
+// A pass has a fixed order (FEATURES EV-05): due timers, queued triggers, recurrent events, the wait, the
+// heartbeat, ready descriptors. `collect` runs a pass up to the point where callbacks must run and leaves
+// their records in the inbox; the driver then lets JS dispatch them and calls `apply`, which carries out
+// what the callbacks asked for. The driver decides how the loop sleeps: an embedded loop in the isolate's
+// own multiplexer (binding/embedded), a dedicated one in its poller.
+//
+// Thread rule: everything runs on the loop's thread, except what the mailbox offers.
+// Failure: calls return negative errnos; nothing throws.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "loop/mailbox.h"
+#include "loop/port.h"
+#include "loop/timers.h"
+#include "sys/poller.h"
+
+namespace heddle::loop {
+
+struct LoopOptions {
+  int64_t originNs = 0;  // monotonic time that counts as loop millisecond 0
+  int64_t maxSleepNs = 200'000'000;
+  uint32_t maxTimersPerPass = 1024;
+  uint32_t maxEventsPerWait = 1024;
+};
+
+// What hangs descriptors of its own into the loop (the net layer). One per loop.
+class Guest {
+ public:
+  virtual ~Guest() = default;
+  // A descriptor that the guest added to the poller is ready.
+  virtual void ready(uint64_t data, uint32_t mask) = 0;
+  // Once a pass, after the timers: the guest's own deadlines and work it put off.
+  virtual void timers(int64_t nowNs) = 0;
+  virtual void resumed() = 0;
+  // One record of the outbox of a kind the loop does not know.
+  virtual void record(const int32_t* record) = 0;
+  // The outbox has been applied to its end.
+  virtual void applied() = 0;
+  virtual int64_t nextDeadlineNs() const = 0;
+  // Whether work is left that no descriptor will announce.
+  virtual bool hasWork() const = 0;
+};
+
+class Loop {
+ public:
+  // Poller data of descriptors watched for JS: tag in the upper half, handle in the lower.
+  static constexpr uint64_t kWatchTag = 1;
+
+  Loop(const PortMemory& memory, const LoopOptions& options);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  [[nodiscard]] int open();
+  void attach(Guest* guest) { guest_ = guest; }
+
+  // Runs a pass and returns the words in the inbox. timeoutNs bounds the wait (0: only look).
+  uint32_t collect(int64_t timeoutNs);
+  // Carries out the outbox. May be called from inside a dispatch.
+  void apply();
+  // A pass has work although no descriptor is ready and no deadline has come.
+  bool hasWork() const;
+  // Nanoseconds until the next pass is due, at most the longest sleep.
+  int64_t sleepNs() const;
+  // Whether the last pass found descriptors ready (so that another look may pay).
+  uint32_t lastReady() const { return lastReady_; }
+
+  [[nodiscard]] int fdAdd(uint32_t handle, int fd, uint32_t mask);
+  [[nodiscard]] int fdRemove(uint32_t handle, int fd);
+  // Any thread, through the mailbox: see Mailbox.
+  uint32_t loopId() const { return mailbox_.loopId(); }
+  void wake() { poller_.wake(); }
+
+  void markStarted();
+  sys::Poller& poller() { return poller_; }
+  Port& port() { return port_; }
+  int64_t nowNs() const { return nowNs_; }
+  double toMs(int64_t ns) const { return static_cast<double>(ns - options_.originNs) / 1e6; }
+  int64_t toNs(double ms) const;
+  size_t timersArmed() const { return timers_.armed(); }
+  size_t watches() const { return watchCount_; }
+  uint64_t passes() const { return passes_; }
+  uint64_t waits() const { return waits_; }
+
+ private:
+  struct Watch {
+    int fd = -1;
+    uint32_t handle = 0;
+    uint32_t mask = 0;
+  };
+
+  void phase(Phase::Id id);
+  void runTimers();
+  void runTriggers();
+  void runRecurrent();
+  void deliver(const Letter& letter);
+  void waitAndCollect(int64_t timeoutNs);
+  void readyWatch(uint32_t handle, uint32_t mask);
+  void carryOut(const int32_t* record);
+  void setMask(uint32_t handle, uint32_t mask);
+  void addRecurrent(uint32_t handle);
+  void removeRecurrent(uint32_t handle);
+  Watch* findWatch(uint32_t handle);
+  void beat();
+
+  Port port_;
+  LoopOptions options_;
+  sys::Poller poller_;
+  Timers timers_;
+  Mailbox mailbox_;
+  Guest* guest_ = nullptr;
+  int64_t nowNs_ = 0;
+  uint64_t passes_ = 0;
+  uint64_t waits_ = 0;
+  uint32_t lastReady_ = 0;
+  size_t watchCount_ = 0;
+  bool timersLeft_ = false;
+  std::vector<Watch> watches_;       // by handle index
+  std::vector<uint32_t> fdOwner_;    // by descriptor: the handle that watches it, 0 = none
+  std::vector<uint32_t> recurrent_;  // handles, in order of addition
+  std::vector<Letter> triggers_;     // asked for by this isolate, delivered by the next pass
+  std::vector<Letter> letters_;      // taken from the mailbox, not yet delivered
+  std::vector<sys::Ready> ready_;
+};
+
+}  // namespace heddle::loop

@@ -1,0 +1,90 @@
+// The core's side of the port: writes records for JS into the inbox, bytes into the receive slab.
+//
+// Ownership: the memory belongs to JS, which keeps it alive as long as the loop is open. Thread rule: only
+// the loop's own thread. Nothing here allocates on the hot path; records that arise while JS owns the inbox
+// (during a dispatch, while the outbox is applied) wait in `deferred_` and open the next batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "loop/protocol.h"
+
+namespace heddle::loop {
+
+struct PortMemory {
+  int32_t* inbox = nullptr;
+  uint32_t inboxWords = 0;
+  uint8_t* recv = nullptr;
+  uint32_t recvBytes = 0;
+  int32_t* outbox = nullptr;
+  uint32_t outboxWords = 0;
+  uint8_t* send = nullptr;
+  uint32_t sendBytes = 0;
+  int32_t* control = nullptr;
+  double* clock = nullptr;
+};
+
+class Port {
+ public:
+  // The longest record: an HTTP request with the most headers a parser accepts.
+  static constexpr uint32_t kLongestRecord = 11 + 2 * 256;
+
+  explicit Port(const PortMemory& memory) : memory_(memory) {}
+
+  const PortMemory& memory() const { return memory_; }
+
+  // Opens a batch: what was deferred comes first. From here to `seal` records go to the inbox.
+  void begin();
+  // Ends the batch and returns its words.
+  uint32_t seal();
+  bool hasDeferred() const { return !deferred_.empty(); }
+
+  // Whether the batch takes one more record of any size. When not, collecting must stop; what is left is
+  // found again by the next pass, because the multiplexer is level-triggered.
+  bool hasRoom() const { return used_ + kLongestRecord <= memory_.inboxWords; }
+
+  // Where the next record will lie: a place to prepare one whose length is not known yet.
+  int32_t* tail() const { return memory_.inbox + used_; }
+
+  // A record whose words the caller fills. Only while collecting, after hasRoom() said yes.
+  int32_t* append(int32_t kind, uint32_t words) {
+    int32_t* at = memory_.inbox + used_;
+    at[0] = recordHead(kind, words);
+    used_ += words;
+    return at;
+  }
+
+  // A short record, at any time.
+  template <class... Args>
+  void emit(int32_t kind, Args... args) {
+    constexpr uint32_t kWords = 1 + sizeof...(args);
+    const int32_t record[kWords] = {recordHead(kind, kWords), static_cast<int32_t>(args)...};
+    put(record, kWords);
+  }
+
+  uint8_t* recvCursor() const { return memory_.recv + recvUsed_; }
+  uint32_t recvOffset() const { return recvUsed_; }
+  uint32_t recvRoom() const { return memory_.recvBytes - recvUsed_; }
+  // Takes `bytes` of the receive slab for this batch; the next user starts at a multiple of 8.
+  void commitRecv(uint32_t bytes) {
+    recvUsed_ = (recvUsed_ + bytes + 7u) & ~7u;
+    if (recvUsed_ > memory_.recvBytes) recvUsed_ = memory_.recvBytes;
+  }
+  bool ownsRecv(const uint8_t* p) const {
+    return p >= memory_.recv && p < memory_.recv + memory_.recvBytes;
+  }
+
+ private:
+  void put(const int32_t* record, uint32_t words);
+
+  PortMemory memory_;
+  uint32_t used_ = 0;
+  uint32_t recvUsed_ = 0;
+  bool collecting_ = false;
+  std::vector<int32_t> deferred_;
+};
+
+}  // namespace heddle::loop

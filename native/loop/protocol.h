@@ -1,0 +1,125 @@
+// The words that cross the port. lib/backend/protocol.ts declares the same numbers and says what each
+// record carries; a test compares the two. A record is a run of 32-bit words, word 0 is
+// `kind | words << 8`.
+#pragma once
+
+#include <cstdint>
+
+namespace heddle::loop {
+
+#define HEDDLE_IN_KINDS(X) \
+  X(TIMER, 1)              \
+  X(TRIGGER, 2)            \
+  X(RECURRENT, 3)          \
+  X(FD, 4)                 \
+  X(PHASE, 5)              \
+  X(FD_CLOSED, 6)          \
+  X(POST, 7)               \
+  X(ACCEPT, 16)            \
+  X(LISTEN_ERROR, 17)      \
+  X(CONNECT, 18)           \
+  X(DATA, 19)              \
+  X(END, 20)               \
+  X(BLOCKED, 21)           \
+  X(DRAIN, 22)             \
+  X(CLOSE, 23)             \
+  X(LISTENER_CLOSED, 24)   \
+  X(HTTP_REQUEST, 32)      \
+  X(HTTP_BODY, 33)         \
+  X(HTTP_ABORT, 34)        \
+  X(HTTP_DRAIN, 35)        \
+  X(HTTP_BLOCKED, 36)      \
+  X(HTTP_REFUSED, 37)
+
+#define HEDDLE_OUT_KINDS(X) \
+  X(TIMER_ADD, 1)           \
+  X(TIMER_DELETE, 2)        \
+  X(RECURRENT_ADD, 3)       \
+  X(RECURRENT_DELETE, 4)    \
+  X(FD_MASK, 5)             \
+  X(TRIGGER, 6)             \
+  X(WRITE, 16)              \
+  X(WRITE_RECEIVED, 17)     \
+  X(WANT_DRAIN, 18)         \
+  X(SHUTDOWN, 19)           \
+  X(CLOSE, 20)              \
+  X(DESTROY, 21)            \
+  X(PAUSE, 22)              \
+  X(RESUME, 23)             \
+  X(IDLE_TIMEOUT, 24)       \
+  X(HTTP_RESPOND, 32)       \
+  X(HTTP_HEAD, 33)          \
+  X(HTTP_CHUNK, 34)         \
+  X(HTTP_END, 35)           \
+  X(HTTP_BODY_RESUME, 36)   \
+  X(HTTP_BODY_PAUSE, 37)    \
+  X(HTTP_WANT_DRAIN, 38)    \
+  X(HTTP_DESTROY, 39)
+
+#define HEDDLE_CONTROL_CELLS(X) \
+  X(OUT_WORDS, 0)               \
+  X(SEND_BYTES, 1)              \
+  X(APPLIED, 2)                 \
+  X(PASSES, 3)                  \
+  X(TRACE, 4)                   \
+  X(TIMERS, 5)                  \
+  X(CONNECTIONS, 6)             \
+  X(LISTENERS, 7)               \
+  X(WATCHES, 8)                 \
+  X(WAITS, 9)
+
+#define HEDDLE_CLOCK_CELLS(X) \
+  X(NOW, 0)                   \
+  X(LAST_BEAT, 1)             \
+  X(STARTED, 2)               \
+  X(MAX_SLEEP, 3)
+
+#define HEDDLE_PHASES(X) \
+  X(TIMERS, 1)           \
+  X(TRIGGERS, 2)         \
+  X(RECURRENT, 3)        \
+  X(WAIT, 4)             \
+  X(HEARTBEAT, 5)        \
+  X(DESCRIPTORS, 6)
+
+#define HEDDLE_REQUEST_FLAGS(X) \
+  X(KEEP_ALIVE, 1)              \
+  X(HTTP_1_0, 2)                \
+  X(HAS_BODY, 4)                \
+  X(BODY_COMPLETE, 8)           \
+  X(EXPECT_CONTINUE, 16)        \
+  X(CHUNKED, 32)
+
+#define HEDDLE_RESPOND_FLAGS(X) \
+  X(CLOSE, 1)                   \
+  X(HAS_DATE, 2)                \
+  X(HAS_LENGTH, 4)
+
+#define HEDDLE_CLOSE_REASONS(X) \
+  X(LOCAL, 0)                   \
+  X(PEER, 1)                    \
+  X(ERROR, 2)                   \
+  X(IDLE, 3)                    \
+  X(OVERFLOW, 4)
+
+#define HEDDLE_ENUMERATOR(name, value) name = value,
+// Plain enums in structs: the values are words of a protocol, compared and stored as integers.
+struct In { enum Kind : int32_t { HEDDLE_IN_KINDS(HEDDLE_ENUMERATOR) }; };
+struct Out { enum Kind : int32_t { HEDDLE_OUT_KINDS(HEDDLE_ENUMERATOR) }; };
+struct Control { enum Cell : int32_t { HEDDLE_CONTROL_CELLS(HEDDLE_ENUMERATOR) }; };
+struct Clock { enum Cell : int32_t { HEDDLE_CLOCK_CELLS(HEDDLE_ENUMERATOR) }; };
+struct Phase { enum Id : int32_t { HEDDLE_PHASES(HEDDLE_ENUMERATOR) }; };
+struct RequestFlag { enum Bit : uint32_t { HEDDLE_REQUEST_FLAGS(HEDDLE_ENUMERATOR) }; };
+struct RespondFlag { enum Bit : uint32_t { HEDDLE_RESPOND_FLAGS(HEDDLE_ENUMERATOR) }; };
+struct CloseReason { enum Id : int32_t { HEDDLE_CLOSE_REASONS(HEDDLE_ENUMERATOR) }; };
+#undef HEDDLE_ENUMERATOR
+
+constexpr uint32_t kControlWords = 16;
+constexpr uint32_t kClockCells = 8;
+constexpr uint32_t kHandleIndexMask = 0xffffff;
+
+constexpr int32_t recordHead(int32_t kind, uint32_t words) {
+  return static_cast<int32_t>(static_cast<uint32_t>(kind) | (words << 8));
+}
+
+}  // namespace heddle::loop

@@ -1,0 +1,386 @@
+// Requests: from bytes to records.
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "net/http.h"
+#include "net/http_names.h"
+#include "net/net.h"
+
+namespace heddle::net {
+
+using loop::CloseReason;
+using loop::In;
+using loop::RequestFlag;
+
+namespace {
+constexpr uint32_t kReadBytes = 65536;
+constexpr uint32_t kLeastRoom = 4096;
+constexpr uint32_t kRequestWords = 11;
+static_assert(kRequestWords + 2 * kMaxHeaders <= loop::Port::kLongestRecord);
+}  // namespace
+
+// What lies in the receive slab, from `offset`, and how far it has been dealt with.
+struct Http::Input {
+  const char* data;
+  uint32_t offset;
+  uint32_t size;
+  uint32_t at;
+  bool used;  // records point into it, so it must stay until they are dispatched
+
+  uint32_t left() const { return size - at; }
+};
+
+void Http::read(Connection* c) {
+  loop::Port& port = net_->port();
+  if (!port.hasRoom()) return;
+  if (c->has(Connection::kLinger)) return discardInput(c);
+  const uint32_t kept = c->side == nullptr ? 0 : c->side->keptBytes;
+  const uint32_t room = port.recvRoom();
+  if (room < kept + kLeastRoom) return;
+  uint8_t* const base = port.recvCursor();
+  const int64_t n = sys::recvSome(c->fd, base + kept, std::min(room - kept, kReadBytes));
+  if (n == -EAGAIN) return;
+  if (n < 0) return net_->destroy(c, static_cast<int>(-n), CloseReason::ERROR);
+  if (n == 0) return endOfInput(c);
+  c->activeMs = net_->nowMs();
+  if (kept > 0) {
+    std::memcpy(base, c->side->kept, kept);
+    std::free(c->side->kept);
+    c->side->kept = nullptr;
+    c->side->keptBytes = 0;
+  }
+  consume(c, port.recvOffset(), kept + static_cast<uint32_t>(n));
+}
+
+void Http::again(Connection* c) {
+  HttpSide* const side = c->side;
+  if (side == nullptr || side->kept == nullptr) return net_->updateInterest(c);
+  loop::Port& port = net_->port();
+  const uint32_t size = side->keptBytes;
+  if (!port.hasRoom() || port.recvRoom() < size) return net_->queue(c);
+  std::memcpy(port.recvCursor(), side->kept, size);
+  std::free(side->kept);
+  side->kept = nullptr;
+  side->keptBytes = 0;
+  consume(c, port.recvOffset(), size);
+  if (!c->has(Connection::kFailed)) net_->updateInterest(c);
+}
+
+void Http::consume(Connection* c, uint32_t offset, uint32_t size) {
+  loop::Port& port = net_->port();
+  Input input{reinterpret_cast<const char*>(port.memory().recv + offset), offset, size, 0, false};
+  bool more = true;
+  while (more && !c->has(Connection::kFailed)) {
+    if (inBody(c)) {
+      more = takeBody(c, &input);
+    } else if (c->has(Connection::kStopped)) {
+      break;
+    } else {
+      more = takeRequest(c, &input);
+    }
+  }
+  const bool stopped = c->has(Connection::kStopped) && !inBody(c);
+  if (input.left() > 0 && stopped) c->set(Connection::kUnread);
+  if (input.left() > 0 && !stopped) keep(c, input);
+  if (input.used) port.commitRecv(size);
+  trim(c);
+}
+
+void Http::keep(Connection* c, const Input& input) {
+  HttpSide* const s = side(c);
+  const uint32_t left = input.left();
+  s->kept = static_cast<uint8_t*>(std::malloc(left));
+  if (s->kept == nullptr) return net_->fail(c, ENOMEM);
+  std::memcpy(s->kept, input.data + input.at, left);
+  s->keptBytes = left;
+}
+
+void Http::hold(Connection* c) {
+  c->set(Connection::kHold);
+  net_->updateInterest(c);
+}
+
+void Http::release(Connection* c) {
+  const bool kept = c->side != nullptr && c->side->kept != nullptr;
+  if (kept) net_->queue(c);
+  if (!c->has(Connection::kHold)) return;
+  c->clear(Connection::kHold);
+  net_->settleLater(c);
+}
+
+bool Http::takeRequest(Connection* c, Input* input) {
+  if (input->left() == 0) return false;
+  loop::Port& port = net_->port();
+  const HttpSettings& settings = c->settings->httpSettings;
+  if (c->outstanding() >= settings.maxPipelined) {
+    hold(c);
+    return false;
+  }
+  if (!port.hasRoom()) {
+    net_->queue(c);
+    return false;
+  }
+  int32_t* const record = port.tail();
+  HttpHead head;
+  head.headers = reinterpret_cast<HttpHeader*>(record + kRequestWords);
+  uint32_t scanned = c->side != nullptr && c->side->partialHead ? c->side->scanned : 0;
+  const char* const data = input->data + input->at;
+  const HttpVerdict verdict = parseHead(data, input->left(), settings.limits, &scanned, &head);
+  if (verdict == HttpVerdict::kNeedMore) {
+    HttpSide* const s = side(c);
+    if (!s->partialHead) s->startedMs = net_->nowMs();
+    s->partialHead = true;
+    s->scanned = scanned;
+    return false;
+  }
+  if (verdict == HttpVerdict::kRefused) {
+    refuse(c, head.status);
+    return false;
+  }
+  if (head.contentLength > settings.maxBodyBytes) {
+    refuse(c, 413);
+    return false;
+  }
+  uint32_t startedMs = net_->nowMs();
+  if (c->side != nullptr && c->side->partialHead) {
+    startedMs = c->side->startedMs;
+    c->side->partialHead = false;
+    c->side->scanned = 0;
+  }
+
+  const uint8_t seq = c->nextSeq++;
+  const uint32_t bit = seqBit(seq);
+  c->headBits = (c->headBits & ~bit) | (head.method == static_cast<uint8_t>(HttpMethod::kHead) ? bit : 0);
+  c->oldBits = (c->oldBits & ~bit) | (head.http10 ? bit : 0);
+  c->closeBits &= ~bit;
+  c->requests++;
+  const bool last = settings.maxRequestsPerConnection != 0 &&
+                    c->requests >= settings.maxRequestsPerConnection;
+  if (!head.keepAlive || last || c->settings->draining) {
+    c->closeBits |= bit;
+    c->set(Connection::kStopped);
+  }
+
+  const uint32_t headOffset = input->offset + input->at + head.skipped;
+  input->at += head.skipped + head.headBytes;
+  uint32_t flags = head.keepAlive ? uint32_t{RequestFlag::KEEP_ALIVE} : 0;
+  if (head.http10) flags |= RequestFlag::HTTP_1_0;
+  uint32_t bodySize = 0;
+  const uint32_t bodyOffset = input->offset + input->at;
+  if (head.chunked || head.contentLength > 0) {
+    flags |= RequestFlag::HAS_BODY;
+    if (head.chunked) flags |= RequestFlag::CHUNKED;
+    if (!head.chunked && head.contentLength <= input->left()) {
+      flags |= RequestFlag::BODY_COMPLETE;
+      bodySize = static_cast<uint32_t>(head.contentLength);
+      input->at += bodySize;
+    } else {
+      HttpSide* const s = side(c);
+      s->body = head.chunked ? HttpSide::Body::kChunked : HttpSide::Body::kLength;
+      s->bodySeq = seq;
+      s->wanted = false;
+      s->discard = false;
+      s->remaining = head.contentLength;
+      s->received = 0;
+      s->startedMs = startedMs;
+      s->chunks.reset(settings.limits.maxHeadBytes);
+      s->continueDue = head.expectContinue && input->left() == 0;
+      if (s->continueDue) flags |= RequestFlag::EXPECT_CONTINUE;
+    }
+  }
+
+  port.append(In::HTTP_REQUEST, kRequestWords + 2 * head.headerCount);
+  record[1] = static_cast<int32_t>(c->settings->listener);
+  record[2] = static_cast<int32_t>(c->handle);
+  record[3] = static_cast<int32_t>(seq | flags << 8 | static_cast<uint32_t>(head.method) << 24);
+  record[4] = static_cast<int32_t>(headOffset);
+  record[5] = static_cast<int32_t>(head.headBytes);
+  record[6] = static_cast<int32_t>(headOffset + head.targetOff);
+  record[7] = static_cast<int32_t>(head.targetLen);
+  record[8] = static_cast<int32_t>(head.headerCount);
+  record[9] = static_cast<int32_t>(bodyOffset);
+  record[10] = static_cast<int32_t>(bodySize);
+  input->used = true;
+  return true;
+}
+
+void Http::emitBody(Connection* c, const Input& input, uint32_t at, uint32_t size, bool last) {
+  net_->port().emit(In::HTTP_BODY, c->handle, c->side->bodySeq, input.offset + at, size, last ? 1 : 0);
+}
+
+bool Http::takeBody(Connection* c, Input* input) {
+  HttpSide* const s = c->side;
+  if (input->left() == 0) return false;
+  if (!s->wanted && !s->discard) {
+    hold(c);
+    return false;
+  }
+  if (!net_->port().hasRoom()) {
+    net_->queue(c);
+    return false;
+  }
+  s->continueDue = false;  // the client did not wait for it
+  if (s->body == HttpSide::Body::kChunked) return takeChunks(c, input);
+  const auto take = static_cast<uint32_t>(std::min<int64_t>(input->left(), s->remaining));
+  s->remaining -= take;
+  if (!s->discard) {
+    emitBody(c, *input, input->at, take, s->remaining == 0);
+    input->used = true;
+  }
+  input->at += take;
+  if (s->remaining == 0) endBody(c);
+  return true;
+}
+
+bool Http::takeChunks(Connection* c, Input* input) {
+  HttpSide* const s = c->side;
+  while (input->left() > 0) {
+    if (!net_->port().hasRoom()) {
+      net_->queue(c);
+      return false;
+    }
+    const ChunkedDecoder::Step step = s->chunks.next(input->data + input->at, input->left());
+    if (step.verdict == HttpVerdict::kRefused) {
+      abortBody(c, EPROTO, 400);
+      return false;
+    }
+    s->received += step.dataLen;
+    if (s->received > c->settings->httpSettings.maxBodyBytes) {
+      abortBody(c, EMSGSIZE, 413);
+      return false;
+    }
+    if (step.dataLen > 0 && !s->discard) {
+      emitBody(c, *input, input->at + step.dataOff, step.dataLen, false);
+      input->used = true;
+    }
+    input->at += step.consumed;
+    if (step.verdict == HttpVerdict::kDone) {
+      if (!s->discard) emitBody(c, *input, input->at, 0, true);
+      endBody(c);
+      return true;
+    }
+  }
+  return false;
+}
+
+void Http::endBody(Connection* c) {
+  HttpSide* const s = c->side;
+  s->body = HttpSide::Body::kNone;
+  s->wanted = false;
+  s->discard = false;
+  s->continueDue = false;
+}
+
+void Http::refuse(Connection* c, uint16_t status) {
+  net_->port().emit(In::HTTP_REFUSED, c->settings->listener, EPROTO, status);
+  if (c->side != nullptr) c->side->partialHead = false;
+  const uint8_t seq = c->nextSeq++;
+  const uint32_t bit = seqBit(seq);
+  c->headBits &= ~bit;
+  c->oldBits &= ~bit;
+  c->closeBits |= bit;
+  c->set(Connection::kStopped | Connection::kUnread);
+  ResponseParts parts;
+  parts.status = status;
+  parts.close = true;
+  writeWhole(c, seq, parts, nullptr, 0);
+  finish(c, seq);
+}
+
+// The body cannot be read to its end. Its request gets `status` if it has no answer yet and nothing stands
+// before it; JS is told in any case, by the record that ends all requests of a connection.
+void Http::abortBody(Connection* c, int error, uint16_t status) {
+  HttpSide* const s = c->side;
+  const uint8_t seq = s->bodySeq;
+  const bool answerable = seq == c->firstSeq && mayAnswer(c, seq) && (s->begunBits & seqBit(seq)) == 0;
+  const bool wasOutstanding = c->outstanding() > 0;
+  endBody(c);
+  c->set(Connection::kStopped | Connection::kUnread);
+  if (wasOutstanding) net_->port().emit(In::HTTP_ABORT, c->handle, error, CloseReason::ERROR);
+  net_->port().emit(In::HTTP_REFUSED, c->settings->listener, error, status);
+  if (!answerable) {
+    c->firstSeq = c->nextSeq;  // nothing is outstanding any more: the abort is said
+    return net_->fail(c, error);
+  }
+  c->closeBits |= seqBit(seq);
+  ResponseParts parts;
+  parts.status = status;
+  parts.close = true;
+  writeWhole(c, seq, parts, nullptr, 0);
+  finish(c, seq);
+}
+
+void Http::endOfInput(Connection* c) {
+  if (c->has(Connection::kQueued)) return;  // what is kept comes first; the end is reported again
+  c->set(Connection::kEnded);
+  if (c->outstanding() == 0 && c->pending() == 0) return net_->destroy(c, 0, CloseReason::PEER);
+  if (inBody(c)) return net_->destroy(c, ECONNRESET, CloseReason::PEER);
+  // A half-closed client still gets its answers.
+  c->set(Connection::kStopped);
+  if (c->outstanding() > 0) c->closeBits |= seqBit(static_cast<uint8_t>(c->nextSeq - 1));
+  if (c->outstanding() == 0) c->set(Connection::kCloseWhenSent);
+  net_->settleLater(c);
+}
+
+void Http::discardInput(Connection* c) {
+  loop::Port& port = net_->port();
+  const int64_t n = sys::recvSome(c->fd, port.recvCursor(), std::min(port.recvRoom(), kReadBytes));
+  if (n > 0 || n == -EAGAIN) return;
+  net_->destroy(c, 0, n == 0 ? CloseReason::PEER : CloseReason::LOCAL);
+}
+
+void Http::resumeBody(Connection* c, uint8_t seq) {
+  HttpSide* const s = c->side;
+  if (!inBody(c) || s->bodySeq != seq || s->discard) return;
+  s->wanted = true;
+  // The time in which JS did not want the body is not the client's.
+  if (c->has(Connection::kHold)) s->startedMs = net_->nowMs();
+  if (s->continueDue && seq == c->firstSeq) sendContinue(c);
+  release(c);
+}
+
+void Http::sendContinue(Connection* c) {
+  static constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
+  constexpr uint32_t kSize = sizeof(kContinue) - 1;
+  c->side->continueDue = false;
+  std::memcpy(net_->writer().room(c, kSize), kContinue, kSize);
+  net_->writer().commit(kSize);
+}
+
+uint32_t Http::deadline(const Connection* c, bool* has) const {
+  const HttpSettings& settings = c->settings->httpSettings;
+  const HttpSide* const s = c->side;
+  const auto after = [has](uint32_t startMs, uint32_t timeoutMs) {
+    *has = timeoutMs != 0;
+    return startMs + timeoutMs;
+  };
+  if (c->has(Connection::kLinger)) return after(c->activeMs, kLingerMs);
+  if (c->pending() > 0) return after(c->activeMs, settings.writeTimeoutMs);
+  if (inBody(c) && !c->has(Connection::kHold)) return after(s->startedMs, settings.requestTimeoutMs);
+  *has = false;
+  if (c->outstanding() > 0) return 0;
+  if (s != nullptr && s->partialHead) return after(s->startedMs, settings.headTimeoutMs);
+  return after(c->activeMs, c->requests == 0 ? settings.headTimeoutMs : settings.keepAliveTimeoutMs);
+}
+
+void Http::expired(Connection* c) {
+  if (c->has(Connection::kLinger)) return net_->destroy(c, 0, CloseReason::LOCAL);
+  if (c->pending() > 0) return net_->destroy(c, ETIMEDOUT, CloseReason::IDLE);
+  if (inBody(c)) return abortBody(c, ETIMEDOUT, 408);
+  if (c->side != nullptr && c->side->partialHead) return refuse(c, 408);
+  net_->destroy(c, 0, CloseReason::IDLE);
+}
+
+void Http::drain(Connection* c) {
+  if (c->outstanding() > 0) {
+    c->closeBits |= seqBit(static_cast<uint8_t>(c->nextSeq - 1));
+    return;
+  }
+  if (c->side != nullptr && (c->side->partialHead || c->side->kept != nullptr)) return;
+  c->set(Connection::kStopped | Connection::kCloseWhenSent);
+  net_->settleLater(c);
+}
+
+}  // namespace heddle::net

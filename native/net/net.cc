@@ -1,0 +1,214 @@
+#include "net/net.h"
+
+#include <cerrno>
+
+#include "sys/clock.h"
+
+namespace heddle::net {
+
+using loop::CloseReason;
+using loop::Control;
+using loop::In;
+using loop::Out;
+
+namespace {
+constexpr uint64_t tagged(uint64_t tag, uint32_t handle) { return tag << 32 | handle; }
+// Deadlines checked in one pass at most; the rest follows in the next.
+constexpr size_t kChecksPerPass = 4096;
+}  // namespace
+
+Net::Net(loop::Loop* owner)
+    : loop_(owner), writer_(this), deadlines_(sys::monotonicNs()), http_(this) {
+  nowMs_ = static_cast<uint32_t>(loop_->nowNs() / 1'000'000);
+}
+
+Net::~Net() { closeAll(); }
+
+void Net::closeAll() {
+  listeners_.each([this](Listener& listener, uint32_t handle) {
+    sys::closeFd(listener.fd);
+    sys::removeSocketFile(listener.bound);
+    release(listener.settings);
+    listeners_.destroy(handle);
+  });
+  connections_.each([this](Connection& connection, uint32_t handle) {
+    http_.detach(&connection);
+    delete connection.output;
+    sys::closeFd(connection.fd);
+    deadlines_.cancel(handle & loop::kHandleIndexMask);
+    release(connection.settings);
+    connections_.destroy(handle);
+  });
+  queued_.clear();
+  settling_.clear();
+}
+
+size_t Net::bufferedBytes() {
+  size_t bytes = 0;
+  connections_.each([&bytes](Connection& connection, uint32_t) {
+    bytes += connection.pending() + Http::keptBytes(&connection);
+  });
+  return bytes;
+}
+
+void Net::count() {
+  int32_t* const control = port().memory().control;
+  control[Control::CONNECTIONS] = static_cast<int32_t>(connections_.live());
+  control[Control::LISTENERS] = static_cast<int32_t>(listeners_.live());
+}
+
+Connection* Net::create(int fd, Settings* settings) {
+  const auto created = connections_.create();
+  if (created.value == nullptr) return nullptr;
+  Connection* const connection = created.value;
+  connection->settings = retain(settings);
+  connection->handle = created.handle;
+  connection->fd = fd;
+  connection->idleMs = settings->idleTimeoutMs;
+  connection->activeMs = nowMs_;
+  if (settings->http) connection->set(Connection::kHttp);
+  if (settings->paused) connection->set(Connection::kPaused);
+  settings->connections++;
+  return connection;
+}
+
+int64_t Net::connect(const ConnectSpec& spec) {
+  bool inProgress = false;
+  const int fd = sys::connectStream(spec.address, &inProgress);
+  if (fd < 0) return fd;
+  if (spec.settings.noDelay) sys::setNoDelay(fd, true);
+  const int64_t handle = adopt(fd, spec.settings);
+  if (handle < 0) {
+    sys::closeFd(fd);
+    return handle;
+  }
+  // The first readiness to write tells the outcome, also when it is known already: one path for both.
+  Connection* const connection = connections_.get(static_cast<uint32_t>(handle));
+  connection->set(Connection::kConnecting);
+  updateInterest(connection);
+  return handle;
+}
+
+int64_t Net::adopt(int fd, const Settings& given) {
+  Settings* const settings = new Settings(given);
+  settings->refs = 0;  // the connection takes the only reference
+  settings->connections = 0;
+  Connection* const connection = create(fd, settings);
+  if (connection == nullptr) {
+    delete settings;
+    return -ENFILE;
+  }
+  const uint8_t interest = wantedInterest(connection);
+  const int added =
+      loop_->poller().add(fd, interest, tagged(kConnectionTag, connection->handle));
+  if (added < 0) {
+    connections_.destroy(connection->handle);
+    release(settings);
+    return added;
+  }
+  connection->interest = interest;
+  if (settings->checkEveryMs() != 0) recheckAt(connection, settings->checkEveryMs());
+  count();
+  return connection->handle;
+}
+
+void Net::ready(uint64_t data, uint32_t mask) {
+  const auto handle = static_cast<uint32_t>(data);
+  if ((data >> 32) == kListenerTag) {
+    Listener* const listener = listeners_.get(handle);
+    if (listener != nullptr) acceptReady(listener);
+    return;
+  }
+  Connection* const connection = connections_.get(handle);
+  if (connection != nullptr) readyConnection(connection, mask);
+}
+
+void Net::timers(int64_t nowNs) {
+  nowMs_ = static_cast<uint32_t>(nowNs / 1'000'000);
+  if (restingListeners_ > 0) restartListeners(nowNs);
+  deadlines_.expire(nowNs, kChecksPerPass, [this](uint32_t handle, uint32_t) { idleCheck(handle); });
+}
+
+int64_t Net::nextDeadlineNs() const { return deadlines_.nextDeadlineNs(); }
+
+void Net::recheckAt(Connection* connection, uint32_t inMs) {
+  // One millisecond more: the clock of connections is cut to milliseconds.
+  const int64_t at = loop_->nowNs() + (static_cast<int64_t>(inMs) + 1) * 1'000'000;
+  const uint32_t index = connection->handle & loop::kHandleIndexMask;
+  if (deadlines_.arm(index, connection->handle, at) < 0) fail(connection, ENOMEM);
+}
+
+void Net::idleCheck(uint32_t handle) {
+  Connection* const connection = connections_.get(handle);
+  if (connection == nullptr || connection->has(Connection::kFailed)) return;
+  bool has = false;
+  const uint32_t deadline = connection->has(Connection::kHttp)
+                                ? http_.deadline(connection, &has)
+                                : streamDeadline(connection, &has);
+  const auto left = static_cast<int32_t>(deadline - nowMs_);
+  if (has && left <= 0) {
+    if (connection->has(Connection::kHttp)) return http_.expired(connection);
+    return destroy(connection, ETIMEDOUT, CloseReason::IDLE);
+  }
+  uint32_t next = connection->has(Connection::kHttp) ? connection->settings->checkEveryMs()
+                                                     : connection->idleMs;
+  if (has) next = std::min(next == 0 ? UINT32_MAX : next, static_cast<uint32_t>(left));
+  if (next != 0 && next != UINT32_MAX) recheckAt(connection, next);
+}
+
+void Net::queue(Connection* connection) {
+  if (connection->has(Connection::kQueued)) return;
+  connection->set(Connection::kQueued);
+  queued_.push_back(connection->handle);
+}
+
+void Net::settleLater(Connection* connection) {
+  if (connection->has(Connection::kSettling)) return;
+  connection->set(Connection::kSettling);
+  settling_.push_back(connection->handle);
+}
+
+void Net::fail(Connection* connection, int error) {
+  if (connection->has(Connection::kFailed)) return;
+  connection->set(Connection::kFailed);
+  connection->error = error;
+  settleLater(connection);
+}
+
+void Net::resumed() {
+  if (queued_.empty()) return;
+  work_.swap(queued_);
+  for (const uint32_t handle : work_) {
+    Connection* const connection = connections_.get(handle);
+    if (connection == nullptr) continue;
+    connection->clear(Connection::kQueued);
+    if (!connection->has(Connection::kFailed)) http_.again(connection);
+  }
+  work_.clear();
+}
+
+void Net::record(const int32_t* record) {
+  const int32_t kind = record[0] & 0xff;
+  Connection* const connection = connections_.get(static_cast<uint32_t>(record[1]));
+  if (connection == nullptr || connection->has(Connection::kFailed)) return;
+  if (kind >= Out::HTTP_RESPOND) {
+    if (connection->has(Connection::kHttp)) http_.record(connection, record);
+    return;
+  }
+  streamRecord(connection, record);
+}
+
+void Net::applied() {
+  writer_.settle();
+  while (!settling_.empty()) {
+    const uint32_t handle = settling_.back();
+    settling_.pop_back();
+    Connection* const connection = connections_.get(handle);
+    if (connection == nullptr) continue;
+    connection->clear(Connection::kSettling);
+    settleConnection(connection);
+  }
+  count();
+}
+
+}  // namespace heddle::net

@@ -1,0 +1,118 @@
+// Listeners and stream connections of one loop: accepts, reads into the port's receive slab, writes what the
+// outbox says, keeps time-outs and water marks, and leaves HTTP connections to the HTTP driver.
+//
+// A connection is never destroyed while the writer or a driver is in the middle of it: failures and finished
+// closes are noted (`settleLater`) and carried out when the outbox has been applied or the pass ends. Its last
+// record is CLOSE (or HTTP_ABORT, when requests are outstanding).
+//
+// Thread rule: the loop's thread. Results are >= 0 or negative errnos.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/slots.h"
+#include "loop/loop.h"
+#include "net/connection.h"
+#include "net/http.h"
+#include "net/listener.h"
+#include "net/writer.h"
+
+namespace heddle::net {
+
+class Net final : public loop::Guest, private WriteEvents {
+ public:
+  static constexpr uint64_t kListenerTag = 2;
+  static constexpr uint64_t kConnectionTag = 3;
+
+  explicit Net(loop::Loop* loop);
+  ~Net() override;
+  Net(const Net&) = delete;
+  Net& operator=(const Net&) = delete;
+
+  // Both take the settings over by copy and return a handle.
+  [[nodiscard]] int64_t listen(const ListenSpec& spec);
+  [[nodiscard]] int64_t connect(const ConnectSpec& spec);
+  // Takes over a connected stream socket; on failure it stays the caller's.
+  [[nodiscard]] int64_t adopt(int fd, const Settings& settings);
+  int closeListener(uint32_t handle);
+  int drainListener(uint32_t handle);
+  const Listener* listener(uint32_t handle) const { return listeners_.get(handle); }
+  const Connection* connection(uint32_t handle) const { return connections_.get(handle); }
+  // Writes the block behind everything the outbox holds. *kept tells whether the block is still needed after
+  // the call; its release is called later then, and not at all otherwise.
+  [[nodiscard]] int writeBlock(uint32_t handle, const Block& block, bool* kept);
+  [[nodiscard]] int writeHttpBlock(uint32_t handle, uint8_t seq, const Block& block, bool* kept);
+  // Destroys everything, silently.
+  void closeAll();
+  size_t bufferedBytes();
+  size_t connections() const { return connections_.live(); }
+  size_t listeners() const { return listeners_.live(); }
+
+  // loop::Guest
+  void ready(uint64_t data, uint32_t mask) override;
+  void timers(int64_t nowNs) override;
+  void resumed() override;
+  void record(const int32_t* record) override;
+  void applied() override;
+  int64_t nextDeadlineNs() const override;
+  bool hasWork() const override { return !queued_.empty() || !settling_.empty(); }
+
+  // For the HTTP driver.
+  loop::Port& port() { return loop_->port(); }
+  Writer& writer() { return writer_; }
+  uint32_t nowMs() const { return nowMs_; }
+  int64_t nowNs() const { return loop_->nowNs(); }
+  void queue(Connection* connection);        // go on with its kept input in the next pass
+  void settleLater(Connection* connection);  // look at it again when the outbox has been applied
+  void fail(Connection* connection, int error);
+  void updateInterest(Connection* connection);
+  void recheckAt(Connection* connection, uint32_t inMs);
+
+ private:
+  void written(Connection* connection, int64_t bytes) override;
+  void writeFailed(Connection* connection, int error) override;
+
+  // net_accept.cc
+  void acceptReady(Listener* listener);
+  void acceptFailed(Listener* listener, int error);
+  Connection* adoptAccepted(Listener* listener, int fd);
+  void watchListener(Listener* listener, bool on);
+  void restartListeners(int64_t nowNs);
+  Connection* create(int fd, Settings* settings);
+
+  // net_stream.cc
+  void readyConnection(Connection* connection, uint32_t mask);
+  void finishConnect(Connection* connection);
+  void exceptionOn(Connection* connection);
+  void readStream(Connection* connection);
+  void flushOutput(Connection* connection);
+  void streamRecord(Connection* connection, const int32_t* record);
+  void writeRecord(Connection* connection, const uint8_t* slab, uint32_t slabBytes,
+                   const int32_t* record);
+  void idleCheck(uint32_t handle);
+  uint32_t streamDeadline(const Connection* connection, bool* has) const;
+  void checkWaterMarks(Connection* connection);
+  void settleConnection(Connection* connection);
+  void startLinger(Connection* connection);
+  [[nodiscard]] int sendBlock(Connection* connection, const Block& block, bool* kept);
+  void destroy(Connection* connection, int error, loop::CloseReason::Id reason);
+  uint8_t wantedInterest(const Connection* connection) const;
+  void count();
+
+  loop::Loop* loop_;
+  Writer writer_;
+  base::Slots<Listener> listeners_;
+  base::Slots<Connection> connections_;
+  loop::Timers deadlines_;  // by connection index
+  Http http_;
+  uint32_t nowMs_ = 0;
+  uint32_t restingListeners_ = 0;
+  std::vector<uint32_t> queued_;
+  std::vector<uint32_t> settling_;
+  std::vector<uint32_t> work_;  // reused while one of the two lists above is worked off
+
+  friend class Http;
+};
+
+}  // namespace heddle::net

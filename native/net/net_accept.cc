@@ -1,0 +1,141 @@
+// The accepting half of Net.
+#include <cerrno>
+
+#include "net/net.h"
+
+namespace heddle::net {
+
+using loop::In;
+
+namespace {
+// How long a listener rests when descriptors or memory ran out. Long enough not to spin, short enough that a
+// client in the backlog does not give up.
+constexpr int64_t kRestNs = 100'000'000;
+
+bool isExhaustion(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+}  // namespace
+
+int64_t Net::listen(const ListenSpec& spec) {
+  sys::ListenFlags flags;
+  flags.backlog = spec.backlog;
+  flags.reusePort = spec.reusePort;
+  flags.ipv6Only = spec.ipv6Only;
+  const int fd = sys::listenStream(spec.address, flags);
+  if (fd < 0) return fd;
+  const auto created = listeners_.create();
+  if (created.value == nullptr) {
+    sys::closeFd(fd);
+    return -ENFILE;
+  }
+  Listener* const listener = created.value;
+  listener->handle = created.handle;
+  listener->fd = fd;
+  listener->settings = new Settings(spec.settings);
+  listener->settings->listener = created.handle;
+  listener->maxConnections = spec.maxConnections;
+  listener->acceptsPerPass = spec.acceptsPerPass == 0 ? 64 : spec.acceptsPerPass;
+  if (sys::localAddress(fd, &listener->bound) < 0) listener->bound = spec.address;
+  // Accepted sockets inherit the option, which saves a system call for each.
+  if (spec.settings.noDelay) sys::setNoDelay(fd, true);
+  const int added = loop_->poller().add(fd, sys::kRead, kListenerTag << 32 | listener->handle);
+  if (added < 0) {
+    sys::closeFd(fd);
+    release(listener->settings);
+    listeners_.destroy(created.handle);
+    return added;
+  }
+  count();
+  return created.handle;
+}
+
+int Net::closeListener(uint32_t handle) {
+  Listener* const listener = listeners_.get(handle);
+  if (listener == nullptr) return -EBADF;
+  loop_->poller().remove(listener->fd);
+  sys::closeFd(listener->fd);
+  sys::removeSocketFile(listener->bound);
+  if (listener->retryNs != 0) restingListeners_--;
+  release(listener->settings);
+  listeners_.destroy(handle);
+  port().emit(In::LISTENER_CLOSED, handle, 0);
+  count();
+  return 0;
+}
+
+int Net::drainListener(uint32_t handle) {
+  const Listener* const listener = listeners_.get(handle);
+  if (listener == nullptr) return -EBADF;
+  Settings* const settings = listener->settings;
+  settings->draining = true;
+  connections_.each([this, settings](Connection& connection, uint32_t) {
+    if (connection.settings == settings && connection.has(Connection::kHttp)) http_.drain(&connection);
+  });
+  return 0;
+}
+
+void Net::watchListener(Listener* listener, bool on) {
+  if (listener->watching == on) return;
+  listener->watching = on;
+  const int changed = loop_->poller().modify(listener->fd, on ? sys::kRead : 0,
+                                             kListenerTag << 32 | listener->handle);
+  if (changed < 0) port().emit(In::LISTEN_ERROR, listener->handle, -changed);
+}
+
+void Net::acceptReady(Listener* listener) {
+  for (uint32_t i = 0; i < listener->acceptsPerPass; i++) {
+    if (!port().hasRoom()) return;
+    if (listener->maxConnections != 0 &&
+        listener->settings->connections >= listener->maxConnections) {
+      return watchListener(listener, false);
+    }
+    const int fd = sys::acceptStream(listener->fd, nullptr);
+    if (fd == -EAGAIN) return;
+    if (fd == -ECONNABORTED) continue;  // that client is gone; the next one is not
+    if (fd < 0) return acceptFailed(listener, -fd);
+    Connection* const connection = adoptAccepted(listener, fd);
+    if (connection == nullptr) return acceptFailed(listener, ENOMEM);
+    if (!connection->has(Connection::kHttp)) {
+      port().emit(In::ACCEPT, listener->handle, connection->handle);
+    }
+  }
+}
+
+Connection* Net::adoptAccepted(Listener* listener, int fd) {
+  Connection* const connection = create(fd, listener->settings);
+  if (connection == nullptr) {
+    sys::closeFd(fd);
+    return nullptr;
+  }
+  const uint8_t interest = wantedInterest(connection);
+  const int added =
+      loop_->poller().add(fd, interest, kConnectionTag << 32 | connection->handle);
+  if (added < 0) {
+    destroy(connection, -added, loop::CloseReason::ERROR);
+    return nullptr;
+  }
+  connection->interest = interest;
+  const uint32_t check = listener->settings->checkEveryMs();
+  if (check != 0) recheckAt(connection, check);
+  return connection;
+}
+
+void Net::acceptFailed(Listener* listener, int error) {
+  port().emit(In::LISTEN_ERROR, listener->handle, error);
+  if (!isExhaustion(error)) return;
+  watchListener(listener, false);
+  if (listener->retryNs == 0) restingListeners_++;
+  listener->retryNs = loop_->nowNs() + kRestNs;
+}
+
+void Net::restartListeners(int64_t nowNs) {
+  listeners_.each([this, nowNs](Listener& listener, uint32_t) {
+    if (listener.retryNs == 0 || listener.retryNs > nowNs) return;
+    listener.retryNs = 0;
+    restingListeners_--;
+    watchListener(&listener, true);
+  });
+}
+
+}  // namespace heddle::net
