@@ -129,10 +129,12 @@ export class Dispatcher {
 
   /** Runs a trigger of this loop, or holds it while the event waits for a promise; others are dropped. */
   deliver(event: Event, mask: number): void {
-    if (isReady(event)) return this.run(event, mask)
-    if ((event.bits & State.PENDING) === 0) return
-    const held = this.#core.heldTriggers
-    held.set(event, (held.get(event) ?? 0) | mask)
+    if (isReady(event)) {
+      this.run(event, mask)
+    } else if ((event.bits & State.PENDING) !== 0) {
+      const held = this.#core.heldTriggers
+      held.set(event, (held.get(event) ?? 0) | mask)
+    }
   }
 }
 

@@ -191,15 +191,8 @@ export class FdEvent<C = unknown> extends Event<C> {
     if (this.bits & State.FLOATING) return
     if (result === 0) {
       if (this.bits & State.SCHEDULED) reportForgotten(this)
-      return finish(this)
-    }
-    if (!isFdMask(result)) {
-      this.core.fail(
-        this,
-        result,
-        new HeddleError('ERR_BAD_MASK', `${maskText(result)} is no descriptor mask`),
-      )
-      return finish(this)
+      finish(this)
+      return
     }
     try {
       stay(this, result)
@@ -224,7 +217,10 @@ function watch(event: FdEvent, mask: number): void {
   } else if (mask > 0) {
     if (watched === UNPOLLABLE) return
     const result = event.owner.engine.fdAdd(event.handle, event.descriptor, mask)
-    if (result < 0) return refused(event, result)
+    if (result < 0) {
+      refused(event, result)
+      return
+    }
   } else if (watched > 0) {
     event.owner.engine.fdRemove(event.handle, event.descriptor)
   }
@@ -239,7 +235,11 @@ function refused(event: FdEvent, errno: number): void {
 
 /** A scheduled event goes on with this mask; one removed in its own callback is added again. */
 function stay(event: FdEvent, mask: number): void {
-  if (event.bits & State.SCHEDULED) return event.change(mask)
+  if (!isFdMask(mask)) throw new HeddleError('ERR_BAD_MASK', `${maskText(mask)} is no descriptor mask`)
+  if (event.bits & State.SCHEDULED) {
+    event.change(mask)
+    return
+  }
   if (event.descriptor < 0)
     throw new HeddleError('EBADF', 'a callback closed its descriptor and wants to go on')
   event.wanted = mask

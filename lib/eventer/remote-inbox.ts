@@ -27,7 +27,8 @@ export function receivePosts(loop: Loop): void {
 function carryOut(loop: Loop, message: RemoteMessage): void {
   switch (message.op) {
     case 'add':
-      return add(loop, message.spec, message.dispatch)
+      add(loop, message.spec, message.dispatch)
+      return
     case 'remove': {
       const event = loop.slots.find(message.handle)
       if (event === undefined) return

@@ -85,7 +85,10 @@ export class SlotTable {
     this.live--
     const generation = segment.generations[slot] as number
     segment.generations[slot] = generation + 1
-    if (generation === LAST_GENERATION) return this.#retire(index)
+    if (generation === LAST_GENERATION) {
+      this.#retire(index)
+      return
+    }
     segment.whence[slot] = this.#free
     this.#free = index
   }

@@ -13,7 +13,6 @@ export type TimerCallback<C> = Callback<TimedEvent<C>, C>
  */
 export class TimedEvent<C = unknown> extends Event<C> {
   /** @internal Use `Eventer.timerIn` and `timerAt`. */
-  // biome-ignore lint/complexity/noUselessConstructor: widens the protected constructor
   constructor(loop: Loop, deadline: number, callback: TimerCallback<C>, closure: C) {
     super(loop, deadline, callback, closure)
   }
