@@ -23,6 +23,7 @@ const LIB: readonly { readonly name: string; readonly files: RegExp; readonly ne
   { name: 'eventer', files: /^lib\/eventer(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'net', files: /^lib\/net(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'http', files: /^lib\/http(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
+  { name: 'defaults', files: /^lib\/(app|default-loop|version)$/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'entries', files: /^lib\/(index|js)$/ },
 ]
 

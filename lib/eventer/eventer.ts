@@ -61,6 +61,11 @@ export class Eventer extends EventEmitter<EventerEvents> implements AsyncDisposa
 
   /** Makes the loops; nothing runs before `run` or `start`. ERR_ALREADY_INIT, ENOTSUP, EINVAL. (EV-01) */
   static async init(options: EventerOptions = {}): Promise<Eventer> {
+    return Eventer.initSync(options)
+  }
+
+  /** `init` for callers that cannot wait. */
+  static initSync(options: EventerOptions = {}): Eventer {
     const resolved = resolveOptions(options)
     const backend = backendFor(options)
     if (live.has(backend)) throw new HeddleError('ERR_ALREADY_INIT')

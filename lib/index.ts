@@ -1,0 +1,32 @@
+export { adopt, connect, createServer, listen } from './app'
+export type { AddressInfo, Capabilities } from './backend/backend'
+export { defaultLoop } from './default-loop'
+export { ERROR_CODES, type ErrorCode, HeddleError, type HeddleErrorOptions } from './errors'
+export * from './eventer'
+export type {
+  BodyCallback,
+  HeaderValue,
+  HttpCloseOptions,
+  HttpHandler,
+  HttpLimits,
+  HttpListenOptions,
+  HttpServerOptions,
+  Refusal,
+  RequestHeaders,
+} from './http'
+export { HttpError, HttpRequest, HttpResponse, HttpServer } from './http'
+export type {
+  CloseOptions,
+  ConnectionHandlers,
+  ConnectOptions,
+  DelegateOptions,
+  EndpointOptions,
+  ListenAllResult,
+  ListenerConfig,
+  ListenOptions,
+  PortHolder,
+  StreamOptions,
+  WaitOptions,
+} from './net'
+export { Connection, Listener, Listeners } from './net'
+export { capabilities, type Version, version } from './version'
