@@ -430,6 +430,20 @@ CASE("http parser: refuses as soon as it is certain") {
   }
 }
 
+CASE("http parser: a retry refuses what follows a CR at once, a bad name soon") {
+  uint32_t scanned = parse("GET /abc HTTP/1.1\r").scanned;
+  CHECK_EQ(parse("GET /abc HTTP/1.1\rX", {}, scanned).verdict, HttpVerdict::kRefused);
+  // No control byte tells of this one; the parser looks again when the bytes have doubled.
+  const std::string text = "GET / HTTP/1.1\r\nBad name" + repeat('x', 100);
+  scanned = parse(text.substr(0, 19)).scanned;
+  uint32_t len = 20;
+  while (len < text.size() &&
+         parse(text.substr(0, len), {}, scanned).verdict != HttpVerdict::kRefused) {
+    scanned = len++;
+  }
+  CHECK(len <= 40);
+}
+
 CASE("http parser: the verdict does not depend on how the bytes arrive") {
   for (const std::string& text : samples()) {
     const Parsed whole = parse(text);
