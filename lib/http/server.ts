@@ -138,7 +138,10 @@ export class HttpServer implements RequestSink, ExchangeOwner {
       return
     }
     this.#keep(request, response, connection, bits & 0xff)
-    if (later) result.then(undefined, (error: unknown) => this.#fail(request, response, error))
+    if (later)
+      (result as PromiseLike<unknown>).then(undefined, (error: unknown) =>
+        this.#fail(request, response, error),
+      )
   }
 
   /** @internal HTTP_REFUSED. */
