@@ -4,7 +4,7 @@ import { Out } from '../backend/protocol'
 import { HeddleError } from '../errors'
 import { CallbackError } from './callback-error'
 import type { Contexts } from './contexts'
-import { type Event, State } from './event'
+import { type Event, HELD, State } from './event'
 import { FdEvent } from './fd-event'
 import type { Loop } from './loop'
 import { isFdMask, maskText } from './mask'
@@ -101,7 +101,7 @@ export class Core {
   /** Withdraws a scheduled, floating or pending event; false when it was none of these. */
   remove(event: Event): boolean {
     const bits = event.bits
-    if ((bits & (State.SCHEDULED | State.FLOATING | State.PENDING)) === 0) return false
+    if ((bits & HELD) === 0) return false
     this.checkOwner(event)
     if (this.#debugging) this.log(`remove ${event.kind} ${maskText(event.mask)} on ${event.owner.name}`)
     if (bits & State.SCHEDULED) event.disarm()
@@ -178,23 +178,28 @@ export class Core {
     })
   }
 
-  /** Reports a failed callback to the `error` listeners, without any as an uncaught exception. (EV-14) */
-  fail(event: Event, mask: number, error: unknown): void {
+  /** What to report about a failed callback: made while the event lives, reported when it is out of the way. */
+  failure(event: Event, mask: number, error: unknown): unknown {
+    return this.#emitter.listenerCount('error') === 0 ? error : new CallbackError(event, mask, error)
+  }
+
+  /**
+   * Hands an error to the `error` listeners, without any to Node as an uncaught exception; that may throw, so
+   * whatever must be done is done before. (EV-14)
+   */
+  report(error: unknown): void {
     if (this.#emitter.listenerCount('error') === 0) {
       this.backend.uncaught(error)
       return
     }
-    this.report(new CallbackError(event, mask, error))
-  }
-
-  /** Hands an error to the `error` listeners, without any to Node as an uncaught exception. */
-  report(error: unknown): void {
+    let thrown: unknown
     try {
-      if (this.#emitter.listenerCount('error') > 0) this.#emitter.emit('error', error)
-      else this.backend.uncaught(error)
-    } catch (thrown) {
-      this.backend.uncaught(thrown)
+      this.#emitter.emit('error', error)
+      return
+    } catch (another) {
+      thrown = another
     }
+    this.backend.uncaught(thrown)
   }
 
   /** Forgets everything about events, when all have been freed. */

@@ -70,8 +70,9 @@ export class Dispatcher {
   }
 
   #failed(event: Event, mask: number, error: unknown): void {
-    this.#core.fail(event, mask, error)
+    const failure = this.#core.failure(event, mask, error)
     this.#core.discard(event)
+    this.#core.report(failure)
   }
 
   /** A callback became asynchronous: nothing is delivered until its promise is settled. */

@@ -40,6 +40,9 @@ export const State = {
   SPENT: 1 << 30,
 } as const
 
+/** Any of these: the eventer holds a reference. */
+export const HELD = State.SCHEDULED | State.FLOATING | State.PENDING
+
 export type EventKind = 'fd' | 'timer' | 'recurrent'
 
 /**
@@ -235,7 +238,7 @@ function shed(event: Event): boolean {
 
 function assertIdle(event: Event): void {
   if (event.bits & State.ACTIVE) throw new HeddleError('ERR_EVENT_ACTIVE')
-  if (event.bits & (State.SCHEDULED | State.FLOATING)) throw new HeddleError('ERR_EVENT_SCHEDULED')
+  if (event.bits & HELD) throw new HeddleError('ERR_EVENT_SCHEDULED')
 }
 
 function move(event: Event, to: Loop): void {

@@ -162,12 +162,10 @@ export class Eventer extends EventEmitter<EventerEvents> implements AsyncDisposa
     const leave = this.#leave
     if (leave === undefined) return
     this.#leave = undefined
+    this.#left = undefined
     for (const loop of this.core.loops) loop.stop()
     // Not before the records of the current batch are dispatched.
-    setImmediate(() => {
-      this.#left = undefined
-      leave()
-    })
+    setImmediate(leave)
   }
 
   /** Running loops keep the process alive (the default). */

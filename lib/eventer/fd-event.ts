@@ -190,15 +190,13 @@ export class FdEvent<C = unknown> extends Event<C> {
   settle(result: number): void {
     if (this.bits & State.FLOATING) return
     if (result === 0) {
-      if (this.bits & State.SCHEDULED) reportForgotten(this)
       finish(this)
       return
     }
     try {
       stay(this, result)
     } catch (error) {
-      this.core.fail(this, result, error)
-      finish(this)
+      fail(this, result, error)
     }
   }
 }
@@ -246,16 +244,22 @@ function stay(event: FdEvent, mask: number): void {
   event.arm()
 }
 
+/** Strict mode takes a callback that leaves its open descriptor registered for a mistake. (FD-13) */
 function finish(event: FdEvent): void {
+  const forgotten = (event.bits & (State.SCHEDULED | State.FACADE)) === State.SCHEDULED
+  if (forgotten && event.core.strict) {
+    fail(event, 0, new HeddleError('ERR_FD_STILL_REGISTERED'))
+    return
+  }
   if (event.bits & State.SCHEDULED) event.disarm()
   event.release()
 }
 
-/** Strict mode takes a callback that leaves its open descriptor registered for a mistake. (FD-13) */
-function reportForgotten(event: FdEvent): void {
+function fail(event: FdEvent, mask: number, error: unknown): void {
   const core = event.core
-  if (!core.strict || (event.bits & State.FACADE) !== 0) return
-  core.fail(event, 0, new HeddleError('ERR_FD_STILL_REGISTERED'))
+  const failure = core.failure(event, mask, error)
+  core.discard(event)
+  core.report(failure)
 }
 
 /** Edge mode: an operation came back `again`, so the next readiness is news. */

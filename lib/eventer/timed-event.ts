@@ -72,14 +72,17 @@ export class TimedEvent<C = unknown> extends Event<C> {
 
   /** @internal */
   settle(result: number): void {
-    if (result !== 0 && (this.bits & State.FACADE) !== 0) {
-      this.core.fail(this, Mask.TIMER, new HeddleError('ERR_TIMER_RETURN'))
-    } else if (result !== 0) {
-      if ((this.bits & State.SCHEDULED) === 0) this.arm()
-      return
+    if (result === 0) {
+      if (this.bits & State.SCHEDULED) this.disarm()
+      this.release()
+    } else if (this.bits & State.FACADE) {
+      const core = this.core
+      const failure = core.failure(this, result, new HeddleError('ERR_TIMER_RETURN'))
+      core.discard(this)
+      core.report(failure)
+    } else if ((this.bits & State.SCHEDULED) === 0) {
+      this.arm()
     }
-    if (this.bits & State.SCHEDULED) this.disarm()
-    this.release()
   }
 }
 
