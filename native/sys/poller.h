@@ -74,8 +74,8 @@ class Poller {
   struct Watches;
 
   int fd_ = -1;
-  int wakeFd_ = -1;             // epoll only
-  Watches* watches_ = nullptr;  // kqueue only
+  [[maybe_unused]] int wakeFd_ = -1;             // epoll only
+  [[maybe_unused]] Watches* watches_ = nullptr;  // kqueue only
   std::atomic<bool> wakePending_{false};
 };
 

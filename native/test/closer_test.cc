@@ -159,6 +159,7 @@ CASE("FD-09 closer: stress: threads acquire, submit and release; helpers come an
   std::atomic<int> submitted{0};
   const int rounds = 20 * check::kStressScale;
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int t = 0; t < 3; t++) {
     threads.emplace_back([&, t] {
       check::Random random(check::seed() + static_cast<uint64_t>(t));

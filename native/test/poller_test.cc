@@ -152,7 +152,7 @@ CASE("FD-15 poller: the end of the peer's stream alone is readable and no except
   CHECK_EQ(poller.add(tcp.server, kRead, kA), 0);
   CHECK_EQ(shutdownWrite(tcp.client), 0);
   CHECK_EQ(maskSoon(poller, kA), kRead);
-  char byte;
+  char byte = 0;
   CHECK_EQ(recvSome(tcp.server, &byte, 1), 0);
   CHECK_EQ(poller.modify(tcp.server, 0, kA), 0);
   CHECK(masks(poller, 5'000'000).empty());
@@ -190,7 +190,7 @@ CASE("FD-15 poller: urgent data is readable and no exception") {
   CHECK_EQ(poller.add(tcp.server, kRead, kA), 0);
   CHECK_EQ(::send(tcp.client, "!", 1, MSG_OOB), 1);
   CHECK_EQ(maskSoon(poller, kA), kRead);
-  char byte;
+  char byte = 0;
   CHECK_EQ(recvSome(tcp.server, &byte, 1), -EAGAIN);
   CHECK(masks(poller, 0).empty());  // reading past it was enough: no spinning
 }
@@ -330,7 +330,7 @@ CASE("poller: no wake-up is lost between two posting threads and the owner") {
   second.join();
   CHECK(!late);
   CHECK_EQ(failures.load(), 0);
-  const int64_t count = 2 * each;
+  const int64_t count = int64_t{2} * each;
   CHECK_EQ(sum, count * (count + 1) / 2);
 }
 

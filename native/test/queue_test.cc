@@ -112,6 +112,8 @@ CASE("mpsc: three threads push, one takes, order within each thread is kept") {
   Mpsc<Node> queue;
   std::vector<std::unique_ptr<Node[]>> nodes;
   std::vector<std::thread> threads;
+  nodes.reserve(kProducers);
+  threads.reserve(kProducers);
   for (int p = 0; p < kProducers; p++) nodes.push_back(std::make_unique<Node[]>(size_t(each)));
   for (int p = 0; p < kProducers; p++) {
     threads.emplace_back([&, p] {

@@ -139,6 +139,7 @@ CASE("slots: every index can be used, then create fails") {
 CASE("slots: each survives the destruction of the visited and of other elements") {
   Slots<int> slots;
   std::vector<uint32_t> handles;
+  handles.reserve(1000);
   for (int i = 0; i < 1000; i++) handles.push_back(slots.create(i).handle);
   std::set<int> visited;
   slots.each([&](int& value, uint32_t handle) {

@@ -75,14 +75,14 @@ struct Pipe {
 inline int64_t fill(int fd) {
   static const char bytes[65536] = {};
   int64_t total = 0;
-  for (int64_t n; (n = heddle::sys::writeSome(fd, bytes, sizeof bytes)) > 0;) total += n;
+  for (int64_t n = 0; (n = heddle::sys::writeSome(fd, bytes, sizeof bytes)) > 0;) total += n;
   return total;
 }
 
 inline int64_t drain(int fd) {
   char bytes[65536];
   int64_t total = 0;
-  for (int64_t n; (n = heddle::sys::readSome(fd, bytes, sizeof bytes)) > 0;) total += n;
+  for (int64_t n = 0; (n = heddle::sys::readSome(fd, bytes, sizeof bytes)) > 0;) total += n;
   return total;
 }
 

@@ -116,7 +116,7 @@ bool report(const Key& key, Filter* filter, const pollfd& polled, struct kevent*
 bool reportUser(int fd, const Key& key, Filter* filter, struct kevent* out) {
   if (!filter->triggered) return false;
   filter->triggered = false;
-  uint64_t count;
+  uint64_t count = 0;
   if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN) return false;
   EV_SET(out, key.first, key.second, 0, 0, 0, nullptr);
   return true;
