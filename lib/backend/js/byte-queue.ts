@@ -27,7 +27,8 @@ export class ByteQueue {
   /** Copies as much as there is room for and returns how much that was. */
   write(from: Uint8Array): number {
     const count = Math.min(from.length, this.room)
-    if (count > 0) this.push(from.slice(0, count))
+    // Not from.slice: that of a Buffer shares its memory.
+    if (count > 0) this.push(new Uint8Array(from.subarray(0, count)))
     return count
   }
 

@@ -220,7 +220,7 @@ export class JsEngine implements Engine {
 
   /** The receive slab is written again by the next pass; a block that lies in it is copied. */
   #owned(block: Uint8Array): Uint8Array {
-    return block.buffer === this.#memory.recv.buffer ? block.slice() : block
+    return block.buffer === this.#memory.recv.buffer ? new Uint8Array(block) : block
   }
 
   #adopt(fd: number, spec: ConnectSpec): number {

@@ -48,7 +48,7 @@ export class Remote {
   post(id: number, bytes: Uint8Array): number {
     if (bytes.length > MAX_POST_BYTES) return -errno.EMSGSIZE
     const local = this.#local.get(id)
-    if (local !== undefined) return local.post(bytes.slice())
+    if (local !== undefined) return local.post(new Uint8Array(bytes))
     return this.#send(id, { kind: 'post', loop: id, bytes })
   }
 

@@ -76,7 +76,7 @@ export class SocketDescriptor extends Descriptor {
     if (from.length === 0) return 0
     const count = Math.min(from.length, QUEUE_BYTES - this.unsent)
     if (count <= 0) return -errno.EAGAIN
-    this.#socket.write(from.slice(0, count), () => this.changed())
+    this.#socket.write(new Uint8Array(from.subarray(0, count)), () => this.changed())
     return count
   }
 
