@@ -106,6 +106,13 @@ export class Scheduler {
     core.add(event)
   }
 
+  /** Ends a registered function; false if there is none of that name. */
+  unregister(name: string): boolean {
+    const event = this.#registered.get(name)
+    event?.[Symbol.dispose]()
+    return this.#registered.delete(name)
+  }
+
   #timer<C>(deadline: number, callback: TimerCallback<C>, closure: C | undefined): TimedEvent<C> {
     return facade(new TimedEvent<C>(this.#home.homeLoop(), deadline, callback, closure as C))
   }
