@@ -31,6 +31,8 @@ export interface FlowLimits {
 /** The listener a connection came from. */
 export interface Origin {
   readonly handle: number
+  /** Its HTTP connections finish what is under way. */
+  readonly isDraining: boolean
   left(): void
 }
 
@@ -54,6 +56,7 @@ export abstract class Connection implements TransportListener {
   #gathered: Uint8Array[] = []
   #gatheredBytes = 0
   #isGathering = false
+  #progress = 0
   #lastActive: number
   #idleMs: number
   #idle: Deadline<(now: number) => void> | undefined
@@ -175,14 +178,11 @@ export abstract class Connection implements TransportListener {
     this.#lastActive = this.host.time()
   }
 
-  /** Whether silence counts now. */
-  protected isIdle(): boolean {
-    return true
-  }
-
-  /** Closes after the idle time-out. */
-  protected idled(): void {
-    this.destroy(errno.ETIMEDOUT, CloseReason.IDLE)
+  /** Whether output has left since the last call, though no block of it is done yet. */
+  protected hasProgressed(): boolean {
+    const before = this.#progress
+    this.#progress = this.isGone ? 0 : this.transport.progress
+    return this.#progress !== before
   }
 
   #afterWrite(): void {
@@ -217,9 +217,9 @@ export abstract class Connection implements TransportListener {
   #idleDue(now: number): void {
     this.#idle = undefined
     if (this.isGone) return
-    if (!this.isIdle()) this.touch()
+    if (this.pending > 0 && this.hasProgressed()) this.touch()
     const at = this.#lastActive + this.#idleMs
     if (at > now) return this.#armIdle(at)
-    this.idled()
+    this.destroy(errno.ETIMEDOUT, CloseReason.IDLE)
   }
 }

@@ -105,6 +105,7 @@ export class Connections {
 
   /** HTTP: idle connections close now, the others after what is under way. */
   drain(listener: Listener): void {
+    listener.isDraining = true
     for (const connection of this.#connections.values()) {
       if (connection instanceof HttpConnection && connection.origin === listener) connection.drain()
     }

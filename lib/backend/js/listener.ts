@@ -23,6 +23,7 @@ export interface ListenerHost {
 export class Listener implements Origin {
   readonly handle: number
   readonly spec: ListenSpec
+  isDraining = false
   readonly #host: ListenerHost
   readonly #server: Server
   #held: Socket[] = []

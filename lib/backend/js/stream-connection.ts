@@ -52,10 +52,8 @@ export class StreamConnection extends Connection {
     this.#updateReading()
   }
 
-  /** Adopted: established, and CONNECT says so as for an outgoing one. */
+  /** Adopted: established already, so nothing is reported. */
   adopted(): void {
-    this.#greeting = 'connect'
-    this.host.report(this)
     this.#updateReading()
   }
 

@@ -23,6 +23,8 @@ export interface Transport {
   /** Descriptor of the system, or a negative errno. */
   readonly fd: number
   readonly unsent: number
+  /** Changes while output leaves, even in the middle of a block. */
+  readonly progress: number
   /** Takes the block over: it must not change until it is sent. */
   write(block: Uint8Array): void
   /** FIN after the output. */
@@ -69,6 +71,12 @@ export class SocketTransport implements Transport {
 
   get unsent(): number {
     return this.#isDone ? 0 : this.#socket.writableLength
+  }
+
+  /** Node tells of a block when all of it is written; its handle knows how much the system has not taken. */
+  get progress(): number {
+    const handle = (this.#socket as unknown as { _handle: { writeQueueSize?: number } | null })._handle
+    return handle?.writeQueueSize ?? 0
   }
 
   write(block: Uint8Array): void {
@@ -121,6 +129,10 @@ export class DescriptorTransport implements Transport {
 
   get unsent(): number {
     return this.#waitingBytes + this.#descriptor.unsent
+  }
+
+  get progress(): number {
+    return this.unsent
   }
 
   write(block: Uint8Array): void {
