@@ -57,7 +57,10 @@ function dueDeadlines() {
 async function warmUpFiring() {
   let left = WARM_UP
   await new Promise((resolve) => {
-    for (let i = 0; i < WARM_UP; i++) insertIn(i % 10, () => --left === 0 && resolve())
+    for (let i = 0; i < WARM_UP; i++)
+      insertIn(i % 10, () => {
+        if (--left === 0) resolve()
+      })
   })
 }
 

@@ -1,0 +1,2 @@
+process.env.HEDDLE_BACKEND = 'js'
+await import('./heddle-server.mjs')

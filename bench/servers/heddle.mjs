@@ -1,0 +1,2 @@
+process.env.HEDDLE_BACKEND = 'native'
+await import('./heddle-server.mjs')
