@@ -26,16 +26,17 @@ const SETTLING_MS = 1000
  * called directly. A loop whose worker was terminated cannot take leave: calls to it succeed and reach nobody.
  */
 export class Remote {
+  /** Loops this isolate has made: their numbers must differ even between backends. */
+  static #count = 0
   readonly #local = new Map<number, LoopInbox>()
   readonly #others = new Set<number>()
   #channel: BroadcastChannel | undefined
   #settledAt = 0
-  #count = 0
 
   /** Registers a loop of this isolate and returns its number. */
   add(loop: LoopInbox): number {
     const channel = this.#open()
-    const id = (threadId << LOOP_BITS) | ++this.#count
+    const id = (threadId << LOOP_BITS) | ++Remote.#count
     this.#local.set(id, loop)
     channel.postMessage({ kind: 'up', loop: id } satisfies Message)
     return id
@@ -75,10 +76,11 @@ export class Remote {
 
   #knows(id: number): boolean {
     if (this.#others.has(id)) return true
-    if (!Number.isInteger(id) || id <= 0 || id >>> LOOP_BITS === threadId) return false
     // What has arrived but was not delivered yet may be the announcement.
     this.#drain()
-    return this.#others.has(id) || performance.now() < this.#settledAt
+    if (this.#others.has(id)) return true
+    const isForeign = Number.isInteger(id) && id > 0 && id >>> LOOP_BITS !== threadId
+    return isForeign && performance.now() < this.#settledAt
   }
 
   #open(): BroadcastChannel {
