@@ -18,7 +18,7 @@ const SERVE_ONE = `
   const server = await createServer((req, res) => res.end('served ' + req.url)).listen({ port: 0 })
   const answer = await fetch('http://127.0.0.1:' + server.port + '/one')
   console.log(capabilities().backend, answer.status, await answer.text())
-  await server.close()
+  await server.close({ drain: true })
 `
 const IMPORT = `import { capabilities, createServer } from 'heddle'\n${SERVE_ONE}`
 const IMPORT_JS = IMPORT.replace(`'heddle'`, `'heddle/js'`)

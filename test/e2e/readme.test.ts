@@ -1,0 +1,93 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ROOT, read } from '../repo-files'
+import { Program } from './program'
+
+/** Programs of a page: fenced blocks whose first line names their file. Fixed ports become free ones. */
+function snippets(page: string): { name: string; text: string }[] {
+  return [...read(page).matchAll(/```js\n(\/\/ (\S+)\n[^]*?)```/g)].map((match) => ({
+    name: match[2] as string,
+    text: (match[1] as string).replace(/port: 8080/g, 'port: 0'),
+  }))
+}
+
+/** Other blocks of code, made whole by the page itself, that must at least load and end or serve. */
+function references(page: string): string[] {
+  return [...read(page).matchAll(/```ts\n([^]*?)```/g)].map((match) =>
+    (match[1] as string).replace(/port: (8080|7000|7001)/g, 'port: 0'),
+  )
+}
+
+const EXPECTED: Record<string, { serves?: string; says?: RegExp }> = {
+  'server.mjs': { serves: 'Hello from /loom\n' },
+  'routes.mjs': { serves: '{"id":"7"}' },
+  'echo.mjs': { says: /^over and under\n$/ },
+  'events.mjs': { says: /^3 ticks\n$/ },
+}
+
+let folder: string
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'heddle-readme-'))
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(ROOT, join(folder, 'node_modules/heddle'))
+})
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function runSnippet(
+  name: string,
+  text: string,
+  use: (program: Program) => Promise<void>,
+): Promise<void> {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  const program = new Program([path])
+  try {
+    await use(program)
+  } finally {
+    await program.stop()
+  }
+}
+
+describe('programs of the README (PK-05)', () => {
+  const found = snippets('README.md')
+
+  it('are all known here', () => {
+    expect(found.map(({ name }) => name).sort()).toEqual(Object.keys(EXPECTED).sort())
+  })
+
+  it.each(found)('$name does what the text says', async ({ name, text }) => {
+    const { serves, says } = EXPECTED[name] ?? {}
+    await runSnippet(name, text, async (program) => {
+      if (says) {
+        expect(await program.exit(), program.stderr).toBe(0)
+        expect(program.stdout).toMatch(says)
+        return
+      }
+      const url = (await program.output(/http:\/\/\S+/))[0]
+      const answer = await fetch(name === 'server.mjs' ? `${url}loom` : url)
+      expect(await answer.text()).toBe(serves)
+    })
+  })
+
+  it('answer within forty lines of the start of the page', () => {
+    const lines = read('README.md').split('\n')
+    expect(lines.findIndex((line) => line.startsWith('import '))).toBeLessThan(40)
+  })
+})
+
+describe('programs of the reference', () => {
+  const pages = ['eventer', 'net', 'http', 'errors'].flatMap((page) =>
+    references(`docs/reference/${page}.md`).map((text, index) => ({ name: `${page}-${index}.mjs`, text })),
+  )
+
+  it.each(pages)('$name runs', async ({ name, text }) => {
+    await runSnippet(name, `${text}\nconsole.log('reached the end')\n`, async (program) => {
+      await program.output(/reached the end/)
+      expect(program.stderr).toBe('')
+    })
+  })
+})
