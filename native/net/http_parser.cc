@@ -5,58 +5,30 @@
 
 #include "net/http_chars.h"
 #include "net/http_host.h"
+#include "net/http_meaning.h"
 #include "net/http_names.h"
 #include "net/http_scan.h"
 
 namespace heddle::net {
 namespace {
 
-enum Status : uint16_t {
-  kOk = 0,
-  kBadRequest = 400,
-  kUriTooLong = 414,
-  kExpectationFailed = 417,
-  kHeadTooLarge = 431,
-  kNotImplemented = 501,
-  kVersionNotSupported = 505,
-};
+using enum Refusal;
 
 constexpr uint32_t kMaxSkipped = 4;    // two empty lines before a request
 constexpr uint32_t kMaxNameLen = 255;  // HttpHeader::nameLen, HttpHead::methodLen
 constexpr uint32_t kVersionLen = 8;    // "HTTP/1.1"
-constexpr int64_t kMaxContentLength = (int64_t{1} << 53) - 1;  // what a double holds exactly
 
 // A line is complete when its CR LF has been seen. Of an incomplete one only the errors that no
-// further byte can mend are reported, and with the status that the complete line will get: the
+// further byte can mend are reported, and with the refusal that the complete line will get: the
 // verdict on a request must not depend on how its bytes arrive.
 enum class Line : uint8_t { kComplete, kPartial };
 
-bool equalsLower(const char* text, size_t len, const char* lower, size_t lowerLen) {
-  if (len != lowerLen) return false;
-  for (size_t i = 0; i < len; i++) {
+// Schemes are not case-sensitive.
+bool isSchemePrefix(const char* text, const char* lower, uint32_t len) {
+  for (uint32_t i = 0; i < len; i++) {
     const int fold = lower[i] >= 'a' && lower[i] <= 'z' ? 0x20 : 0;
     if ((text[i] | fold) != lower[i]) return false;
   }
-  return true;
-}
-
-template <size_t kSize>
-bool equalsLower(const char* text, size_t len, const char (&lower)[kSize]) {
-  return equalsLower(text, len, lower, kSize - 1);
-}
-
-// Takes the next element of a comma-separated list, trimmed and perhaps empty; false at the end.
-bool nextElement(const char** cursor, const char* end, const char** element, size_t* len) {
-  if (*cursor > end) return false;
-  const char* begin = *cursor;
-  const char* comma = begin;
-  while (comma < end && *comma != ',') comma++;
-  *cursor = comma + 1;
-  while (begin < comma && isHttpBlank(*begin)) begin++;
-  const char* last = comma;
-  while (last > begin && isHttpBlank(last[-1])) last--;
-  *element = begin;
-  *len = static_cast<size_t>(last - begin);
   return true;
 }
 
@@ -72,53 +44,38 @@ class HeadParser {
         readable_(readable),
         maxHeaders_(maxHeaders),
         head_(head),
-        scan_(begin, readable) {}
+        scan_(begin, readable),
+        meaning_(head) {}
 
   HttpVerdict run();
   bool inRequestLine() const { return line_ == begin_; }
 
  private:
-  HttpVerdict refuse(Status status);
+  HttpVerdict refuse(Refusal refusal);
   HttpVerdict stopped(const char* control);
-  Status partialLine(const char* lineEnd);
+  Refusal partialLine(const char* lineEnd);
 
-  Status requestLine(const char* lineEnd, Line line);
-  Status method(const char* lineEnd, Line line, const char** space);
-  Status version(const char* p, const char* lineEnd, Line line);
-  Status target(const char* text, uint32_t len) const;
+  Refusal requestLine(const char* lineEnd, Line line);
+  Refusal method(const char* lineEnd, Line line, const char** space);
+  Refusal version(const char* p, const char* lineEnd, Line line);
+  Refusal target(const char* text, uint32_t len) const;
   const char* endOfVisible(const char* p, const char* lineEnd) const;
 
-  Status fieldLine(const char* lineEnd);
+  Refusal fieldLine(const char* lineEnd);
   const char* findColon(const char* lineEnd) const;
-  Status nameChars(const char* name, const char* nameEnd) const;
-  Status fieldMeaning(HttpField field, const char* value, uint32_t len);
-  Status host(const char* value, uint32_t len);
-  Status contentLength(const char* value, uint32_t len);
-  Status transferEncoding(const char* value, uint32_t len);
-  void connection(const char* value, uint32_t len);
-
-  Status finish();
-  Status framing() const;
-
+  Refusal nameChars(const char* name, const char* nameEnd) const;
   const char* const begin_;
   const char* const end_;
   const char* const readable_;
   const uint32_t maxHeaders_;
   HttpHead* const head_;
   ControlScan scan_;
+  HeadMeaning meaning_;
   const char* line_ = nullptr;  // the line being parsed
-  bool sawTransferEncoding_ = false;
-  bool sawOtherCoding_ = false;
-  bool sawExpect_ = false;
-  bool sawOtherExpectation_ = false;
-  bool sawUpgrade_ = false;
-  bool wantsClose_ = false;
-  bool wantsKeepAlive_ = false;
-  bool wantsUpgrade_ = false;
 };
 
-HttpVerdict HeadParser::refuse(Status status) {
-  head_->status = status;
+HttpVerdict HeadParser::refuse(Refusal refusal) {
+  head_->status = static_cast<uint16_t>(refusal);
   return HttpVerdict::kRefused;
 }
 
@@ -129,60 +86,60 @@ HttpVerdict HeadParser::run() {
     if (control + 1 >= end_ || control[0] != '\r' || control[1] != '\n') return stopped(control);
     scan_.next();
     if (control == line_ && line_ != begin_) break;
-    const Status status =
+    const Refusal refusal =
         line_ == begin_ ? requestLine(control, Line::kComplete) : fieldLine(control);
-    if (status != kOk) return refuse(status);
+    if (refusal != kNone) return refuse(refusal);
     line_ = control + 2;
   }
   head_->headBytes = static_cast<uint32_t>(line_ + 2 - begin_);
-  const Status status = finish();
-  return status == kOk ? HttpVerdict::kDone : refuse(status);
+  const Refusal refusal = meaning_.finish();
+  return refusal == kNone ? HttpVerdict::kDone : refuse(refusal);
 }
 
 // The line ends neither here nor, if there are no more bytes, further on.
 HttpVerdict HeadParser::stopped(const char* control) {
   const char* lineEnd = control < end_ ? control : end_;
-  const Status status = partialLine(lineEnd);
-  if (status != kOk) return refuse(status);
+  const Refusal refusal = partialLine(lineEnd);
+  if (refusal != kNone) return refuse(refusal);
   if (lineEnd == end_ || (*lineEnd == '\r' && lineEnd + 1 == end_)) return HttpVerdict::kNeedMore;
   return refuse(kBadRequest);
 }
 
-Status HeadParser::partialLine(const char* lineEnd) {
+Refusal HeadParser::partialLine(const char* lineEnd) {
   if (line_ == begin_) return requestLine(lineEnd, Line::kPartial);
-  if (line_ == lineEnd) return kOk;
+  if (line_ == lineEnd) return kNone;
   if (head_->headerCount == maxHeaders_) return kHeadTooLarge;
   return nameChars(line_, findColon(lineEnd));
 }
 
 // method SP target SP version
-Status HeadParser::requestLine(const char* lineEnd, Line line) {
+Refusal HeadParser::requestLine(const char* lineEnd, Line line) {
   const char* space = nullptr;
-  Status status = method(lineEnd, line, &space);
-  if (status != kOk || space == lineEnd) return status;
+  Refusal refusal = method(lineEnd, line, &space);
+  if (refusal != kNone || space == lineEnd) return refusal;
   const char* text = space + 1;
   const char* textEnd = endOfVisible(text, lineEnd);
-  if (textEnd == lineEnd) return line == Line::kPartial ? kOk : kBadRequest;
+  if (textEnd == lineEnd) return line == Line::kPartial ? kNone : kBadRequest;
   if (*textEnd != ' ' || textEnd == text) return kBadRequest;
-  status = version(textEnd + 1, lineEnd, line);
-  if (status != kOk || line == Line::kPartial) return status;
+  refusal = version(textEnd + 1, lineEnd, line);
+  if (refusal != kNone || line == Line::kPartial) return refusal;
   head_->targetOff = static_cast<uint32_t>(text - begin_);
   head_->targetLen = static_cast<uint32_t>(textEnd - text);
   return target(text, head_->targetLen);
 }
 
-Status HeadParser::method(const char* lineEnd, Line line, const char** space) {
+Refusal HeadParser::method(const char* lineEnd, Line line, const char** space) {
   const char* p = begin_;
   while (p < lineEnd && isHttpChar(*p, kTokenChar)) {
     if (p - begin_ == kMaxNameLen) return kNotImplemented;
     p++;
   }
   *space = p;
-  if (p == lineEnd) return line == Line::kPartial ? kOk : kBadRequest;
+  if (p == lineEnd) return line == Line::kPartial ? kNone : kBadRequest;
   if (*p != ' ' || p == begin_) return kBadRequest;
   head_->methodLen = static_cast<uint8_t>(p - begin_);
   head_->method = static_cast<uint8_t>(methodOf({begin_, head_->methodLen}));
-  return kOk;
+  return kNone;
 }
 
 const char* HeadParser::endOfVisible(const char* p, const char* lineEnd) const {
@@ -195,8 +152,8 @@ const char* HeadParser::endOfVisible(const char* p, const char* lineEnd) const {
   return p < lineEnd ? p : lineEnd;
 }
 
-Status HeadParser::version(const char* p, const char* lineEnd, Line line) {
-  if (lineEnd - p == kVersionLen && std::memcmp(p, "HTTP/1.1", kVersionLen) == 0) return kOk;
+Refusal HeadParser::version(const char* p, const char* lineEnd, Line line) {
+  if (lineEnd - p == kVersionLen && std::memcmp(p, "HTTP/1.1", kVersionLen) == 0) return kNone;
   static constexpr char kPattern[] = "HTTP/0.0";  // 0 stands for a digit
   const auto len = static_cast<size_t>(lineEnd - p);
   if (len > kVersionLen || (len < kVersionLen && line == Line::kComplete)) return kBadRequest;
@@ -204,38 +161,39 @@ Status HeadParser::version(const char* p, const char* lineEnd, Line line) {
     const bool fits = kPattern[i] == '0' ? isHttpChar(p[i], kDigitChar) : p[i] == kPattern[i];
     if (!fits) return kBadRequest;
   }
-  if (line == Line::kPartial) return kOk;
+  if (line == Line::kPartial) return kNone;
   if (p[5] != '1') return kVersionNotSupported;
   head_->http10 = p[7] == '0';
-  return kOk;
+  return kNone;
 }
 
 // The four forms of RFC 9112 section 3.2.
-Status HeadParser::target(const char* text, uint32_t len) const {
+Refusal HeadParser::target(const char* text, uint32_t len) const {
   const auto method = static_cast<HttpMethod>(head_->method);
   if (method == HttpMethod::kConnect) {
-    return isHostAndPort(text, len, HostPort::kRequired) ? kOk : kBadRequest;
+    return isHostAndPort(text, len, HostPort::kRequired) ? kNone : kBadRequest;
   }
-  if (*text == '/') return kOk;
-  if (len == 1 && *text == '*') return method == HttpMethod::kOptions ? kOk : kBadRequest;
+  if (*text == '/') return kNone;
+  if (len == 1 && *text == '*') return method == HttpMethod::kOptions ? kNone : kBadRequest;
   uint32_t authority = 0;
-  if (len > 7 && equalsLower(text, 7, "http://")) authority = 7;
-  if (len > 8 && equalsLower(text, 8, "https://")) authority = 8;
+  if (len > 7 && isSchemePrefix(text, "http://", 7)) authority = 7;
+  if (len > 8 && isSchemePrefix(text, "https://", 8)) authority = 8;
   if (authority == 0) return kBadRequest;
   uint32_t end = authority;
   while (end < len && text[end] != '/' && text[end] != '?') end++;
-  return isHostAndPort(text + authority, end - authority, HostPort::kOptional) ? kOk : kBadRequest;
+  return isHostAndPort(text + authority, end - authority, HostPort::kOptional) ? kNone
+                                                                               : kBadRequest;
 }
 
-Status HeadParser::fieldLine(const char* lineEnd) {
+Refusal HeadParser::fieldLine(const char* lineEnd) {
   if (head_->headerCount == maxHeaders_) return kHeadTooLarge;
   const char* colon = findColon(lineEnd);
   const auto nameLen = static_cast<uint32_t>(colon - line_);
   HttpField field = HttpField::kOther;
   if (nameLen - 1 < kMaxNameLen) field = fieldBefore(line_, nameLen, readable_);
   if (field == HttpField::kOther) {
-    const Status status = nameChars(line_, colon);
-    if (status != kOk) return status;
+    const Refusal refusal = nameChars(line_, colon);
+    if (refusal != kNone) return refusal;
   }
   if (colon == lineEnd) return kBadRequest;
 
@@ -250,7 +208,7 @@ Status HeadParser::fieldLine(const char* lineEnd) {
   header.knownId = static_cast<uint8_t>(field);
   header.valueOff = static_cast<uint16_t>(value - begin_);
   header.valueLen = static_cast<uint16_t>(valueLen);
-  return fieldMeaning(field, value, valueLen);
+  return meaning_.add(field, value, valueLen);
 }
 
 // The first colon of the line, or lineEnd.
@@ -266,104 +224,12 @@ const char* HeadParser::findColon(const char* lineEnd) const {
 }
 
 // Refuses a blank before the colon and a folded line, too: a blank is no token.
-Status HeadParser::nameChars(const char* name, const char* nameEnd) const {
+Refusal HeadParser::nameChars(const char* name, const char* nameEnd) const {
   for (const char* p = name; p < nameEnd; p++) {
     if (p - name == kMaxNameLen) return kHeadTooLarge;
     if (!isHttpChar(*p, kTokenChar)) return kBadRequest;
   }
-  return name == nameEnd ? kBadRequest : kOk;
-}
-
-Status HeadParser::fieldMeaning(HttpField field, const char* value, uint32_t len) {
-  switch (field) {
-    case HttpField::kHost:
-      return host(value, len);
-    case HttpField::kConnection:
-      connection(value, len);
-      return kOk;
-    case HttpField::kContentLength:
-      return contentLength(value, len);
-    case HttpField::kTransferEncoding:
-      return transferEncoding(value, len);
-    case HttpField::kExpect:
-      sawExpect_ = true;
-      if (!equalsLower(value, len, "100-continue")) sawOtherExpectation_ = true;
-      return kOk;
-    case HttpField::kUpgrade:
-      sawUpgrade_ = true;
-      return kOk;
-    default:
-      return kOk;
-  }
-}
-
-Status HeadParser::host(const char* value, uint32_t len) {
-  if (head_->hasHost) return kBadRequest;
-  head_->hasHost = true;
-  if (len == 0) return kOk;
-  return isHostAndPort(value, len, HostPort::kOptional) ? kOk : kBadRequest;
-}
-
-// Even equal repetitions, which a proxy may have merged, are refused: another parser may take the
-// first or the last.
-Status HeadParser::contentLength(const char* value, uint32_t len) {
-  if (head_->contentLength >= 0 || len == 0) return kBadRequest;
-  int64_t total = 0;
-  for (uint32_t i = 0; i < len; i++) {
-    if (!isHttpChar(value[i], kDigitChar)) return kBadRequest;
-    total = total * 10 + (value[i] - '0');
-    if (total > kMaxContentLength) return kBadRequest;
-  }
-  head_->contentLength = total;
-  return kOk;
-}
-
-Status HeadParser::transferEncoding(const char* value, uint32_t len) {
-  sawTransferEncoding_ = true;
-  const char* cursor = value;
-  const char* coding = nullptr;
-  size_t codingLen = 0;
-  while (nextElement(&cursor, value + len, &coding, &codingLen)) {
-    if (codingLen == 0 || head_->chunked) return kBadRequest;  // chunked must be the last
-    if (equalsLower(coding, codingLen, "chunked")) {
-      head_->chunked = true;
-    } else {
-      sawOtherCoding_ = true;
-    }
-  }
-  return kOk;
-}
-
-void HeadParser::connection(const char* value, uint32_t len) {
-  const char* cursor = value;
-  const char* option = nullptr;
-  size_t optionLen = 0;
-  while (nextElement(&cursor, value + len, &option, &optionLen)) {
-    if (equalsLower(option, optionLen, "keep-alive")) wantsKeepAlive_ = true;
-    if (equalsLower(option, optionLen, "close")) wantsClose_ = true;
-    if (equalsLower(option, optionLen, "upgrade")) wantsUpgrade_ = true;
-  }
-}
-
-// What only the whole head can tell.
-Status HeadParser::finish() {
-  if (!head_->hasHost && !head_->http10) return kBadRequest;
-  const Status status = framing();
-  if (status != kOk) return status;
-  if (sawOtherExpectation_) return kExpectationFailed;
-  const bool hasBody = head_->chunked || head_->contentLength > 0;
-  head_->expectContinue = sawExpect_ && hasBody && !head_->http10;
-  head_->keepAlive = !wantsClose_ && (wantsKeepAlive_ || !head_->http10);
-  head_->upgrade = sawUpgrade_ && wantsUpgrade_ && !head_->http10;
-  return kOk;
-}
-
-// RFC 9112 sections 6.1 and 6.3. A coding we do not know is 501 only where the end of the body is
-// certain, that is, where chunked comes last.
-Status HeadParser::framing() const {
-  if (!sawTransferEncoding_) return kOk;
-  if (head_->http10 || head_->contentLength >= 0 || !head_->chunked) return kBadRequest;
-  return sawOtherCoding_ ? kNotImplemented : kOk;
+  return name == nameEnd ? kBadRequest : kNone;
 }
 
 // Whether a retry is worth a full parse: a line may have ended or a forbidden byte arrived, or so
@@ -421,7 +287,7 @@ HttpVerdict parseHead(const char* data, uint32_t len, const HttpLimits& limits, 
   clear(out);
   const int32_t skipped = emptyLines(data, len);
   if (skipped < 0) {
-    out->status = kBadRequest;
+    out->status = static_cast<uint16_t>(kBadRequest);
     return HttpVerdict::kRefused;
   }
   out->skipped = static_cast<uint32_t>(skipped);
@@ -436,7 +302,7 @@ HttpVerdict parseHead(const char* data, uint32_t len, const HttpLimits& limits, 
   }
   *scanned = len;
   if (window < limits.maxHeadBytes) return HttpVerdict::kNeedMore;
-  out->status = inRequestLine ? kUriTooLong : kHeadTooLarge;
+  out->status = static_cast<uint16_t>(inRequestLine ? kUriTooLong : kHeadTooLarge);
   *scanned = 0;
   return HttpVerdict::kRefused;
 }
