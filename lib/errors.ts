@@ -41,6 +41,7 @@ export const ERROR_CODES = {
 /** A code of the table above. Members of `HeddleError.code` are these or a POSIX name. */
 export type ErrorCode = keyof typeof ERROR_CODES
 
+/** What an error carries beside its code and message. */
 export interface HeddleErrorOptions {
   /** Negative, as in the system errors of Node. */
   readonly errno?: number

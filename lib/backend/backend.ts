@@ -99,6 +99,7 @@ export interface ConnectSpec {
   readonly paused: boolean
 }
 
+/** An address of a socket; `address` is the path and `port` 0 of a Unix one. */
 export interface AddressInfo {
   readonly family: 'IPv4' | 'IPv6' | 'unix'
   readonly address: string

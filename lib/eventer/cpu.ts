@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
+/** The processor as this process may use it. (EV-25) */
 export interface Cpu {
   readonly sockets: number
   /** Cores this process may run on, honouring its affinity and limits. */

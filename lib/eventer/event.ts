@@ -43,6 +43,7 @@ export const State = {
 /** Any of these: the eventer holds a reference. */
 export const HELD = State.SCHEDULED | State.FLOATING | State.PENDING
 
+/** What an event waits for. */
 export type EventKind = 'fd' | 'timer' | 'recurrent'
 
 /**

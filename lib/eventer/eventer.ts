@@ -32,6 +32,7 @@ export interface EventerEvents {
   unpollable: [report: { readonly fd: number; readonly event: FdEvent }]
 }
 
+/** Counts of events. (EV-18) */
 export interface Allocations {
   /** Events alive. */
   readonly current: number

@@ -6,8 +6,10 @@ import { Mask, isFdMask, maskText } from './mask'
 import type { AcceptResult, IoResult, Opset } from './opset'
 import { type Time, type TimeInput, toLoopMs, toTime } from './time'
 
+/** Callback of a descriptor event. */
 export type FdCallback<C> = Callback<FdEvent<C>, C>
 
+/** How a descriptor event is signalled. */
 export interface FdEventOptions {
   /** `edge`: after a delivery, that direction is signalled again only once an operation came back `again`. */
   readonly trigger?: 'level' | 'edge'

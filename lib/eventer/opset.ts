@@ -9,6 +9,7 @@ export type IoResult =
   | { readonly again: true; readonly need: number; readonly n?: undefined; readonly eof?: undefined }
   | { readonly eof: true; readonly n?: undefined; readonly again?: undefined; readonly need?: undefined }
 
+/** A descriptor was accepted, or nobody waits: it would block until the descriptor is ready for `need`. */
 export type AcceptResult =
   | { readonly fd: number; readonly peer: AddressInfo | undefined; readonly again?: undefined }
   | { readonly again: true; readonly need: number; readonly fd?: undefined; readonly peer?: undefined }

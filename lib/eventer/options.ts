@@ -1,8 +1,10 @@
 import type { Backend } from '../backend/backend'
 import { HeddleError } from '../errors'
 
+/** Multiplexers: what a loop waits with. (EV-02) */
 export type Implementation = 'epoll' | 'kqueue' | 'libuv'
 
+/** Options of an eventer. An unknown one warns and is skipped. (EV-01) */
 export interface EventerOptions {
   /** Engine room; the one chosen for this isolate unless given. */
   readonly backend?: Backend

@@ -3,6 +3,7 @@ import { type Callback, Event, type EventKind, State } from './event'
 import type { Loop } from './loop'
 import { Mask } from './mask'
 
+/** Callback of a recurrent event. */
 export type RecurrentCallback<C> = Callback<RecurrentEvent<C>, C>
 
 /**

@@ -20,6 +20,7 @@ export type RemoteMessage =
   | { readonly op: 'remove'; readonly handle: number }
   | { readonly op: 'update'; readonly handle: number; readonly mask: number }
 
+/** How strictly another isolate is kept from this one. */
 export interface RemoteOptions {
   readonly backend?: Backend
   /** Strict: manipulating a registered event throws ERR_WRONG_THREAD. Lenient, the default: it is forwarded. */

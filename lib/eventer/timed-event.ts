@@ -5,6 +5,7 @@ import type { Loop } from './loop'
 import { Mask } from './mask'
 import { type Time, type TimeInput, toLoopMs, toTime } from './time'
 
+/** Callback of a timer. */
 export type TimerCallback<C> = Callback<TimedEvent<C>, C>
 
 /**

@@ -37,6 +37,7 @@ export interface Refusal {
   readonly errno: number
 }
 
+/** Limits of a server, and who is told of what it does by itself. */
 export interface HttpServerOptions extends HttpLimits {
   /** Default: the default loop of this isolate. */
   readonly loop?: PortHolder

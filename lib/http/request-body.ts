@@ -10,6 +10,7 @@ import { HttpError } from './http-error'
 const HELD_BYTES = 65536
 const EMPTY = Buffer.alloc(0)
 
+/** Takes a part of a request body: a view that is valid until the callback returns, and whether it is the last. */
 export type BodyCallback = (view: Buffer, last: boolean) => void
 
 /**

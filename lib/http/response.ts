@@ -26,6 +26,7 @@ const FLAGS = RespondFlag.CLOSE | RespondFlag.HAS_DATE | RespondFlag.HAS_LENGTH
 const HEAD_METHOD = METHODS.indexOf('HEAD')
 const JSON_TYPE = 'application/json; charset=utf-8'
 
+/** Value of a response header; an array makes several lines. */
 export type HeaderValue = string | number | readonly string[]
 
 /**
@@ -391,7 +392,7 @@ export class HttpResponse {
 
   #account(bytes: number): boolean {
     const side = this.#rare()
-    const turnBytes = side.countTurn(bytes, this.#context.port.control[Control.APPLIED] as number)
+    const turnBytes = side.countTurn(bytes, this.#context.port.batch)
     if (turnBytes <= this.#context.highWaterBytes && (this.#state & (BLOCKED | NEED_DRAIN)) === 0) return true
     if ((this.#state & NEED_DRAIN) === 0) {
       this.#state |= NEED_DRAIN

@@ -17,11 +17,13 @@ import { reasonOf } from './status'
 /** Sets of response headers a server remembers. */
 const REMEMBERED_HEADER_SETS = 1024
 
+/** Where an HTTP server listens. */
 export type HttpListenOptions = Pick<
   ListenOptions,
   'host' | 'address' | 'port' | 'path' | 'backlog' | 'reusePort' | 'ipv6Only' | 'acceptsPerPass'
 >
 
+/** How `HttpServer.close` treats open connections. */
 export interface HttpCloseOptions {
   /** Answer what is under way, then close its connection; resolve after the last one. Default false. */
   readonly drain?: boolean

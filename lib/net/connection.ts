@@ -24,6 +24,7 @@ const NEED_DRAIN = 32
 /** The user paused. */
 const HELD = 64
 
+/** The callbacks of a connection. */
 export type ConnectionHandlers = Handlers<Connection>
 
 /**
@@ -35,7 +36,10 @@ export class Connection {
   readonly #home: Home
   #handlers: HandlerSet<Connection>
   #flags = 0
-  /** Bytes written since the outbox was applied `#turn` times. */
+  /**
+   * Bytes written since dispatch number `#turn` began. What is too much is reported by BLOCKED, but only with a
+   * later dispatch: a loop that never lets the event loop run has to be stopped by its own count.
+   */
   #turnBytes = 0
   #turn = 0
   /** Whole loop milliseconds of the last read and write, in 32 bits. */
@@ -102,12 +106,11 @@ export class Connection {
     return { read: (now - this.#readMark) | 0, write: (now - this.#writeMark) | 0 }
   }
 
-  /** Unsent bytes, those of this turn included. */
+  /** Unsent bytes. Asking sends what this turn has written so far. */
   get pending(): number {
-    const port = this.#home.port
-    const unsent = Math.max(0, port.engine.connectionPending(this.#handle))
-    const written = port.control[Control.APPLIED] === this.#turn ? this.#turnBytes : 0
-    return unsent + written
+    const engine = this.#home.port.engine
+    engine.flush()
+    return Math.max(0, engine.connectionPending(this.#handle))
   }
 
   /** Bytes that arrived and were not read yet (async style). */
@@ -380,9 +383,8 @@ export class Connection {
     const home = this.#home
     const port = home.port
     this.#writeMark = (port.clock[Clock.NOW] as number) | 0
-    const turn = port.control[Control.APPLIED] as number
-    if (turn !== this.#turn) {
-      this.#turn = turn
+    if (port.batch !== this.#turn) {
+      this.#turn = port.batch
       this.#turnBytes = 0
     }
     this.#turnBytes += bytes

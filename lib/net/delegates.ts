@@ -4,6 +4,7 @@ import { HandlerSet } from './handlers'
 
 const CODE_BYTES = 4
 
+/** Who may use a delegate. */
 export interface DelegateOptions {
   /** Asked before the delegate gets the connection; false closes it. */
   readonly permit?: (connection: Connection) => boolean

@@ -8,6 +8,7 @@ import { Home } from './home'
 import { ListeningSocket } from './listening-socket'
 import { type ListenOptions, type PortHolder, streamLimits } from './options'
 
+/** How `Listener.close` treats open connections. */
 export interface CloseOptions {
   /** Resolve only after the last connection has gone. Default false. */
   readonly drain?: boolean

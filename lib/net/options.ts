@@ -30,6 +30,7 @@ export interface StreamOptions {
   readonly allowHalfOpen?: boolean
 }
 
+/** Where to listen, how to accept, and what each connection may hold. */
 export interface ListenOptions extends EndpointOptions, StreamOptions {
   /** Default: the default loop of this isolate. */
   readonly loop?: PortHolder
@@ -45,6 +46,7 @@ export interface ListenOptions extends EndpointOptions, StreamOptions {
   readonly acceptsPerPass?: number
 }
 
+/** Where to connect, and what the connection may hold. `timeout` and `signal` cover the attempt. */
 export interface ConnectOptions extends EndpointOptions, StreamOptions, WaitOptions {
   /** Default: the default loop of this isolate. */
   readonly loop?: PortHolder
