@@ -7,7 +7,7 @@ import { Program } from './program'
 
 /** Programs of a page: fenced blocks whose first line names their file. Fixed ports become free ones. */
 function snippets(page: string): { name: string; text: string }[] {
-  return [...read(page).matchAll(/```js\n(\/\/ (\S+)\n[^]*?)```/g)].map((match) => ({
+  return [...read(page).matchAll(/```js\n(\/\/ (\S+)\n[\s\S]*?)```/g)].map((match) => ({
     name: match[2] as string,
     text: (match[1] as string).replace(/port: 8080/g, 'port: 0'),
   }))
@@ -15,7 +15,7 @@ function snippets(page: string): { name: string; text: string }[] {
 
 /** Other blocks of code, made whole by the page itself, that must at least load and end or serve. */
 function references(page: string): string[] {
-  return [...read(page).matchAll(/```ts\n([^]*?)```/g)].map((match) =>
+  return [...read(page).matchAll(/```ts\n([\s\S]*?)```/g)].map((match) =>
     (match[1] as string).replace(/port: (8080|7000|7001)/g, 'port: 0'),
   )
 }
