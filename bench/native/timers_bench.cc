@@ -1,5 +1,6 @@
 // What do arming, cancelling and firing a timer cost in the wheel, beside a std::set and an indexed
-// 4-ary heap? One million timers, random deadlines; nanoseconds a timer, medians of interleaved runs.
+// 4-ary heap? One million timers, random deadlines; nanoseconds a timer, medians of interleaved
+// runs.
 //
 //   g++ -std=c++20 -O3 -iquote native -fno-exceptions -fno-rtti bench/native/timers_bench.cc
 //       native/loop/timers.cc native/loop/timer_list.cc -o /tmp/timers_bench
@@ -135,7 +136,8 @@ Inputs makeInputs(size_t count, int64_t spanNs, bool shuffled) {
   Inputs inputs{{}, {}, spanNs};
   uint64_t state = 88172645463325252u;
   for (size_t i = 0; i < count; i++) {
-    inputs.delaysNs.push_back(1 + static_cast<int64_t>(nextRandom(state) % static_cast<uint64_t>(spanNs)));
+    inputs.delaysNs.push_back(
+        1 + static_cast<int64_t>(nextRandom(state) % static_cast<uint64_t>(spanNs)));
     inputs.cancelOrder.push_back(static_cast<uint32_t>(i));
   }
   if (!shuffled) return inputs;
@@ -219,8 +221,10 @@ int main(int argc, char** argv) {
   const size_t count = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000;
   const int runs = argc > 2 ? std::atoi(argv[2]) : 5;
   if (count == 0 || runs < 1) return 2;
-  compare("due within 60 s, cancelled in order of arming", makeInputs(count, 60'000 * kMsNs, false), runs);
-  compare("due within 60 s, cancelled in random order", makeInputs(count, 60'000 * kMsNs, true), runs);
+  compare("due within 60 s, cancelled in order of arming", makeInputs(count, 60'000 * kMsNs, false),
+          runs);
+  compare("due within 60 s, cancelled in random order", makeInputs(count, 60'000 * kMsNs, true),
+          runs);
   compare("due within 100 ms", makeInputs(count, 100 * kMsNs, false), runs);
   return 0;
 }

@@ -1,10 +1,10 @@
 /*
- * What every C server of the benches shares: the loop, the listening socket, and the control line by which the
- * runner steers a contestant.
+ * What every C server of the benches shares: the loop, the listening socket, and the control line
+ * by which the runner steers a contestant.
  *
- * The runner reads one JSON line with the port when the server is ready. After that each line on stdin is answered
- * by one JSON line with the counters of this process; the end of stdin ends the process. The servers in
- * bench/servers speak the same lines.
+ * The runner reads one JSON line with the port when the server is ready. After that each line on
+ * stdin is answered by one JSON line with the counters of this process; the end of stdin ends the
+ * process. The servers in bench/servers speak the same lines.
  *
  * One thread, no locks. A failure of set-up ends the process with status 1 and a line on stderr.
  */
@@ -29,7 +29,7 @@
 /* Requests for an HTTP server, bytes for an echo server. */
 static uint64_t unitsDone;
 
-static inline void die(const char *what) {
+static inline void die(const char* what) {
   fprintf(stderr, "%s: %s\n", what, strerror(errno));
   exit(1);
 }
@@ -47,7 +47,7 @@ static inline int listenOnLoopback(void) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) die("socket");
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) die("bind");
+  if (bind(fd, (struct sockaddr*)&address, sizeof address) != 0) die("bind");
   if (listen(fd, 1024) != 0) die("listen");
   return fd;
 }
@@ -55,14 +55,14 @@ static inline int listenOnLoopback(void) {
 static inline void announcePort(int listener) {
   struct sockaddr_in address;
   socklen_t length = sizeof address;
-  if (getsockname(listener, (struct sockaddr *)&address, &length) != 0) die("getsockname");
+  if (getsockname(listener, (struct sockaddr*)&address, &length) != 0) die("getsockname");
   printf("{\"port\":%d}\n", ntohs(address.sin_port));
   fflush(stdout);
 }
 
 static inline uint64_t residentBytes(void) {
   unsigned long total = 0, resident = 0;
-  FILE *file = fopen("/proc/self/statm", "r");
+  FILE* file = fopen("/proc/self/statm", "r");
   if (!file) return 0;
   if (fscanf(file, "%lu %lu", &total, &resident) != 2) resident = 0;
   fclose(file);
@@ -109,7 +109,8 @@ static inline int acceptOne(int listener) {
 
 typedef void (*OnDescriptor)(int fd);
 
-/* Serves until the runner leaves. Level-triggered; a descriptor is watched for input or for output, never both. */
+/* Serves until the runner leaves. Level-triggered; a descriptor is watched for input or for output,
+ * never both. */
 static inline void serve(int poller, OnDescriptor onReadable, OnDescriptor onWritable) {
   enum { kEvents = 512 };
   struct epoll_event events[kEvents];

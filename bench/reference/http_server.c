@@ -1,19 +1,21 @@
 /*
- * The least a single-threaded HTTP/1.1 server can do: epoll, one read, find the ends of the heads, one write with
- * all the answers. It trusts its clients, parses no more than the variant needs, and so marks the bound that the
- * kernel sets to every server of this shape.
+ * The least a single-threaded HTTP/1.1 server can do: epoll, one read, find the ends of the heads,
+ * one write with all the answers. It trusts its clients, parses no more than the variant needs, and
+ * so marks the bound that the kernel sets to every server of this shape.
  *
  *   http_server hello | headers | json | echo
  *
- * Pipelined requests are answered in one write. `headers` looks three headers up and refuses when their values are
- * not of the expected length together; `echo` returns a body framed by Content-Length.
+ * Pipelined requests are answered in one write. `headers` looks three headers up and refuses when
+ * their values are not of the expected length together; `echo` returns a body framed by
+ * Content-Length.
  */
 #include <strings.h>
 
 #include "control.h"
 #include "pending.h"
 
-/* No request of a bench is longer than kBuffer / 4, no batch is answered by more than half of `output`. */
+/* No request of a bench is longer than kBuffer / 4, no batch is answered by more than half of
+ * `output`. */
 enum { kBuffer = 1 << 18, kThreeHeadersBytes = 64 };
 
 typedef struct {
@@ -22,48 +24,51 @@ typedef struct {
 } Connection;
 
 typedef struct {
-  char *bytes;
+  char* bytes;
   size_t length;
 } Answers;
 
-/* Appends the answer to one request; returns the bytes of the request, 0 when its end has not come. */
-typedef size_t (*Variant)(const char *request, size_t length, Answers *answers);
+/* Appends the answer to one request; returns the bytes of the request, 0 when its end has not come.
+ */
+typedef size_t (*Variant)(const char* request, size_t length, Answers* answers);
 
 static int poller;
 static Variant answer;
-static Connection *connections; /* by descriptor */
+static Connection* connections; /* by descriptor */
 static char input[kBuffer];
 static char output[kBuffer * 4];
 
-#define HEAD(length, type)                                                                     \
-  "HTTP/1.1 200 OK\r\nContent-Length: " length "\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n" \
+#define HEAD(length, type)                      \
+  "HTTP/1.1 200 OK\r\nContent-Length: " length  \
+  "\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n" \
   "Content-Type: " type "\r\n\r\n"
 
 static const char kHello[] = HEAD("13", "text/plain") "Hello, world!";
 static const char kJson[] = HEAD("27", "application/json") "{\"message\":\"Hello, world!\"}";
 static const char kRefused[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
 
-static void append(Answers *answers, const char *bytes, size_t length) {
+static void append(Answers* answers, const char* bytes, size_t length) {
   memcpy(answers->bytes + answers->length, bytes, length);
   answers->length += length;
 }
 
 /* Bytes up to and with the empty line, 0 when it has not come. */
-static size_t headBytes(const char *request, size_t length) {
-  const char *end = memmem(request, length, "\r\n\r\n", 4);
+static size_t headBytes(const char* request, size_t length) {
+  const char* end = memmem(request, length, "\r\n\r\n", 4);
   return end ? (size_t)(end - request) + 4 : 0;
 }
 
 /* Value of a header, NULL when it is missing. Names match in any case. */
-static const char *headerValue(const char *head, size_t length, const char *name, size_t *valueLength) {
+static const char* headerValue(const char* head, size_t length, const char* name,
+                               size_t* valueLength) {
   size_t nameLength = strlen(name);
-  const char *end = head + length;
-  const char *line = memchr(head, '\n', length);
+  const char* end = head + length;
+  const char* line = memchr(head, '\n', length);
   while (line && ++line + nameLength < end) {
-    const char *lineEnd = memchr(line, '\r', (size_t)(end - line));
+    const char* lineEnd = memchr(line, '\r', (size_t)(end - line));
     if (!lineEnd) return NULL;
     if (line[nameLength] == ':' && strncasecmp(line, name, nameLength) == 0) {
-      const char *value = line + nameLength + 1;
+      const char* value = line + nameLength + 1;
       while (value < lineEnd && *value == ' ') value++;
       *valueLength = (size_t)(lineEnd - value);
       return value;
@@ -73,20 +78,20 @@ static const char *headerValue(const char *head, size_t length, const char *name
   return NULL;
 }
 
-static size_t answerHello(const char *request, size_t length, Answers *answers) {
+static size_t answerHello(const char* request, size_t length, Answers* answers) {
   size_t head = headBytes(request, length);
   if (head > 0) append(answers, kHello, sizeof kHello - 1);
   return head;
 }
 
-static size_t answerJson(const char *request, size_t length, Answers *answers) {
+static size_t answerJson(const char* request, size_t length, Answers* answers) {
   size_t head = headBytes(request, length);
   if (head > 0) append(answers, kJson, sizeof kJson - 1);
   return head;
 }
 
-static size_t answerHeaders(const char *request, size_t length, Answers *answers) {
-  static const char *const kNames[] = {"user-agent", "accept", "x-request-id"};
+static size_t answerHeaders(const char* request, size_t length, Answers* answers) {
+  static const char* const kNames[] = {"user-agent", "accept", "x-request-id"};
   size_t head = headBytes(request, length);
   if (head == 0) return 0;
   size_t sum = 0;
@@ -94,16 +99,18 @@ static size_t answerHeaders(const char *request, size_t length, Answers *answers
     size_t valueLength = 0;
     if (headerValue(request, head, kNames[i], &valueLength)) sum += valueLength;
   }
-  if (sum == kThreeHeadersBytes) append(answers, kHello, sizeof kHello - 1);
-  else append(answers, kRefused, sizeof kRefused - 1);
+  if (sum == kThreeHeadersBytes)
+    append(answers, kHello, sizeof kHello - 1);
+  else
+    append(answers, kRefused, sizeof kRefused - 1);
   return head;
 }
 
-static size_t answerEcho(const char *request, size_t length, Answers *answers) {
+static size_t answerEcho(const char* request, size_t length, Answers* answers) {
   size_t head = headBytes(request, length);
   if (head == 0) return 0;
   size_t digits = 0;
-  const char *value = headerValue(request, head, "content-length", &digits);
+  const char* value = headerValue(request, head, "content-length", &digits);
   size_t body = value ? strtoul(value, NULL, 10) : 0;
   if (length < head + body) return 0;
   answers->length += (size_t)sprintf(answers->bytes + answers->length,
@@ -112,7 +119,7 @@ static size_t answerEcho(const char *request, size_t length, Answers *answers) {
   return head + body;
 }
 
-static Variant variantNamed(const char *name) {
+static Variant variantNamed(const char* name) {
   if (strcmp(name, "hello") == 0) return answerHello;
   if (strcmp(name, "headers") == 0) return answerHeaders;
   if (strcmp(name, "json") == 0) return answerJson;
@@ -127,7 +134,7 @@ static void closeConnection(int fd) {
   close(fd);
 }
 
-static void sendAnswers(int fd, const Answers *answers) {
+static void sendAnswers(int fd, const Answers* answers) {
   if (answers->length == 0) return;
   ssize_t sent = write(fd, answers->bytes, answers->length);
   if (sent == (ssize_t)answers->length) return;
@@ -138,7 +145,7 @@ static void sendAnswers(int fd, const Answers *answers) {
 }
 
 static void onReadable(int fd) {
-  Pending *kept = &connections[fd].input;
+  Pending* kept = &connections[fd].input;
   size_t length = kept->length;
   if (length > 0) memcpy(input, kept->bytes, length);
   ssize_t got = read(fd, input + length, kBuffer / 2);
@@ -160,7 +167,7 @@ static void onReadable(int fd) {
 }
 
 static void onWritable(int fd) {
-  Pending *left = &connections[fd].output;
+  Pending* left = &connections[fd].output;
   ssize_t sent = write(fd, left->bytes, left->length);
   if (sent < 0 && errno == EAGAIN) return;
   if (sent < 0) return closeConnection(fd);
@@ -168,7 +175,7 @@ static void onWritable(int fd) {
   if (left->length == 0) rewatch(poller, fd, EPOLLIN);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   answer = variantNamed(argc > 1 ? argv[1] : "hello");
   connections = calloc(raiseDescriptorLimit() + 1, sizeof *connections);
   poller = epoll_create1(EPOLL_CLOEXEC);

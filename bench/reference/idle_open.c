@@ -3,10 +3,11 @@
  *
  *   idle_open <port> <connections> <none | echo | http>
  *
- * `echo` sends 16 bytes on each connection and waits for them to come back, `http` sends one GET and waits for an
- * answer that ends with "Hello, world!". When all are open and answered it prints {"open":N,"errors":N}; at the end of
- * stdin it looks at every connection once more, prints {"lost":N} (those the server has closed) and leaves. The
- * source addresses walk through 127.0.0.2 to 127.0.0.9, so that the ephemeral ports of one address do not run out.
+ * `echo` sends 16 bytes on each connection and waits for them to come back, `http` sends one GET
+ * and waits for an answer that ends with "Hello, world!". When all are open and answered it prints
+ * {"open":N,"errors":N}; at the end of stdin it looks at every connection once more, prints
+ * {"lost":N} (those the server has closed) and leaves. The source addresses walk through 127.0.0.2
+ * to 127.0.0.9, so that the ephemeral ports of one address do not run out.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +26,7 @@ static const char kEcho[] = "sixteen bytes...";
 static const char kGet[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 static const char kHello[] = "Hello, world!";
 
-static void die(const char *what) {
+static void die(const char* what) {
   fprintf(stderr, "idle_open: %s: %s\n", what, strerror(errno));
   exit(1);
 }
@@ -45,22 +46,23 @@ static int connectFrom(size_t index, int port) {
   struct timeval patience = {.tv_sec = kTimeoutMs / 1000};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  struct sockaddr_in from = {.sin_family = AF_INET,
-                             .sin_addr.s_addr = htonl(0x7f000002u + (uint32_t)(index % kAddresses))};
-  if (bind(fd, (struct sockaddr *)&from, sizeof from) != 0) die("bind");
+  struct sockaddr_in from = {
+      .sin_family = AF_INET,
+      .sin_addr.s_addr = htonl(0x7f000002u + (uint32_t)(index % kAddresses))};
+  if (bind(fd, (struct sockaddr*)&from, sizeof from) != 0) die("bind");
   struct sockaddr_in to = {.sin_family = AF_INET,
                            .sin_port = htons((uint16_t)port),
                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0) die("connect");
+  if (connect(fd, (struct sockaddr*)&to, sizeof to) != 0) die("connect");
   return fd;
 }
 
-static int sendAll(int fd, const char *bytes, size_t length) {
+static int sendAll(int fd, const char* bytes, size_t length) {
   return send(fd, bytes, length, MSG_NOSIGNAL) == (ssize_t)length;
 }
 
 /* Reads until what came ends with `ending`. */
-static int receiveUntil(int fd, const char *ending) {
+static int receiveUntil(int fd, const char* ending) {
   char answer[4096];
   size_t length = 0, want = strlen(ending);
   while (length < sizeof answer) {
@@ -72,15 +74,16 @@ static int receiveUntil(int fd, const char *ending) {
   return 0;
 }
 
-/* One exchange on each of `count` connections: all requests leave before the first answer is read. */
-static size_t exchange(const int *fds, size_t count, const char *request, const char *ending) {
+/* One exchange on each of `count` connections: all requests leave before the first answer is read.
+ */
+static size_t exchange(const int* fds, size_t count, const char* request, const char* ending) {
   size_t failed = 0;
   for (size_t i = 0; i < count; i++) failed += !sendAll(fds[i], request, strlen(request));
   for (size_t i = 0; i < count; i++) failed += !receiveUntil(fds[i], ending);
   return failed;
 }
 
-static size_t countLost(const int *fds, size_t count) {
+static size_t countLost(const int* fds, size_t count) {
   size_t lost = 0;
   char byte;
   for (size_t i = 0; i < count; i++) {
@@ -95,17 +98,19 @@ static void waitForEndOfInput(void) {
   while (read(STDIN_FILENO, bytes, sizeof bytes) > 0) continue;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc != 4) {
     fprintf(stderr, "usage: idle_open <port> <connections> <none | echo | http>\n");
     return 1;
   }
   int port = atoi(argv[1]);
   size_t count = strtoul(argv[2], NULL, 10), errors = 0;
-  const char *request = strcmp(argv[3], "echo") == 0 ? kEcho : strcmp(argv[3], "http") == 0 ? kGet : NULL;
-  const char *ending = request == kEcho ? kEcho : kHello;
+  const char* request = strcmp(argv[3], "echo") == 0   ? kEcho
+                        : strcmp(argv[3], "http") == 0 ? kGet
+                                                       : NULL;
+  const char* ending = request == kEcho ? kEcho : kHello;
   raiseDescriptorLimit();
-  int *fds = calloc(count, sizeof *fds);
+  int* fds = calloc(count, sizeof *fds);
   if (!fds) die("start");
   for (size_t done = 0; done < count;) {
     size_t burst = count - done < kBurst ? count - done : kBurst;

@@ -1,6 +1,7 @@
 /*
- * Bytes a connection keeps between two events: input without an end yet, output the kernel did not take. Nearly
- * always empty, so that an idle connection costs the reference servers nothing but its slot.
+ * Bytes a connection keeps between two events: input without an end yet, output the kernel did not
+ * take. Nearly always empty, so that an idle connection costs the reference servers nothing but its
+ * slot.
  */
 #ifndef HEDDLE_BENCH_PENDING_H
 #define HEDDLE_BENCH_PENDING_H
@@ -9,13 +10,13 @@
 #include <string.h>
 
 typedef struct {
-  char *bytes;
+  char* bytes;
   size_t length;
 } Pending;
 
 /* Replaces the content by `length` bytes at `from`, which may lie inside the present content. */
-static inline void pendingSet(Pending *pending, const char *from, size_t length) {
-  char *copy = NULL;
+static inline void pendingSet(Pending* pending, const char* from, size_t length) {
+  char* copy = NULL;
   if (length > 0) {
     copy = malloc(length);
     if (!copy) abort();
@@ -26,7 +27,7 @@ static inline void pendingSet(Pending *pending, const char *from, size_t length)
   pending->length = length;
 }
 
-static inline void pendingClear(Pending *pending) {
+static inline void pendingClear(Pending* pending) {
   if (!pending->bytes) return;
   free(pending->bytes);
   *pending = (Pending){0};

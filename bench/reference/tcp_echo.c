@@ -1,6 +1,6 @@
 /*
- * The least a single-threaded TCP echo server can do: epoll, one read, one write at once. The bound that the
- * kernel sets to every server of this shape.
+ * The least a single-threaded TCP echo server can do: epoll, one read, one write at once. The bound
+ * that the kernel sets to every server of this shape.
  */
 #include "control.h"
 #include "pending.h"
@@ -8,7 +8,7 @@
 enum { kBuffer = 65536 };
 
 static int poller;
-static Pending *unsent; /* by descriptor */
+static Pending* unsent; /* by descriptor */
 static char buffer[kBuffer];
 
 static void closeConnection(int fd) {
@@ -16,9 +16,10 @@ static void closeConnection(int fd) {
   close(fd);
 }
 
-/* Sends what is left from before. Returns 0 when all is out, 1 when the kernel is full, -1 when the peer is gone. */
+/* Sends what is left from before. Returns 0 when all is out, 1 when the kernel is full, -1 when the
+ * peer is gone. */
 static int flushUnsent(int fd) {
-  Pending *left = &unsent[fd];
+  Pending* left = &unsent[fd];
   if (left->length == 0) return 0;
   ssize_t sent = write(fd, left->bytes, left->length);
   if (sent < 0) return errno == EAGAIN ? 1 : -1;
@@ -36,7 +37,8 @@ static void onReadable(int fd) {
   if (sent < 0 && errno != EAGAIN) return closeConnection(fd);
   if (sent < 0) sent = 0;
   pendingSet(&unsent[fd], buffer + sent, (size_t)(got - sent));
-  rewatch(poller, fd, EPOLLOUT); /* reading goes on when this is out, so that TCP slows the sender */
+  rewatch(poller, fd,
+          EPOLLOUT); /* reading goes on when this is out, so that TCP slows the sender */
 }
 
 static void onWritable(int fd) {

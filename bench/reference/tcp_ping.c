@@ -1,11 +1,11 @@
 /*
- * Load for echo servers: every connection sends a message, waits for the whole of it to come back, checks it and
- * sends the next one.
+ * Load for echo servers: every connection sends a message, waits for the whole of it to come back,
+ * checks it and sends the next one.
  *
  *   tcp_ping <port> <connections> <message bytes> <seconds>
  *
- * Prints one JSON line: messages, seconds, the median and the 99th percentile of the round trip in microseconds,
- * and errors (connections lost, bytes that came back changed). One thread.
+ * Prints one JSON line: messages, seconds, the median and the 99th percentile of the round trip in
+ * microseconds, and errors (connections lost, bytes that came back changed). One thread.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,13 +34,14 @@ typedef struct {
 
 static int poller;
 static size_t messageBytes;
-static char *pattern; /* messageBytes + kPhases bytes, so that consecutive messages differ everywhere */
+static char*
+    pattern; /* messageBytes + kPhases bytes, so that consecutive messages differ everywhere */
 static char buffer[kBuffer];
 static uint64_t messages, errors;
 static uint64_t histogram[kBuckets];
 static size_t openConnections;
 
-static void die(const char *what) {
+static void die(const char* what) {
   fprintf(stderr, "tcp_ping: %s: %s\n", what, strerror(errno));
   exit(1);
 }
@@ -73,22 +74,22 @@ static double percentileUs(double share) {
   return 0;
 }
 
-static const char *messageOf(const Connection *c) { return pattern + c->sequence % kPhases; }
+static const char* messageOf(const Connection* c) { return pattern + c->sequence % kPhases; }
 
-static void fail(Connection *c) {
+static void fail(Connection* c) {
   errors++;
   openConnections--;
   close(c->fd);
   c->fd = -1;
 }
 
-static void watch(Connection *c, int operation, uint32_t events) {
+static void watch(Connection* c, int operation, uint32_t events) {
   struct epoll_event event = {.events = events, .data.ptr = c};
   if (epoll_ctl(poller, operation, c->fd, &event) != 0) die("epoll_ctl");
 }
 
 /* Sends what the kernel takes; the rest follows when the socket is writable. */
-static void sendRest(Connection *c) {
+static void sendRest(Connection* c) {
   ssize_t sent = send(c->fd, messageOf(c) + c->sent, messageBytes - c->sent, MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN) return fail(c);
   if (sent > 0) c->sent += (size_t)sent;
@@ -98,14 +99,14 @@ static void sendRest(Connection *c) {
   watch(c, EPOLL_CTL_MOD, full ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-static void startMessage(Connection *c, uint64_t now) {
+static void startMessage(Connection* c, uint64_t now) {
   c->sequence++;
   c->sent = c->received = 0;
   c->startNs = now;
   sendRest(c);
 }
 
-static void receive(Connection *c) {
+static void receive(Connection* c) {
   ssize_t got = recv(c->fd, buffer, sizeof buffer, 0);
   if (got < 0 && errno == EAGAIN) return;
   if (got <= 0) return fail(c);
@@ -119,13 +120,13 @@ static void receive(Connection *c) {
   startMessage(c, now);
 }
 
-static void connectTo(Connection *c, int port) {
+static void connectTo(Connection* c, int port) {
   struct sockaddr_in address = {.sin_family = AF_INET,
                                 .sin_port = htons((uint16_t)port),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (c->fd < 0) die("socket");
-  if (connect(c->fd, (struct sockaddr *)&address, sizeof address) != 0) die("connect");
+  if (connect(c->fd, (struct sockaddr*)&address, sizeof address) != 0) die("connect");
   int one = 1;
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0) die("fcntl");
@@ -138,14 +139,14 @@ static void run(uint64_t deadlineNs) {
   while (openConnections > 0 && nowNs() < deadlineNs) {
     int ready = epoll_wait(poller, events, kEvents, 100);
     for (int i = 0; i < ready; i++) {
-      Connection *c = events[i].data.ptr;
+      Connection* c = events[i].data.ptr;
       if (events[i].events & EPOLLOUT) sendRest(c);
       if (c->fd >= 0 && events[i].events & ~(uint32_t)EPOLLOUT) receive(c);
     }
   }
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc != 5) {
     fprintf(stderr, "usage: tcp_ping <port> <connections> <message bytes> <seconds>\n");
     return 1;
@@ -154,7 +155,7 @@ int main(int argc, char **argv) {
   messageBytes = strtoul(argv[3], NULL, 10);
   double seconds = strtod(argv[4], NULL);
   pattern = malloc(messageBytes + kPhases);
-  Connection *connections = calloc(count, sizeof *connections);
+  Connection* connections = calloc(count, sizeof *connections);
   poller = epoll_create1(EPOLL_CLOEXEC);
   if (!pattern || !connections || poller < 0 || messageBytes == 0) die("start");
   for (size_t i = 0; i < messageBytes + kPhases; i++) pattern[i] = (char)(i % kPhases);

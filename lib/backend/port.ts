@@ -110,7 +110,8 @@ export class Port {
    */
   reserve(bytes: number): number {
     const used = this.control[Control.SEND_BYTES] as number
-    if (used + bytes <= SEND_BYTES && (this.control[Control.OUT_WORDS] as number) + 16 <= OUTBOX_WORDS) return used
+    if (used + bytes <= SEND_BYTES && (this.control[Control.OUT_WORDS] as number) + 16 <= OUTBOX_WORDS)
+      return used
     this.engine.flush()
     return 0
   }

@@ -13,8 +13,8 @@
 namespace heddle::binding {
 namespace {
 
-// The monotonic time at which performance.now() was 0. Read after performance.now(), so that the loop's clock
-// is never ahead of it and a timer is never early by either.
+// The monotonic time at which performance.now() was 0. Read after performance.now(), so that the
+// loop's clock is never ahead of it and a timer is never early by either.
 int64_t originNs(napi_env env) {
   napi_value global;
   napi_value performance;
@@ -78,7 +78,8 @@ napi_value createEngine(napi_env env, napi_callback_info info) {
   Environment::of(env)->add(std::move(engine));
   if (opened < 0) {
     raw->close();
-    return refuse(env, opened == -24 ? "EMFILE" : "ENFILE", "no descriptor for the loop's multiplexer");
+    return refuse(env, opened == -24 ? "EMFILE" : "ENFILE",
+                  "no descriptor for the loop's multiplexer");
   }
   return engineObject(raw);
 }
@@ -113,10 +114,7 @@ napi_value uncaught(napi_env env, napi_callback_info info) {
 }
 
 constexpr Method kMethods[] = {
-    {"createEngine", createEngine},
-    {"post", post},
-    {"trigger", trigger},
-    {"wake", wake},
+    {"createEngine", createEngine}, {"post", post}, {"trigger", trigger}, {"wake", wake},
     {"uncaught", uncaught},
 };
 
@@ -130,7 +128,8 @@ napi_value capabilities(napi_env env) {
   napi_value object;
   napi_create_object(env, &object);
   napi_set_named_property(env, object, "backend", text(env, "native", NAPI_AUTO_LENGTH));
-  napi_set_named_property(env, object, "implementation", text(env, sys::pollerName(), NAPI_AUTO_LENGTH));
+  napi_set_named_property(env, object, "implementation",
+                          text(env, sys::pollerName(), NAPI_AUTO_LENGTH));
   napi_set_named_property(env, object, "systemDescriptors", flag(env, true));
   napi_set_named_property(env, object, "reusePort", flag(env, true));
   napi_set_named_property(env, object, "threadedClose", flag(env, true));

@@ -11,10 +11,13 @@ Bytes bytesOf(napi_env env, napi_value value) {
   bool isTyped = false;
   napi_is_typedarray(env, value, &isTyped);
   if (!isTyped) return {};
-  if (napi_get_typedarray_info(env, value, &type, &length, &data, &buffer, &offset) != napi_ok) return {};
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, &buffer, &offset) != napi_ok)
+    return {};
   size_t width = 1;
-  if (type == napi_int32_array || type == napi_uint32_array || type == napi_float32_array) width = 4;
-  if (type == napi_float64_array || type == napi_bigint64_array || type == napi_biguint64_array) width = 8;
+  if (type == napi_int32_array || type == napi_uint32_array || type == napi_float32_array)
+    width = 4;
+  if (type == napi_float64_array || type == napi_bigint64_array || type == napi_biguint64_array)
+    width = 8;
   if (type == napi_int16_array || type == napi_uint16_array) width = 2;
   return {static_cast<uint8_t*>(data), length * width};
 }
@@ -41,7 +44,8 @@ napi_value text(napi_env env, const char* value, size_t size) {
 
 napi_value Fields::value(const char* name) const {
   napi_value result = nullptr;
-  if (napi_get_named_property(env_, object_, name, &result) != napi_ok) napi_get_undefined(env_, &result);
+  if (napi_get_named_property(env_, object_, name, &result) != napi_ok)
+    napi_get_undefined(env_, &result);
   return result;
 }
 

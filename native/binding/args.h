@@ -1,5 +1,5 @@
-// Reads arguments and builds results for the binding. Thread rule: the isolate's thread, inside a call from JS.
-// A wrong type reads as the default; the TypeScript layer has checked before.
+// Reads arguments and builds results for the binding. Thread rule: the isolate's thread, inside a
+// call from JS. A wrong type reads as the default; the TypeScript layer has checked before.
 #pragma once
 
 #include <node_api.h>

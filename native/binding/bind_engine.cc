@@ -211,7 +211,8 @@ napi_value stats(napi_env env, napi_callback_info info) {
     napi_value result;
     napi_create_object(env, &result);
     for (const auto& counter : counters) {
-      napi_set_named_property(env, result, counter.name, number(env, static_cast<double>(counter.value)));
+      napi_set_named_property(env, result, counter.name,
+                              number(env, static_cast<double>(counter.value)));
     }
     return result;
   });

@@ -27,7 +27,8 @@ int readAddress(napi_env env, napi_value object, sys::Address* out) {
     const std::string path = fields.text("path");
     return sys::unixAddress(path.data(), path.size(), out);
   }
-  return sys::parseAddress(fields.text("host").c_str(), static_cast<int>(fields.number("port", 0)), out);
+  return sys::parseAddress(fields.text("host").c_str(), static_cast<int>(fields.number("port", 0)),
+                           out);
 }
 
 void readSettings(napi_env env, napi_value object, net::Settings* out) {

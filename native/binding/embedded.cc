@@ -22,7 +22,8 @@ int Embedded::open() {
   prepare_ = allocate<uv_prepare_t>(UV_PREPARE);
   timer_ = allocate<uv_timer_t>(UV_TIMER);
   idle_ = allocate<uv_idle_t>(UV_IDLE);
-  if (poll_ == nullptr || prepare_ == nullptr || timer_ == nullptr || idle_ == nullptr) return -ENOMEM;
+  if (poll_ == nullptr || prepare_ == nullptr || timer_ == nullptr || idle_ == nullptr)
+    return -ENOMEM;
   const int polled = uv_poll_init(uv_, poll_, loop_->poller().fd());
   if (polled < 0) {
     std::free(poll_);
@@ -85,7 +86,8 @@ void Embedded::arm() {
   if (idling_) uv_idle_stop(idle_);
   idling_ = false;
   const int64_t deadlineNs = sys::monotonicNs() + sleepNs;
-  // A timer that is armed for earlier is left alone: it costs a spare pass at most, moving it costs more.
+  // A timer that is armed for earlier is left alone: it costs a spare pass at most, moving it costs
+  // more.
   if (armedNs_ <= deadlineNs) return;
   armedNs_ = deadlineNs;
   const auto ms = static_cast<uint64_t>((sleepNs + 999'999) / 1'000'000);

@@ -1,7 +1,7 @@
-// Hangs a loop into the isolate's own libuv loop: the poller's descriptor is polled, a prepare step carries out
-// what JS asked for outside of a dispatch, one timer stands for the nearest deadline. The only file that knows
-// libuv. Node-API does not promise libuv's ABI across majors, so handles have the size that libuv reports.
-// Thread rule: the isolate's thread.
+// Hangs a loop into the isolate's own libuv loop: the poller's descriptor is polled, a prepare step
+// carries out what JS asked for outside of a dispatch, one timer stands for the nearest deadline.
+// The only file that knows libuv. Node-API does not promise libuv's ABI across majors, so handles
+// have the size that libuv reports. Thread rule: the isolate's thread.
 #pragma once
 
 #include <node_api.h>
@@ -24,7 +24,8 @@ class Embedded {
     virtual void flushPending() = 0;
   };
 
-  Embedded(uv_loop_t* uv, loop::Loop* loop, Driver* driver) : uv_(uv), loop_(loop), driver_(driver) {}
+  Embedded(uv_loop_t* uv, loop::Loop* loop, Driver* driver)
+      : uv_(uv), loop_(loop), driver_(driver) {}
   Embedded(const Embedded&) = delete;
   Embedded& operator=(const Embedded&) = delete;
 
@@ -34,7 +35,8 @@ class Embedded {
   void keepAlive(bool on);
   // Sleeps until the next deadline: called when passes are done and before the isolate sleeps.
   void arm();
-  // Closes the handles. `done(context)` runs when libuv has let go of the last; nothing else runs afterwards.
+  // Closes the handles. `done(context)` runs when libuv has let go of the last; nothing else runs
+  // afterwards.
   void close(void (*done)(void*), void* context);
 
  private:

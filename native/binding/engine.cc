@@ -10,11 +10,11 @@
 namespace heddle::binding {
 namespace {
 
-// Passes in one go before the isolate's other work has its turn. Going round through libuv costs two more
-// system calls, so under load a few passes follow each other directly.
+// Passes in one go before the isolate's other work has its turn. Going round through libuv costs
+// two more system calls, so under load a few passes follow each other directly.
 constexpr int kPassesPerTick = 8;
-// A pass that found fewer ready descriptors than this is not followed by another look at once: the wait would
-// most likely come back empty.
+// A pass that found fewer ready descriptors than this is not followed by another look at once: the
+// wait would most likely come back empty.
 constexpr uint32_t kEagerReady = 4;
 
 struct Pin {
@@ -93,7 +93,8 @@ void Engine::flushPending() {
 }
 
 void Engine::tick() {
-  // A callback that runs Node's loop again (a debugger, a synchronous wait) must not start a pass inside a pass.
+  // A callback that runs Node's loop again (a debugger, a synchronous wait) must not start a pass
+  // inside a pass.
   if (inTick_ || closing_) return;
   inTick_ = true;
   for (int pass = 0; pass < kPassesPerTick; pass++) {

@@ -1,7 +1,7 @@
 // One loop as JS sees it: the loop, its net layer, the embedded driver and the crossing into JS.
 //
-// Owned by the Environment and freed with it, because JS may keep a method longer than the engine; after
-// `close` every method fails. Thread rule: the isolate's thread.
+// Owned by the Environment and freed with it, because JS may keep a method longer than the engine;
+// after `close` every method fails. Thread rule: the isolate's thread.
 #pragma once
 
 #include <node_api.h>
@@ -23,7 +23,8 @@ class Engine final : public Embedded::Driver {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Keeps the memory and the dispatch function alive and registers with libuv. 0 or a negative errno.
+  // Keeps the memory and the dispatch function alive and registers with libuv. 0 or a negative
+  // errno.
   [[nodiscard]] int open(napi_value memory, napi_value dispatch);
   void close(void (*done)(void*) = nullptr, void* context = nullptr);
   bool closed() const { return loop_ == nullptr; }

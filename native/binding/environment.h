@@ -1,8 +1,8 @@
 // What the addon keeps for one isolate (Node environment): its engines. Lives in the instance data.
 //
-// A worker may be terminated at any moment. The cleanup hook then closes every engine's libuv handles and
-// descriptors and lets Node go on when the last handle is gone; the finaliser of the instance data frees the
-// rest. Thread rule: the isolate's thread.
+// A worker may be terminated at any moment. The cleanup hook then closes every engine's libuv
+// handles and descriptors and lets Node go on when the last handle is gone; the finaliser of the
+// instance data frees the rest. Thread rule: the isolate's thread.
 #pragma once
 
 #include <node_api.h>

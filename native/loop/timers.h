@@ -23,7 +23,8 @@
 //  3. A timer armed at or before the cursor's tick is late. It is appended to the current slot when
 //     the heap is empty and its deadline is not before the last one there; otherwise it goes to the
 //     heap, which numbers its entries. So of equal deadlines the one in the slot was armed first.
-//  4. Nothing is filed beyond the cursor that is due before a timer of the current slot or the heap.
+//  4. Nothing is filed beyond the cursor that is due before a timer of the current slot or the
+//  heap.
 // Firing takes the earlier head of the current slot and the heap, the slot first when equal, and
 // moves the cursor only when both are empty.
 #pragma once

@@ -1,6 +1,6 @@
-// One stream connection. Kept small, because ten thousand of them may be idle: what only a busy connection
-// needs (unsent output, a partial request, a body in transit) hangs off it while it is needed.
-// Owned by Net; thread rule: the loop's thread.
+// One stream connection. Kept small, because ten thousand of them may be idle: what only a busy
+// connection needs (unsent output, a partial request, a body in transit) hangs off it while it is
+// needed. Owned by Net; thread rule: the loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -23,14 +23,17 @@ struct Connection {
     kBlocked = 1u << 6,  // BLOCKED was reported, DRAIN is owed
     kWantDrain = 1u << 7,
     kConnecting = 1u << 8,
-    kLinger = 1u << 9,     // all is sent; input is thrown away until the peer ends or a little time passes
+    kLinger =
+        1u << 9,  // all is sent; input is thrown away until the peer ends or a little time passes
     kDetached = 1u << 10,  // out of the poller: hung up, but its owner has not read everything
     kQueued = 1u << 11,    // in Net's list of connections with input to go on with
     kStopped = 1u << 12,   // HTTP: no further request is read
     kHold = 1u << 13,      // HTTP: not reading, as requests or a body wait for JS
-    kFailed = 1u << 14,    // a write failed; destroyed at the end of the pass, nothing more is done with it
-    kUnread = 1u << 16,    // HTTP: closing with input that nobody will read
-    kSettling = 1u << 15,  // in Net's list of connections to look at when the outbox has been applied
+    kFailed =
+        1u << 14,  // a write failed; destroyed at the end of the pass, nothing more is done with it
+    kUnread = 1u << 16,  // HTTP: closing with input that nobody will read
+    kSettling =
+        1u << 15,  // in Net's list of connections to look at when the outbox has been applied
   };
 
   Settings* settings = nullptr;

@@ -1,13 +1,14 @@
-// The HTTP/1.1 side of Net's connections: finds requests in what was read and hands them to JS as records,
-// streams bodies on demand, and writes responses in the order of their requests, whatever the order in which
-// handlers finish.
+// The HTTP/1.1 side of Net's connections: finds requests in what was read and hands them to JS as
+// records, streams bodies on demand, and writes responses in the order of their requests, whatever
+// the order in which handlers finish.
 //
-// A connection reads requests ahead (pipelining) up to `maxPipelined`; each has a sequence number of 8 bits.
-// The oldest one without a complete response writes straight to the connection; responses of later ones are
-// held. What a connection needs only now and then lives in HttpSide and is given back when idle.
+// A connection reads requests ahead (pipelining) up to `maxPipelined`; each has a sequence number
+// of 8 bits. The oldest one without a complete response writes straight to the connection;
+// responses of later ones are held. What a connection needs only now and then lives in HttpSide and
+// is given back when idle.
 //
-// Thread rule: the loop's thread. Nothing here destroys a connection except through Net's deferred ways and
-// `expired`.
+// Thread rule: the loop's thread. Nothing here destroys a connection except through Net's deferred
+// ways and `expired`.
 #pragma once
 
 #include <cstdint>

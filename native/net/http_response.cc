@@ -15,7 +15,8 @@ using loop::Out;
 using loop::RespondFlag;
 
 namespace {
-// What is left of an unwanted body is read and dropped up to this size; beyond it closing is cheaper.
+// What is left of an unwanted body is read and dropped up to this size; beyond it closing is
+// cheaper.
 constexpr int64_t kDiscardBytes = 262'144;
 constexpr size_t kSpareSides = 64;
 // Header lines of one response. With the head's own bytes they fit the writer's scratch.
@@ -81,7 +82,8 @@ bool Http::closesAfter(const Connection* c, uint8_t seq, uint32_t flags) const {
   if ((flags & RespondFlag::CLOSE) != 0 || (c->closeBits & seqBit(seq)) != 0) return true;
   if (c->settings->draining) return true;
   if (!inBody(c) || c->side->bodySeq != seq) return false;
-  // A client that still waits for 100 Continue may or may not send the body now; a long rest is not worth reading.
+  // A client that still waits for 100 Continue may or may not send the body now; a long rest is not
+  // worth reading.
   return c->side->continueDue || c->side->remaining > kDiscardBytes;
 }
 
@@ -128,7 +130,8 @@ void Http::respond(Connection* c, const int32_t* record) {
   const auto bodySize = static_cast<uint32_t>(record[6]);
   const loop::PortMemory& memory = net_->port().memory();
   if (!mayAnswer(c, seq) || linesSize > kMaxLinesBytes) return;
-  if (offset > memory.sendBytes || uint64_t{offset} + linesSize + bodySize > memory.sendBytes) return;
+  if (offset > memory.sendBytes || uint64_t{offset} + linesSize + bodySize > memory.sendBytes)
+    return;
   if (c->side != nullptr && (c->side->begunBits & seqBit(seq)) != 0) return;
   ResponseParts parts;
   parts.status = word >> 8;
@@ -137,7 +140,8 @@ void Http::respond(Connection* c, const int32_t* record) {
   parts.lines = memory.send + offset;
   parts.linesSize = linesSize;
   const bool bodyless = isBodyless(parts.status);
-  if (bodyless || (flags & RespondFlag::HAS_LENGTH) != 0) parts.framing = ResponseParts::Framing::kNone;
+  if (bodyless || (flags & RespondFlag::HAS_LENGTH) != 0)
+    parts.framing = ResponseParts::Framing::kNone;
   parts.close = closesAfter(c, seq, flags);
   const bool silent = bodyless || (c->headBits & seqBit(seq)) != 0;
   writeWhole(c, seq, parts, memory.send + offset + linesSize, silent ? 0 : bodySize);
@@ -238,7 +242,8 @@ void Http::appendChunkSize(Connection* c, uint8_t seq, uint64_t size) {
   append(c, seq, line + at, static_cast<uint32_t>(sizeof(line)) - at);
 }
 
-// Bytes that may be gone after this call are copied; those of the send slab stay until the writer settles.
+// Bytes that may be gone after this call are copied; those of the send slab stay until the writer
+// settles.
 void Http::append(Connection* c, uint8_t seq, const uint8_t* data, uint32_t size) {
   if (seq != c->firstSeq) {
     HeldResponse* const held = heldFor(c, seq, true);
@@ -289,7 +294,8 @@ void Http::finish(Connection* c, uint8_t seq) {
   heldFor(c, seq, true)->complete = true;
 }
 
-// A request is answered before its body has been read: drop the rest, unless the connection ends anyway.
+// A request is answered before its body has been read: drop the rest, unless the connection ends
+// anyway.
 void Http::settleBodyOf(Connection* c, uint8_t seq) {
   if (!inBody(c) || c->side->bodySeq != seq) return;
   if ((c->closeBits & seqBit(seq)) != 0) {

@@ -1,5 +1,5 @@
-// Bytes of one connection that the system did not take yet: owned copies, and blocks that belong to somebody
-// else and are let go when they have been sent. Exists only while there are such bytes.
+// Bytes of one connection that the system did not take yet: owned copies, and blocks that belong to
+// somebody else and are let go when they have been sent. Exists only while there are such bytes.
 // Thread rule: the loop's thread.
 #pragma once
 
@@ -8,8 +8,8 @@
 
 namespace heddle::net {
 
-// Somebody else's memory. `release(context)` is called exactly once, when the block has been sent or its
-// connection is gone.
+// Somebody else's memory. `release(context)` is called exactly once, when the block has been sent
+// or its connection is gone.
 struct Block {
   const uint8_t* data = nullptr;
   size_t size = 0;
@@ -28,7 +28,8 @@ class Output {
   [[nodiscard]] int copy(const uint8_t* data, size_t size);
   [[nodiscard]] int refer(const Block& block, size_t offset);
   size_t pending() const { return pending_; }
-  // Sends as much as the descriptor takes. Returns the bytes sent (0: would block), or a negative errno.
+  // Sends as much as the descriptor takes. Returns the bytes sent (0: would block), or a negative
+  // errno.
   [[nodiscard]] int64_t sendTo(int fd);
 
  private:

@@ -1,4 +1,5 @@
-// Writes the head of a response: status line, Date, framing and Connection, then the caller's own lines.
+// Writes the head of a response: status line, Date, framing and Connection, then the caller's own
+// lines.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +20,17 @@ struct ResponseParts {
 };
 
 // Whether a response with this status has no body and no Content-Length (RFC 9110 section 6.4.1).
-constexpr bool isBodyless(uint32_t status) { return status < 200 || status == 204 || status == 304; }
+constexpr bool isBodyless(uint32_t status) {
+  return status < 200 || status == 204 || status == 304;
+}
 
 class ResponseHead {
  public:
   // The most that `write` puts out beside the caller's lines.
   static constexpr uint32_t kMaxOwnBytes = 256;
 
-  // Writes to `out`, which has room for kMaxOwnBytes + parts.linesSize, and returns the bytes written.
+  // Writes to `out`, which has room for kMaxOwnBytes + parts.linesSize, and returns the bytes
+  // written.
   uint32_t write(uint8_t* out, const ResponseParts& parts, int64_t nowNs);
 
  private:

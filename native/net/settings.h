@@ -1,6 +1,6 @@
-// What the connections of one listener, or one outgoing connection, have in common. Shared and counted, as
-// connections outlive their listener. Times are milliseconds, 0 switches a time or a limit off.
-// Thread rule: the loop's thread.
+// What the connections of one listener, or one outgoing connection, have in common. Shared and
+// counted, as connections outlive their listener. Times are milliseconds, 0 switches a time or a
+// limit off. Thread rule: the loop's thread.
 #pragma once
 
 #include <algorithm>
@@ -36,8 +36,8 @@ struct Settings {
   bool draining = false;  // the listener asked its connections to finish
   HttpSettings httpSettings;
 
-  // A connection's timer is never armed further ahead than this. No deadline that appears later can then be
-  // nearer than the next check, so that changing a deadline costs nothing on the hot path.
+  // A connection's timer is never armed further ahead than this. No deadline that appears later can
+  // then be nearer than the next check, so that changing a deadline costs nothing on the hot path.
   uint32_t checkEveryMs() const {
     uint32_t least = 0;
     const auto consider = [&least](uint32_t ms) {

@@ -8,8 +8,7 @@
 
 namespace heddle::net {
 
-Writer::Writer(WriteEvents* events)
-    : events_(events), scratch_(new uint8_t[kScratchBytes]) {}
+Writer::Writer(WriteEvents* events) : events_(events), scratch_(new uint8_t[kScratchBytes]) {}
 
 void Writer::turnTo(Connection* connection) {
   if (connection == current_) return;

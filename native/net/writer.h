@@ -1,9 +1,10 @@
-// Gathers what one application of the outbox writes to a connection, so that it leaves in one system call.
+// Gathers what one application of the outbox writes to a connection, so that it leaves in one
+// system call.
 //
-// Only one connection is gathered at a time: moving on to another one sends what the last one has. Bytes that
-// already lie together in memory (a run in a slab) are sent from where they are; anything else is assembled in
-// one scratch buffer that stays warm. What the system does not take goes to the connection's Output.
-// Thread rule: the loop's thread.
+// Only one connection is gathered at a time: moving on to another one sends what the last one has.
+// Bytes that already lie together in memory (a run in a slab) are sent from where they are;
+// anything else is assembled in one scratch buffer that stays warm. What the system does not take
+// goes to the connection's Output. Thread rule: the loop's thread.
 #pragma once
 
 #include <cstdint>
