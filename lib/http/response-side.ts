@@ -15,7 +15,7 @@ export class ResponseSide {
   #waiters: Waiter[] = []
   #abortCallbacks: ((error: HeddleError) => void)[] = []
 
-  /** Bytes written since the outbox was last applied. */
+  /** Bytes written since the dispatch with the number `turn` began, these included. */
   countTurn(bytes: number, turn: number): number {
     if (turn !== this.#turn) {
       this.#turn = turn
