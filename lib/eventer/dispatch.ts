@@ -12,6 +12,12 @@ import { toTime } from './time'
 /** Reading the clock costs as much as a small callback, so the heartbeat is stamped at every 32nd. */
 const BEAT_MASK = 31
 
+/** Word 0 of a timer record, which has two words. */
+const TIMER_RECORD = In.TIMER | (2 << 8)
+const TIMER_WORDS = 2
+/** Timer records that are looked at ahead of their turn. */
+const AHEAD = 64
+
 /** Turns the event records of one loop into callbacks, and their results into actions. */
 export class Dispatcher {
   readonly #loop: Loop
@@ -20,6 +26,11 @@ export class Dispatcher {
   readonly #inbox: Int32Array
   readonly #clock: Float64Array
   readonly #beatMask: number
+  /** Timer records up to here have been touched, in this batch. */
+  #touched = 0
+  #touchedIn = -1
+  /** Keeps the reads from being optimised away. */
+  sink = 0
 
   constructor(loop: Loop, beatPerCallback: boolean) {
     this.#loop = loop
@@ -103,7 +114,27 @@ export class Dispatcher {
     if ((beats & this.#beatMask) === 0) this.#clock[Clock.LAST_BEAT] = performance.now()
   }
 
+  /**
+   * Due timers lie all over memory when there are many. Reading the next few in a tight loop lets the processor
+   * fetch them at the same time, instead of one after the other between callbacks.
+   */
+  #touch(from: number): void {
+    const inbox = this.#inbox
+    const slots = this.#slots
+    const end = Math.min(from + AHEAD * TIMER_WORDS, inbox.length)
+    let at = from
+    let sink = 0
+    for (; at < end && inbox[at] === TIMER_RECORD; at += TIMER_WORDS) {
+      const event = slots.find(inbox[at + 1] as number)
+      if (event !== undefined) sink ^= event.bits
+    }
+    this.sink = sink
+    this.#touched = at
+    this.#touchedIn = this.#loop.port.batch
+  }
+
   #timer(at: number): void {
+    if (at >= this.#touched || this.#touchedIn !== this.#loop.port.batch) this.#touch(at)
     const event = this.#slots.find(this.#inbox[at + 1] as number)
     if (event === undefined || (event.bits & State.SCHEDULED) === 0) return
     event.bits &= ~State.SCHEDULED

@@ -2,7 +2,7 @@ import { HeddleError } from '../errors'
 import type { Event } from './event'
 import type { Loop } from './loop'
 
-const SEGMENT_BITS = 10
+const SEGMENT_BITS = 13
 const SEGMENT_SLOTS = 1 << SEGMENT_BITS
 export const SEGMENT_MASK = SEGMENT_SLOTS - 1
 export const INDEX_MASK = 0xffffff
@@ -16,8 +16,9 @@ const LAST_GENERATION = 255
 export class Segment {
   readonly loop: Loop
   readonly base: number
-  readonly events: (Event | undefined)[] = new Array(SEGMENT_SLOTS).fill(undefined)
-  /** Deadlines in loop milliseconds; of a free slot: the index of the next free one. */
+  /** Of a free slot: the index of the next free one, so that freeing touches no other memory. */
+  readonly events: (Event | number | undefined)[] = new Array(SEGMENT_SLOTS).fill(undefined)
+  /** Deadlines in loop milliseconds. */
   readonly whence = new Float64Array(SEGMENT_SLOTS)
   readonly generations = new Uint8Array(SEGMENT_SLOTS)
   /** Only there once an event of the segment has a closure. */
@@ -66,7 +67,7 @@ export class SlotTable {
     const index = this.#free === 0 ? this.#more() : this.#free
     const segment = this.segments[index >>> SEGMENT_BITS] as Segment
     const slot = index & SEGMENT_MASK
-    if (index === this.#free) this.#free = segment.whence[slot] as number
+    if (index === this.#free) this.#free = segment.events[slot] as number
     segment.events[slot] = event
     segment.whence[slot] = whence
     event.segment = segment
@@ -80,16 +81,16 @@ export class SlotTable {
     const segment = event.segment
     const index = event.bits & INDEX_MASK
     const slot = index & SEGMENT_MASK
-    segment.events[slot] = undefined
     if (segment.closures !== undefined) segment.closures[slot] = undefined
     this.live--
     const generation = segment.generations[slot] as number
     segment.generations[slot] = generation + 1
     if (generation === LAST_GENERATION) {
+      segment.events[slot] = undefined
       this.#retire(index)
       return
     }
-    segment.whence[slot] = this.#free
+    segment.events[slot] = this.#free
     this.#free = index
   }
 
@@ -123,7 +124,8 @@ export class SlotTable {
     if (segment === undefined) return undefined
     const slot = handle & SEGMENT_MASK
     if (segment.generations[slot] !== handle >>> GENERATION_SHIFT) return undefined
-    return segment.events[slot]
+    const event = segment.events[slot]
+    return typeof event === 'object' ? event : undefined
   }
 
   /** Events alive, in no useful order. Events may be freed and made while iterating. */
@@ -132,7 +134,7 @@ export class SlotTable {
       const events = (this.segments[at] as Segment).events
       for (let slot = 0; slot < SEGMENT_SLOTS; slot++) {
         const event = events[slot]
-        if (event !== undefined) yield event
+        if (typeof event === 'object') yield event
       }
     }
   }
@@ -160,7 +162,7 @@ export class SlotTable {
   #revive(): number {
     for (const index of this.#retired) {
       const segment = this.segments[index >>> SEGMENT_BITS] as Segment
-      segment.whence[index & SEGMENT_MASK] = this.#free
+      segment.events[index & SEGMENT_MASK] = this.#free
       this.#free = index
     }
     this.#retired.length = 0

@@ -474,7 +474,7 @@ describe('what is known about events', () => {
         throw new TypeError('broken')
       }
       const later = async () => {
-        await null
+        await Promise.resolve()
         throw new RangeError('later')
       }
       eventer.nameCallback('broken', broken)
@@ -546,7 +546,7 @@ describe('what is known about events', () => {
 
       let times = 0
       const timer = eventer.addIn(0, async (e) => {
-        await null
+        await Promise.resolve()
         e.whence = 0
         return ++times < 3 ? Mask.TIMER : 0
       })
