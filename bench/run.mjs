@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { SUBJECT } from './harness/compare.mjs'
 import { describeMachine } from './harness/machine.mjs'
 import { USAGE, readOptions } from './harness/options.mjs'
-import { printCase, printMachine } from './harness/report.mjs'
+import { printCase, printMachine, warnIfBusy } from './harness/report.mjs'
 
 /** A bench is a file of bench/cases: it exports `name`, `describe` and the generator `run(options)`. */
 async function loadBenches() {
@@ -29,6 +29,7 @@ async function main() {
 
   const machine = describeMachine()
   const rows = []
+  warnIfBusy(machine)
   if (!options.json) printMachine(machine)
   for await (const result of bench.run(options)) {
     rows.push(...result.rows())

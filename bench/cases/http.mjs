@@ -1,5 +1,5 @@
 import { CaseResult } from '../harness/compare.mjs'
-import { withContestants } from '../harness/contestant.mjs'
+import { corePercent, withContestants } from '../harness/contestant.mjs'
 import { checkAnswer } from '../harness/http-check.mjs'
 import { loadHttp } from '../harness/http-load.mjs'
 import { interleave } from '../harness/rounds.mjs'
@@ -38,6 +38,8 @@ const METRICS = [
   { key: 'perSecond', unit: 'requests/s', better: 'higher' },
   { key: 'userUs', unit: 'user CPU us/request', better: 'lower' },
   { key: 'systemUs', unit: 'system CPU us/request', better: 'lower' },
+  { key: 'p99Us', unit: 'us, 99th percentile', isAside: true },
+  { key: 'corePercent', unit: '% of a core', isAside: true },
 ]
 
 /** Requests the server saw must be those the client had answered, but for what was under way at the end. */
@@ -57,7 +59,7 @@ async function measure(contestant, task, seconds) {
     perSecond: load.requests / load.seconds,
     userUs: (after.userUs - before.userUs) / served,
     systemUs: (after.systemUs - before.systemUs) / served,
-    p50Us: load.p50Us,
+    corePercent: corePercent(before, after, load.seconds),
     p99Us: load.p99Us,
   }
 }

@@ -1,5 +1,5 @@
 import { CaseResult } from '../harness/compare.mjs'
-import { withContestants } from '../harness/contestant.mjs'
+import { corePercent, withContestants } from '../harness/contestant.mjs'
 import { interleave } from '../harness/rounds.mjs'
 import { loadTcp } from '../harness/tcp-load.mjs'
 import { chosenCases, chosenContestants } from '../harness/select.mjs'
@@ -21,6 +21,8 @@ const METRICS = [
   { key: 'perSecond', unit: 'messages/s', better: 'higher' },
   { key: 'userUs', unit: 'user CPU us/message', better: 'lower' },
   { key: 'systemUs', unit: 'system CPU us/message', better: 'lower' },
+  { key: 'p99Us', unit: 'us, 99th percentile', isAside: true },
+  { key: 'corePercent', unit: '% of a core', isAside: true },
 ]
 
 async function measure(contestant, { bytes }, seconds) {
@@ -35,7 +37,7 @@ async function measure(contestant, { bytes }, seconds) {
     perSecond: load.messages / load.seconds,
     userUs: (after.userUs - before.userUs) / served,
     systemUs: (after.systemUs - before.systemUs) / served,
-    p50Us: load.p50Us,
+    corePercent: corePercent(before, after, load.seconds),
     p99Us: load.p99Us,
   }
 }

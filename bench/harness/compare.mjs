@@ -4,7 +4,8 @@ export const SUBJECT = 'heddle'
 
 /**
  * What a case measured. `samples` maps a contestant to its rounds, each an object with one number per metric;
- * `metrics` says which of them count: `{ key, unit, better: 'higher' | 'lower' }`.
+ * `metrics` says what they are: `{ key, unit, better: 'higher' | 'lower' }`, or `{ key, unit, isAside: true }` for what
+ * is shown but not compared.
  */
 export class CaseResult {
   constructor(name, metrics, samples) {
@@ -26,7 +27,8 @@ export class CaseResult {
   rows() {
     if (!this.samples.has(SUBJECT)) return []
     const peers = [...this.samples.keys()].filter((name) => name !== SUBJECT)
-    return this.metrics.flatMap((metric) => peers.map((peer) => this.#row(metric, peer)))
+    const compared = this.metrics.filter(({ isAside }) => !isAside)
+    return compared.flatMap((metric) => peers.map((peer) => this.#row(metric, peer)))
   }
 
   #row({ key, unit, better }, peerName) {

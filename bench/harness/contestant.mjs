@@ -12,6 +12,15 @@ function commandOf(name, protocol, variant, nodeOptions) {
   return [referenceProgram(protocol === 'tcp' ? 'tcp_echo' : 'http_server'), [variant]]
 }
 
+/**
+ * How much of its core a server had between two readings of its counters. A server that is the bottleneck and has
+ * much less than 100 shared the core with somebody else: its rate says little then.
+ */
+export function corePercent(before, after, seconds) {
+  const busyUs = after.userUs - before.userUs + after.systemUs - before.systemUs
+  return busyUs / (seconds * 1e4)
+}
+
 /** A server in a process of its own, on the contestants' core. */
 export class Contestant {
   #process

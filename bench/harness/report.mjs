@@ -10,11 +10,13 @@ function table(lines) {
 }
 
 function figureTable(result) {
-  const header = ['', ...result.metrics.map(({ unit }) => `${unit} (low .. high)`)]
+  const title = ({ unit, isAside }) => (isAside ? unit : `${unit} (low .. high)`)
+  const header = ['', ...result.metrics.map(title)]
   const names = [...result.samples.keys()]
   const body = names.map((name, index) => {
-    const cells = result.metrics.map(({ key }) => {
+    const cells = result.metrics.map(({ key, isAside }) => {
       const { median, low, high } = result.figures(key)[index]
+      if (isAside) return number(median)
       return `${number(median)} (${number(low)} .. ${number(high)})`
     })
     return [name, ...cells]
@@ -24,6 +26,7 @@ function figureTable(result) {
 
 /** A range with 1 inside shows no difference, whatever its middle. */
 function verdict({ low, high }) {
+  if (low === high) return 'one round only'
   if (low > 1) return 'better'
   return high < 1 ? 'worse' : 'no difference'
 }
@@ -44,6 +47,14 @@ export function printCase(result) {
   const rows = result.rows()
   process.stdout.write(`\n${result.name}\n${figureTable(result)}\n`)
   if (rows.length > 0) process.stdout.write(`\n${ratioTable(rows)}\n`)
+}
+
+/** Said on stderr, so that it reaches whoever redirects the figures. */
+export function warnIfBusy({ load, cores }) {
+  if (load < cores / 4) return
+  process.stderr.write(
+    `load ${load} on ${cores} cores before the run: others use this machine, do not quote the figures\n`,
+  )
 }
 
 export function printMachine(machine) {
