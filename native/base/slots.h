@@ -62,7 +62,7 @@ class Slots {
   // nullptr when the handle is stale or was never given out.
   [[nodiscard]] T* get(uint32_t handle) const {
     const uint32_t index = handle & kMaxIndex;
-    if (index >= fresh_) return nullptr;
+    if (index == 0 || index >= fresh_) return nullptr;
     Chunk& chunk = chunkOf(index);
     if (!chunk.isLive(index)) return nullptr;
     if (chunk.generations[index % kChunkSize] != handle >> kIndexBits) return nullptr;

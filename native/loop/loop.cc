@@ -22,16 +22,18 @@ Loop::Loop(const PortMemory& memory, const LoopOptions& options)
     : port_(memory),
       options_(options),
       timers_(sys::monotonicNs()),
-      mailbox_([this] { poller_.wake(); }),
+      mailbox_(memory.recvBytes, [this] { poller_.wake(); }),
       nowNs_(sys::monotonicNs()),
       ready_(options.maxEventsPerWait) {
   port_.memory().clock[Clock::MAX_SLEEP] = static_cast<double>(options.maxSleepNs) / 1e6;
   port_.memory().clock[Clock::NOW] = toMs(nowNs_);
 }
 
-Loop::~Loop() { poller_.close(); }
-
-int Loop::open() { return poller_.open(); }
+int Loop::open() {
+  const int opened = poller_.open();
+  if (opened >= 0) mailbox_.open();
+  return opened;
+}
 
 int64_t Loop::toNs(double ms) const {
   // Clamped far inside the range of int64: centuries either way, and NaN counts as due.
@@ -61,10 +63,13 @@ uint32_t Loop::collect(int64_t timeoutNs) {
   runTimers();
   phase(Phase::TRIGGERS);
   runTriggers();
+  // What is due is not kept waiting by what may come. Recurrent events, which come every pass, may wait.
+  constexpr uint32_t kPhaseWords = 2;
+  const bool due = port_.used() > (control[Control::TRACE] != 0 ? 2 * kPhaseWords : 0);
   phase(Phase::RECURRENT);
   runRecurrent();
   phase(Phase::WAIT);
-  waitAndCollect(hasWork() ? 0 : timeoutNs);
+  waitAndCollect(due || hasWork() ? 0 : timeoutNs);
   control[Control::TIMERS] = static_cast<int32_t>(timers_.armed());
   control[Control::WATCHES] = static_cast<int32_t>(watchCount_);
   control[Control::WAITS] = static_cast<int32_t>(waits_);
@@ -95,9 +100,11 @@ void Loop::deliver(const Letter& letter) {
 }
 
 void Loop::runTriggers() {
-  if (letters_.empty()) mailbox_.take(&letters_);
+  // What the last pass had no room for stays in front.
+  const bool leftOver = !letters_.empty();
+  if (!leftOver && mailbox_.hasMail()) mailbox_.take(&letters_);
   if (letters_.empty() && triggers_.empty()) return;
-  letters_.insert(letters_.begin(), triggers_.begin(), triggers_.end());
+  letters_.insert(leftOver ? letters_.end() : letters_.begin(), triggers_.begin(), triggers_.end());
   triggers_.clear();
   size_t done = 0;
   for (; done < letters_.size(); done++) {
@@ -125,15 +132,28 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
   phase(Phase::HEARTBEAT);
   beat();
   phase(Phase::DESCRIPTORS);
+  // Who found no room the last time comes first now: the multiplexer reports descriptors that stay ready in the
+  // same order every time, and the first ones could take all the room for ever.
+  const uint32_t first = unserved_ < lastReady_ ? unserved_ : 0;
+  unserved_ = kNobody;
   for (uint32_t i = 0; i < lastReady_; i++) {
-    const sys::Ready& event = ready_[i];
-    if (!port_.hasRoom()) return;
+    const uint32_t at = first + i < lastReady_ ? first + i : first + i - lastReady_;
+    const sys::Ready& event = ready_[at];
+    if (!port_.hasRoom()) {
+      noteUnserved(at);
+      return;
+    }
     if ((event.data >> 32) == kWatchTag) {
       readyWatch(static_cast<uint32_t>(event.data), event.mask);
     } else if (guest_ != nullptr) {
       guest_->ready(event.data, event.mask);
+      if (port_.lacksRoom()) noteUnserved(at);
     }
   }
+}
+
+void Loop::noteUnserved(uint32_t index) {
+  if (unserved_ == kNobody) unserved_ = index;
 }
 
 void Loop::readyWatch(uint32_t handle, uint32_t mask) {
@@ -144,7 +164,7 @@ void Loop::readyWatch(uint32_t handle, uint32_t mask) {
 }
 
 bool Loop::hasWork() const {
-  return timersLeft_ || !triggers_.empty() || !letters_.empty() || port_.hasDeferred() ||
+  return timersLeft_ || !triggers_.empty() || !letters_.empty() || mailbox_.hasMail() || port_.hasDeferred() ||
          (guest_ != nullptr && guest_->hasWork());
 }
 
@@ -153,9 +173,10 @@ int64_t Loop::sleepNs() const {
   int64_t deadline = timers_.nextDeadlineNs();
   if (guest_ != nullptr) deadline = std::min(deadline, guest_->nextDeadlineNs());
   if (deadline == INT64_MAX) return options_.maxSleepNs;
+  const int64_t now = sys::monotonicNs();
+  if (deadline < now) return 0;
   // One more nanosecond: a timer fires when its deadline is strictly past.
-  const int64_t left = deadline - sys::monotonicNs() + 1;
-  return std::clamp<int64_t>(left, 0, options_.maxSleepNs);
+  return std::min(deadline - now + 1, options_.maxSleepNs);
 }
 
 void Loop::apply() {
@@ -166,7 +187,8 @@ void Loop::apply() {
   for (uint32_t at = 0; at < words;) {
     const int32_t* record = outbox + at;
     const uint32_t length = static_cast<uint32_t>(record[0]) >> 8;
-    if (length == 0 || at + length > words) break;  // a torn record: nothing behind it can be trusted
+    // A torn record: nothing behind it can be trusted.
+    if (length > words - at || length < leastOutWords(record[0] & 0xff)) break;
     carryOut(record);
     at += length;
   }
@@ -216,7 +238,7 @@ void Loop::removeRecurrent(uint32_t handle) {
 
 Loop::Watch* Loop::findWatch(uint32_t handle) {
   const uint32_t index = handle & kHandleIndexMask;
-  if (index >= watches_.size() || watches_[index].handle != handle) return nullptr;
+  if (handle == 0 || index >= watches_.size() || watches_[index].handle != handle) return nullptr;
   return &watches_[index];
 }
 
@@ -238,9 +260,8 @@ int Loop::fdRemove(uint32_t handle, int fd) {
   if (watch == nullptr) return -ENOENT;
   // A descriptor number closed without removing its event may have been given to a new one by now; only
   // its present owner may take the registration away.
-  const auto slot = static_cast<size_t>(watch->fd);
-  if (watch->fd == fd && fdOwner_[slot] == handle) {
-    fdOwner_[slot] = 0;
+  if (watch->fd == fd && owns(*watch)) {
+    disown(fd);
     const int removed = poller_.remove(fd);
     static_cast<void>(removed);  // -EBADF or -ENOENT: closed already, which ended the registration
   }
@@ -251,7 +272,7 @@ int Loop::fdRemove(uint32_t handle, int fd) {
 
 void Loop::setMask(uint32_t handle, uint32_t mask) {
   Watch* watch = findWatch(handle);
-  if (watch == nullptr || watch->mask == mask) return;
+  if (watch == nullptr || watch->mask == mask || !owns(*watch)) return;
   watch->mask = mask;
   const int changed =
       poller_.modify(watch->fd, mask & (sys::kRead | sys::kWrite), kWatchTag << 32 | handle);

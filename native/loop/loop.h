@@ -52,7 +52,7 @@ class Loop {
   static constexpr uint64_t kWatchTag = 1;
 
   Loop(const PortMemory& memory, const LoopOptions& options);
-  ~Loop();
+  ~Loop() = default;
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
@@ -72,6 +72,11 @@ class Loop {
 
   [[nodiscard]] int fdAdd(uint32_t handle, int fd, uint32_t mask);
   [[nodiscard]] int fdRemove(uint32_t handle, int fd);
+  // The descriptor is the guest's from now on: a watch of an earlier descriptor with the same number, closed
+  // without being removed, must not touch its registration.
+  void disown(int fd) {
+    if (static_cast<size_t>(fd) < fdOwner_.size()) fdOwner_[static_cast<size_t>(fd)] = 0;
+  }
   // Any thread, through the mailbox: see Mailbox.
   uint32_t loopId() const { return mailbox_.loopId(); }
   void wake() { poller_.wake(); }
@@ -88,6 +93,8 @@ class Loop {
   uint64_t waits() const { return waits_; }
 
  private:
+  static constexpr uint32_t kNobody = UINT32_MAX;
+
   struct Watch {
     int fd = -1;
     uint32_t handle = 0;
@@ -101,11 +108,13 @@ class Loop {
   void deliver(const Letter& letter);
   void waitAndCollect(int64_t timeoutNs);
   void readyWatch(uint32_t handle, uint32_t mask);
+  void noteUnserved(uint32_t index);
   void carryOut(const int32_t* record);
   void setMask(uint32_t handle, uint32_t mask);
   void addRecurrent(uint32_t handle);
   void removeRecurrent(uint32_t handle);
   Watch* findWatch(uint32_t handle);
+  bool owns(const Watch& watch) const { return fdOwner_[static_cast<size_t>(watch.fd)] == watch.handle; }
   void beat();
 
   Port port_;
@@ -118,6 +127,7 @@ class Loop {
   uint64_t passes_ = 0;
   uint64_t waits_ = 0;
   uint32_t lastReady_ = 0;
+  uint32_t unserved_ = kNobody;  // the first ready descriptor that the last pass had no room for
   size_t watchCount_ = 0;
   bool timersLeft_ = false;
   std::vector<Watch> watches_;       // by handle index

@@ -28,7 +28,10 @@ uint32_t nextId() {
 
 }  // namespace
 
-Mailbox::Mailbox(std::function<void()> wake) : loopId_(nextId()), wake_(std::move(wake)) {
+Mailbox::Mailbox(size_t maxLetterBytes, std::function<void()> wake)
+    : loopId_(nextId()), maxLetterBytes_(maxLetterBytes), wake_(std::move(wake)) {}
+
+void Mailbox::open() {
   Registry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
   all.byId.emplace(loopId_, this);
@@ -45,13 +48,16 @@ void Mailbox::take(std::vector<Letter>* into) {
   const std::lock_guard<std::mutex> guard(lock_);
   into->swap(letters_);
   bytes_ = 0;
+  hasMail_.store(false, std::memory_order_relaxed);  // relaxed: see hasMail
 }
 
 int Mailbox::push(Letter letter) {
+  if (letter.bytes.size() > maxLetterBytes_) return -EMSGSIZE;
   const std::lock_guard<std::mutex> guard(lock_);
   if (letters_.size() >= kMaxLetters || bytes_ + letter.bytes.size() > kMaxBytes) return -ENOBUFS;
   bytes_ += letter.bytes.size();
   letters_.push_back(std::move(letter));
+  hasMail_.store(true, std::memory_order_relaxed);  // relaxed: see hasMail
   return 0;
 }
 

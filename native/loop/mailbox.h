@@ -5,6 +5,8 @@
 // The mailbox is bounded: -ENOBUFS tells the sender that the receiver does not keep up.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -24,19 +26,28 @@ class Mailbox {
   static constexpr size_t kMaxLetters = 1 << 16;
   static constexpr size_t kMaxBytes = 64u << 20;
 
-  // Registers the receiver; `wake` is called from sending threads, with the registry locked, so that it
-  // cannot outlive the loop behind it.
-  explicit Mailbox(std::function<void()> wake);
+  // `wake` is called from sending threads, with the registry locked, so that it cannot outlive the loop behind
+  // it. No letter may carry more than `maxLetterBytes`, which is what the receiver can take in one piece.
+  Mailbox(size_t maxLetterBytes, std::function<void()> wake);
   ~Mailbox();
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 
   uint32_t loopId() const { return loopId_; }
+  // Registers the receiver, which can be woken from now on.
+  void open();
 
   // Owner thread: moves everything that has arrived into `into` (which it clears first).
   void take(std::vector<Letter>* into);
+  // Owner thread: whether letters wait. The wake-up of one that came after the last `take` may have been spent
+  // on a wait that was about to end anyway.
+  bool hasMail() const {
+    // Relaxed: only a hint to look; `take` synchronises. It is set before the sender's wake, and the wait
+    // that swallows the wake has acquired what came before it, so after such a wait it is seen.
+    return hasMail_.load(std::memory_order_relaxed);
+  }
 
-  // Any thread. 0, -ENOENT (no such loop), -ENOBUFS (full).
+  // Any thread. 0, -ENOENT (no such loop), -ENOBUFS (full), -EMSGSIZE (never fits).
   [[nodiscard]] static int post(uint32_t loopId, Letter letter);
   [[nodiscard]] static int wake(uint32_t loopId);
 
@@ -44,10 +55,12 @@ class Mailbox {
   int push(Letter letter);
 
   const uint32_t loopId_;
+  const size_t maxLetterBytes_;
   std::function<void()> wake_;
   std::mutex lock_;
   std::vector<Letter> letters_;
   size_t bytes_ = 0;
+  std::atomic<bool> hasMail_{false};  // written under lock_
 };
 
 }  // namespace heddle::loop

@@ -6,6 +6,7 @@ void Port::begin() {
   used_ = 0;
   recvUsed_ = 0;
   collecting_ = true;
+  lacksRoom_ = false;
   size_t taken = 0;
   while (taken < deferred_.size() && hasRoom()) {
     const uint32_t words = static_cast<uint32_t>(deferred_[taken]) >> 8;

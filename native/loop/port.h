@@ -46,6 +46,9 @@ class Port {
   // found again by the next pass, because the multiplexer is level-triggered.
   bool hasRoom() const { return used_ + kLongestRecord <= memory_.inboxWords; }
 
+  // Words in the batch so far.
+  uint32_t used() const { return used_; }
+
   // Where the next record will lie: a place to prepare one whose length is not known yet.
   int32_t* tail() const { return memory_.inbox + used_; }
 
@@ -73,6 +76,9 @@ class Port {
     recvUsed_ = (recvUsed_ + bytes + 7u) & ~7u;
     if (recvUsed_ > memory_.recvBytes) recvUsed_ = memory_.recvBytes;
   }
+  // A reader found too little room in the slab and left its bytes to the next pass.
+  void lackRoom() { lacksRoom_ = true; }
+  bool lacksRoom() const { return lacksRoom_; }
   bool ownsRecv(const uint8_t* p) const {
     return p >= memory_.recv && p < memory_.recv + memory_.recvBytes;
   }
@@ -84,6 +90,7 @@ class Port {
   uint32_t used_ = 0;
   uint32_t recvUsed_ = 0;
   bool collecting_ = false;
+  bool lacksRoom_ = false;
   std::vector<int32_t> deferred_;
 };
 

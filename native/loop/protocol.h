@@ -118,6 +118,33 @@ constexpr uint32_t kControlWords = 16;
 constexpr uint32_t kClockCells = 8;
 constexpr uint32_t kHandleIndexMask = 0xffffff;
 
+// Words that a record of the outbox has at least, so that reading its arguments stays inside it. Kinds that
+// are not listed carry a handle.
+constexpr uint32_t leastOutWords(int32_t kind) {
+  switch (kind) {
+    case Out::FD_MASK:
+    case Out::TRIGGER:
+    case Out::IDLE_TIMEOUT:
+    case Out::HTTP_END:
+    case Out::HTTP_BODY_RESUME:
+    case Out::HTTP_BODY_PAUSE:
+    case Out::HTTP_WANT_DRAIN:
+      return 3;
+    case Out::TIMER_ADD:
+    case Out::WRITE:
+    case Out::WRITE_RECEIVED:
+      return 4;
+    case Out::HTTP_CHUNK:
+      return 5;
+    case Out::HTTP_RESPOND:
+      return 7;
+    case Out::HTTP_HEAD:
+      return 8;
+    default:
+      return 2;
+  }
+}
+
 constexpr int32_t recordHead(int32_t kind, uint32_t words) {
   return static_cast<int32_t>(static_cast<uint32_t>(kind) | (words << 8));
 }

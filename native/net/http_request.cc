@@ -38,7 +38,7 @@ void Http::read(Connection* c) {
   if (c->has(Connection::kLinger)) return discardInput(c);
   const uint32_t kept = c->side == nullptr ? 0 : c->side->keptBytes;
   const uint32_t room = port.recvRoom();
-  if (room < kept + kLeastRoom) return;
+  if (room < kept + kLeastRoom) return port.lackRoom();
   uint8_t* const base = port.recvCursor();
   const int64_t n = sys::recvSome(c->fd, base + kept, std::min(room - kept, kReadBytes));
   if (n == -EAGAIN) return;

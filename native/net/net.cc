@@ -72,6 +72,12 @@ Connection* Net::create(int fd, Settings* settings) {
   return connection;
 }
 
+int Net::watch(int fd, uint32_t interest, uint64_t data) {
+  const int added = loop_->poller().add(fd, interest, data);
+  if (added >= 0) loop_->disown(fd);
+  return added;
+}
+
 int64_t Net::connect(const ConnectSpec& spec) {
   bool inProgress = false;
   const int fd = sys::connectStream(spec.address, &inProgress);
@@ -99,8 +105,7 @@ int64_t Net::adopt(int fd, const Settings& given) {
     return -ENFILE;
   }
   const uint8_t interest = wantedInterest(connection);
-  const int added =
-      loop_->poller().add(fd, interest, tagged(kConnectionTag, connection->handle));
+  const int added = watch(fd, interest, tagged(kConnectionTag, connection->handle));
   if (added < 0) {
     connections_.destroy(connection->handle);
     release(settings);

@@ -80,6 +80,7 @@ class Net final : public loop::Guest, private WriteEvents {
   void watchListener(Listener* listener, bool on);
   void restartListeners(int64_t nowNs);
   Connection* create(int fd, Settings* settings);
+  [[nodiscard]] int watch(int fd, uint32_t interest, uint64_t data);
 
   // net_stream.cc
   void readyConnection(Connection* connection, uint32_t mask);

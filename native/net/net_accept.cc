@@ -39,7 +39,7 @@ int64_t Net::listen(const ListenSpec& spec) {
   if (sys::localAddress(fd, &listener->bound) < 0) listener->bound = spec.address;
   // Accepted sockets inherit the option, which saves a system call for each.
   if (spec.settings.noDelay) sys::setNoDelay(fd, true);
-  const int added = loop_->poller().add(fd, sys::kRead, kListenerTag << 32 | listener->handle);
+  const int added = watch(fd, sys::kRead, kListenerTag << 32 | listener->handle);
   if (added < 0) {
     sys::closeFd(fd);
     release(listener->settings);
@@ -109,8 +109,7 @@ Connection* Net::adoptAccepted(Listener* listener, int fd) {
     return nullptr;
   }
   const uint8_t interest = wantedInterest(connection);
-  const int added =
-      loop_->poller().add(fd, interest, kConnectionTag << 32 | connection->handle);
+  const int added = watch(fd, interest, kConnectionTag << 32 | connection->handle);
   if (added < 0) {
     destroy(connection, -added, loop::CloseReason::ERROR);
     return nullptr;

@@ -83,7 +83,7 @@ void Net::exceptionOn(Connection* c) {
 void Net::readStream(Connection* c) {
   if (!port().hasRoom()) return;
   const uint32_t room = port().recvRoom();
-  if (room < kLeastRoom) return;
+  if (room < kLeastRoom) return port().lackRoom();
   const uint32_t offset = port().recvOffset();
   const int64_t n = sys::recvSome(c->fd, port().recvCursor(), std::min(room, kReadBytes));
   if (n > 0) {
