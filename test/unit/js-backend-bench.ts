@@ -54,7 +54,10 @@ export class Bench {
 
   /** Text of all DATA records of a connection. */
   received(connection: number): string {
-    return this.of(In.DATA).filter((record) => record.words[0] === connection).map((record) => record.text).join('')
+    return this.of(In.DATA)
+      .filter((record) => record.words[0] === connection)
+      .map((record) => record.text)
+      .join('')
   }
 
   pair(): [number, number] {
@@ -66,7 +69,8 @@ export class Bench {
   async until(condition: () => boolean): Promise<void> {
     const end = performance.now() + WAIT_MS
     while (!condition()) {
-      if (performance.now() > end) throw new Error(`waited in vain; records: ${this.kinds().slice(-20).join(' ')}`)
+      if (performance.now() > end)
+        throw new Error(`waited in vain; records: ${this.kinds().slice(-20).join(' ')}`)
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
   }

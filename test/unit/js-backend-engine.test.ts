@@ -68,7 +68,10 @@ describe('js engine passes', () => {
     bench.port.push2(Out.TRIGGER, 8, 2)
     expect(bench.port.control[Control.OUT_WORDS]).toBe(6)
     await bench.until(() => bench.of(In.TRIGGER).length === 2)
-    expect(bench.of(In.TRIGGER).map((record) => record.words)).toEqual([[7, 1], [8, 2]])
+    expect(bench.of(In.TRIGGER).map((record) => record.words)).toEqual([
+      [7, 1],
+      [8, 2],
+    ])
   })
 
   it('applies what an await inside a callback writes later', async () => {
@@ -89,7 +92,9 @@ describe('js engine passes', () => {
     for (let i = 0; i < count; i++) bench.port.push2(Out.TRIGGER, i, 0)
     bench.engine.start()
     await bench.until(() => bench.of(In.TRIGGER).length === count)
-    expect(bench.of(In.TRIGGER).map((record) => record.words[0])).toEqual(Array.from({ length: count }, (_, i) => i))
+    expect(bench.of(In.TRIGGER).map((record) => record.words[0])).toEqual(
+      Array.from({ length: count }, (_, i) => i),
+    )
   })
 
   it('RC-01 runs recurrents once a pass and not after their removal', async () => {

@@ -31,7 +31,10 @@ describe('js engine connections', () => {
     expect(bench.received(server)).toBe('hello worldbye')
     expect(bench.received(client)).toBe('last')
     expect(bench.of(In.CLOSE).map((record) => record.words)).toEqual(
-      expect.arrayContaining([[server, 0, CloseReason.PEER], [client, 0, CloseReason.PEER]]),
+      expect.arrayContaining([
+        [server, 0, CloseReason.PEER],
+        [client, 0, CloseReason.PEER],
+      ]),
     )
     expect(bench.engine.stats().connections).toBe(0)
   })

@@ -4,18 +4,26 @@ import net, { type Server } from 'node:net'
 import type { ListenSpec } from '../backend'
 import { errno } from './errno'
 
-export type BindSpec = Pick<ListenSpec, 'kind' | 'host' | 'port' | 'path' | 'backlog'> & { ipv6Only?: boolean }
+export type BindSpec = Pick<ListenSpec, 'kind' | 'host' | 'port' | 'path' | 'backlog'> & {
+  ipv6Only?: boolean
+}
 
 /** The part of Node's listening handles that is used here. */
 interface ServerHandle {
   close(): void
   getsockname?(out: object): number
 }
-type CreateHandle = (address: string, port: number, type: 4 | 6 | -1, fd?: number, flags?: number) => ServerHandle | number
+type CreateHandle = (
+  address: string,
+  port: number,
+  type: 4 | 6 | -1,
+  fd?: number,
+  flags?: number,
+) => ServerHandle | number
 
 /**
- * Node's own way to make a bound handle. `server.listen({ host })` looks the host up and reports a taken port only
- * later; a listen call that returns its errno at once needs the handle.
+ * Node's own way to make a bound handle. `server.listen({ host })` looks the host up and reports a taken port
+ * only later; a listen call that returns its errno at once needs the handle.
  */
 const createHandle = (net as unknown as { _createServerHandle: CreateHandle })._createServerHandle
 const UV_TCP_IPV6ONLY = 1
@@ -25,8 +33,8 @@ const PROBE_MS = 5000
 export function bindServer(server: Server, spec: BindSpec): number {
   const handle = spec.kind === 'unix' ? bindUnix(spec.path) : bindTcp(spec)
   if (typeof handle === 'number') return handle
-  // Node reports a failure of listen(2) later through 'error'; the caller has a listener for it. It also tells by
-  // having dropped the handle.
+  // Node reports a failure of listen(2) later through 'error'; the caller has a listener for it. It also
+  // tells by having dropped the handle.
   server.listen(handle as never, spec.backlog)
   return server.listening ? 0 : -errno.EADDRINUSE
 }
@@ -71,7 +79,10 @@ const socket = require('node:net').connect(process.argv[1])
 socket.on('connect', () => process.exit(0))
 socket.on('error', (error) => process.exit(error.code === 'ECONNREFUSED' ? 3 : 0))`
 
-/** Node cannot connect synchronously, so a child does. Any answer but a refusal counts as somebody being there. */
+/**
+ * Node cannot connect synchronously, so a child does. Any answer but a refusal counts as somebody being
+ * there.
+ */
 function isAnswered(path: string): boolean {
   const probe = spawnSync(process.execPath, ['-e', PROBE, path], { timeout: PROBE_MS, stdio: 'ignore' })
   return probe.status !== 3

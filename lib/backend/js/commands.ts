@@ -54,7 +54,9 @@ function registerConnections(outbox: Outbox, { send, recv }: PortMemory, connect
   outbox.on(Out.DESTROY, (w, at) => connections.find(w[at + 1] as number)?.destroy())
   outbox.on(Out.PAUSE, (w, at) => stream(w, at)?.pause())
   outbox.on(Out.RESUME, (w, at) => stream(w, at)?.resume())
-  outbox.on(Out.IDLE_TIMEOUT, (w, at) => connections.find(w[at + 1] as number)?.setIdleTimeout(w[at + 2] as number))
+  outbox.on(Out.IDLE_TIMEOUT, (w, at) =>
+    connections.find(w[at + 1] as number)?.setIdleTimeout(w[at + 2] as number),
+  )
 }
 
 function registerHttp(outbox: Outbox, { send }: PortMemory, connections: Connections): void {

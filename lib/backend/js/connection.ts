@@ -37,8 +37,8 @@ export interface Origin {
 }
 
 /**
- * One connection: output with its marks, idle time-out and the end. What is read, and which records tell of it, is
- * up to the two kinds below it. Nothing here runs user code: all news wait for the pass.
+ * One connection: output with its marks, idle time-out and the end. What is read, and which records tell of
+ * it, is up to the two kinds below it. Nothing here runs user code: all news wait for the pass.
  */
 export abstract class Connection implements TransportListener {
   readonly handle: number
@@ -90,6 +90,11 @@ export abstract class Connection implements TransportListener {
 
   get pending(): number {
     return this.isGone ? 0 : this.#gatheredBytes + this.transport.unsent
+  }
+
+  /** Bytes held beside the pending output. */
+  get held(): number {
+    return 0
   }
 
   get isClosing(): boolean {
@@ -188,8 +193,8 @@ export abstract class Connection implements TransportListener {
   #afterWrite(): void {
     this.touch()
     const max = this.limits.maxWriteBufferBytes
-    if (max > 0 && this.pending > max) return this.destroy(errno.ENOBUFS, CloseReason.OVERFLOW)
-    this.outputChanged()
+    if (max > 0 && this.pending > max) this.destroy(errno.ENOBUFS, CloseReason.OVERFLOW)
+    else this.outputChanged()
   }
 
   /** Copies what was gathered, since the slabs it lies in are used again. */
@@ -219,7 +224,7 @@ export abstract class Connection implements TransportListener {
     if (this.isGone) return
     if (this.pending > 0 && this.hasProgressed()) this.touch()
     const at = this.#lastActive + this.#idleMs
-    if (at > now) return this.#armIdle(at)
-    this.destroy(errno.ETIMEDOUT, CloseReason.IDLE)
+    if (at > now) this.#armIdle(at)
+    else this.destroy(errno.ETIMEDOUT, CloseReason.IDLE)
   }
 }

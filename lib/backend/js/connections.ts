@@ -42,7 +42,9 @@ export class Connections {
   }
 
   get pendingBytes(): number {
-    return this.#connections.values().reduce((sum, connection) => sum + connection.pending, 0)
+    return this.#connections
+      .values()
+      .reduce((sum, connection) => sum + connection.pending + connection.held, 0)
   }
 
   find(handle: number): Connection | undefined {
@@ -78,7 +80,10 @@ export class Connections {
     if (typeof socket === 'number') return socket
     socket.setNoDelay(spec.noDelay)
     const connection = this.#open(spec)
-    if (connection === undefined) return socket.destroy(), -errno.ENFILE
+    if (connection === undefined) {
+      socket.destroy()
+      return -errno.ENFILE
+    }
     connection.attach(new SocketTransport(socket, connection, spec.kind === 'unix' ? spec.path : undefined))
     connection.connecting()
     return connection.handle
@@ -98,7 +103,9 @@ export class Connections {
     if (typeof socket === 'number') return socket
     const connection = this.#open(spec)
     if (connection === undefined) return -errno.ENFILE
-    connection.attach(new SocketTransport(socket, connection, spec.kind === 'unix' ? (spec.path ?? '') : undefined))
+    connection.attach(
+      new SocketTransport(socket, connection, spec.kind === 'unix' ? (spec.path ?? '') : undefined),
+    )
     connection.adopted()
     return connection.handle
   }
@@ -180,7 +187,8 @@ export class Connections {
     )
     if (connection === undefined) {
       socket.destroy()
-      return listener.left()
+      listener.left()
+      return
     }
     connection.attach(new SocketTransport(socket, connection, listener.path))
     connection.accepted()

@@ -1,4 +1,7 @@
-/** A place in the heap; its owner keeps it to move or remove the entry. `at` is -1 while it is not in the heap. */
+/**
+ * A place in the heap; its owner keeps it to move or remove the entry. `at` is -1 while it is not in the
+ * heap.
+ */
 export interface Deadline<T> {
   time: number
   order: number
@@ -12,7 +15,10 @@ function before<T>(a: Deadline<T>, b: Deadline<T>): boolean {
   return a.time < b.time || (a.time === b.time && a.order < b.order)
 }
 
-/** 4-ary heap ordered by time, then by insertion. Insert and remove take O(log n), the earliest lies at the top. */
+/**
+ * 4-ary heap ordered by time, then by insertion. Insert and remove take O(log n), the earliest lies at the
+ * top.
+ */
 export class DeadlineHeap<T> {
   readonly #nodes: Deadline<T>[] = []
   #order = 0

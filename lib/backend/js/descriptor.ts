@@ -5,8 +5,9 @@ import { errno } from './errno'
 export const QUEUE_BYTES = 65536
 
 /**
- * What lies behind a virtual descriptor. Operations return counts or negative errnos, never block and never throw.
- * One party at a time may listen for changes of readiness: the watch of an engine or a connection that adopted it.
+ * What lies behind a virtual descriptor. Operations return counts or negative errnos, never block and never
+ * throw. One party at a time may listen for changes of readiness: the watch of an engine or a connection that
+ * adopted it.
  */
 export abstract class Descriptor {
   /** Called whenever readiness may have risen; must not run user code. */

@@ -12,17 +12,18 @@ const O_NONBLOCK = 1
 const FD_CLOEXEC = 2
 
 /** Runs a synchronous call of node:fs, turning what it throws into a negative errno. */
-function systemCall(call: () => number): number {
+function systemCall(call: () => unknown): number {
   try {
-    return call()
+    const result = call()
+    return typeof result === 'number' ? result : 0
   } catch (error) {
     return (error as NodeJS.ErrnoException).errno ?? -errno.EBADF
   }
 }
 
 /**
- * The descriptors of one isolate: virtual ones by number, real ones of the system as far as node:fs reaches. The
- * lowest number that was given back last is used again, so users see numbers re-used as the system does.
+ * The descriptors of one isolate: virtual ones by number, real ones of the system as far as node:fs reaches.
+ * The lowest number that was given back last is used again, so users see numbers re-used as the system does.
  */
 export class Descriptors implements Sys {
   readonly #open = new Map<number, Descriptor>()
@@ -69,7 +70,7 @@ export class Descriptors implements Sys {
 
   close(fd: number): number {
     const descriptor = this.release(fd)
-    if (descriptor === undefined) return isSystem(fd) ? systemCall(() => (closeSync(fd), 0)) : -errno.EBADF
+    if (descriptor === undefined) return isSystem(fd) ? systemCall(() => closeSync(fd)) : -errno.EBADF
     descriptor.close()
     return 0
   }
@@ -127,7 +128,7 @@ export class Descriptors implements Sys {
   /** -EBADF for what is not open, otherwise the given refusal. */
   #refuse(fd: number, refusal: number): number {
     if (!isSystem(fd)) return -errno.EBADF
-    const state = systemCall(() => (fstatSync(fd), 0))
+    const state = systemCall(() => fstatSync(fd))
     return state < 0 ? state : -refusal
   }
 

@@ -4,8 +4,8 @@ import { clearImmediate, clearTimeout, setImmediate, setTimeout } from 'node:tim
 const MAX_DELAY_MS = 0x7fffffff
 
 /**
- * Makes passes happen on the isolate's own event loop: at once, or after a sleep. While it is referenced a pending
- * pass keeps the process alive.
+ * Makes passes happen on the isolate's own event loop: at once, or after a sleep. While it is referenced a
+ * pending pass keeps the process alive.
  */
 export class Driver {
   readonly #pass: () => void
@@ -25,7 +25,8 @@ export class Driver {
     if (this.#immediate !== undefined) return
     this.#immediate = setImmediate(() => this.#run())
     if (this.#isReferenced) return
-    // An immediate without reference does not keep the isolate from sleeping; the shortest timer bounds that sleep.
+    // An immediate without reference does not keep the isolate from sleeping; the shortest timer bounds that
+    // sleep.
     this.#immediate.unref()
     this.#setTimer(this.#time() + 1)
   }

@@ -1,5 +1,13 @@
 import { performance } from 'node:perf_hooks'
-import type { AddressInfo, ConnectSpec, Engine, EngineOptions, EngineStats, ListenSpec, PortMemory } from '../backend'
+import type {
+  AddressInfo,
+  ConnectSpec,
+  Engine,
+  EngineOptions,
+  EngineStats,
+  ListenSpec,
+  PortMemory,
+} from '../backend'
 import { Clock, Control, In, Phase } from '../protocol'
 import { registerCommands } from './commands'
 import type { Connection, Host } from './connection'
@@ -15,7 +23,10 @@ import { Timers } from './timers'
 import { Triggers } from './triggers'
 import { Watches } from './watches'
 
-/** One loop in pure JavaScript: the same records, phases and limits as the native one, driven by Node's own loop. */
+/**
+ * One loop in pure JavaScript: the same records, phases and limits as the native one, driven by Node's own
+ * loop.
+ */
 export class JsEngine implements Engine {
   readonly loopId: number
   readonly #memory: PortMemory
@@ -144,13 +155,13 @@ export class JsEngine implements Engine {
   listenerClose(listener: number): number {
     const found = this.#connections.listener(listener)
     if (found === undefined || found.isClosed) return -errno.EBADF
-    return this.#changed(() => (found.close(), 0))
+    return this.#changed(() => found.close())
   }
 
   listenerDrain(listener: number): number {
     const found = this.#connections.listener(listener)
     if (found === undefined) return -errno.EBADF
-    return this.#changed(() => (this.#connections.drain(found), 0))
+    return this.#changed(() => this.#connections.drain(found))
   }
 
   listenerConnections(listener: number): number {
@@ -243,9 +254,9 @@ export class JsEngine implements Engine {
   }
 
   /** Runs a call that changes what the engine holds, and publishes the counts. */
-  #changed(call: () => number): number {
+  #changed(call: () => number | void): number {
     if (this.#isClosed) return -errno.EBADF
-    const result = call()
+    const result = call() ?? 0
     this.#publish()
     return result
   }
@@ -331,7 +342,11 @@ export class JsEngine implements Engine {
   #collectClosedFds(): void {
     const closed = this.#closedFds
     let at = 0
-    while (at < closed.length && this.#inbox.push2(In.FD_CLOSED, closed[at] as number, closed[at + 1] as number)) at += 2
+    while (
+      at < closed.length &&
+      this.#inbox.push2(In.FD_CLOSED, closed[at] as number, closed[at + 1] as number)
+    )
+      at += 2
     this.#closedFds = closed.slice(at)
   }
 
@@ -342,12 +357,11 @@ export class JsEngine implements Engine {
 
   #schedule(): void {
     if (!this.#isRunning || this.#isDispatching) return
-    if (this.#hasWork()) return this.#driver.soon()
     const now = performance.now()
     const nearest = Math.min(this.#timers.nearest, this.#deadlines.peek()?.time ?? Infinity)
     // A deadline is due when it is strictly past, so one that is reached this very moment is not.
-    if (nearest < now) return this.#driver.soon()
-    this.#driver.sleepUntil(Math.min(nearest, now + this.#maxSleep()))
+    if (nearest < now || this.#hasWork()) this.#driver.soon()
+    else this.#driver.sleepUntil(Math.min(nearest, now + this.#maxSleep()))
   }
 
   #maxSleep(): number {

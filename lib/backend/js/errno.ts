@@ -1,6 +1,9 @@
 import { constants } from 'node:os'
 
-/** Positive error numbers of this system by POSIX name. Calls return them negated, records carry them as they are. */
+/**
+ * Positive error numbers of this system by POSIX name. Calls return them negated, records carry them as they
+ * are.
+ */
 export const errno = constants.errno
 
 /** Positive errno of an exception of Node; EIO for one that no system call raised. */

@@ -9,10 +9,21 @@ const COLON = 58
 const MAX_SIZE_DIGITS = 16
 
 type State =
-  | 'size-start' | 'size' | 'blank' | 'extension' | 'size-lf'
-  | 'data' | 'data-cr' | 'data-lf'
-  | 'trailer-start' | 'trailer-name' | 'trailer-value' | 'trailer-lf' | 'end-lf'
-  | 'end' | 'bad'
+  | 'size-start'
+  | 'size'
+  | 'blank'
+  | 'extension'
+  | 'size-lf'
+  | 'data'
+  | 'data-cr'
+  | 'data-lf'
+  | 'trailer-start'
+  | 'trailer-name'
+  | 'trailer-value'
+  | 'trailer-lf'
+  | 'end-lf'
+  | 'end'
+  | 'bad'
 
 /** What one step made of the input. */
 export interface ChunkStep {
@@ -75,7 +86,9 @@ export class ChunkedDecoder {
         return byte === LF ? 'trailer-start' : 'bad'
       case 'end-lf':
         return byte === LF ? 'end' : 'bad'
-      default:
+      case 'data':
+      case 'end':
+      case 'bad':
         return 'bad'
     }
   }

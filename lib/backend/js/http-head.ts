@@ -53,8 +53,8 @@ export class Refused {
 }
 
 /**
- * Parses one request head, strict to RFC 9112: what two parsers could read differently is refused. Undefined asks
- * for more bytes. The verdict does not depend on how the bytes arrive.
+ * Parses one request head, strict to RFC 9112: what two parsers could read differently is refused. Undefined
+ * asks for more bytes. The verdict does not depend on how the bytes arrive.
  */
 export function parseHead(data: Buffer, limits: HeadLimits): RequestHead | Refused | undefined {
   let skipped = 0
@@ -221,7 +221,10 @@ class HeadParser {
     const name = this.#text(this.#line, colon).toLowerCase()
     const id = HEADER_IDS.get(name) ?? 0
     const begin = this.#begin
-    this.#words.push((this.#line - begin) | ((colon - this.#line) << 16) | (id << 24), (from - begin) | ((to - from) << 16))
+    this.#words.push(
+      (this.#line - begin) | ((colon - this.#line) << 16) | (id << 24),
+      (from - begin) | ((to - from) << 16),
+    )
     return id === 0 ? 0 : this.#meaning(name, from, to)
   }
 

@@ -47,7 +47,9 @@ const CRLF = Buffer.from('\r\n')
 const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 const NOTHING = new Uint8Array(0)
 
-/** Writes the responses of one connection in the order of their requests, whatever the order they finish in. */
+/**
+ * Writes the responses of one connection in the order of their requests, whatever the order they finish in.
+ */
 export class Responses {
   readonly #sink: ResponseSink
   readonly #exchanges: Exchange[] = []
@@ -112,7 +114,11 @@ export class Responses {
     const close = this.#closes(exchange, flags)
     const framing = bodyless || isOwnLength ? 'none' : 'length'
     const hasDate = (flags & RespondFlag.HAS_DATE) !== 0
-    this.#writeHead(exchange, { status, framing, length: body.length, close, keepAliveLine: exchange.isHttp10, hasDate }, lines)
+    this.#writeHead(
+      exchange,
+      { status, framing, length: body.length, close, keepAliveLine: exchange.isHttp10, hasDate },
+      lines,
+    )
     if (!bodyless && !exchange.isSilent) this.#append(exchange, body)
     this.#finish(exchange)
   }
@@ -142,7 +148,11 @@ export class Responses {
       exchange.isChunked = true
     }
     const hasDate = (flags & RespondFlag.HAS_DATE) !== 0
-    this.#writeHead(exchange, { status, framing, length, close, keepAliveLine: exchange.isHttp10, hasDate }, lines)
+    this.#writeHead(
+      exchange,
+      { status, framing, length, close, keepAliveLine: exchange.isHttp10, hasDate },
+      lines,
+    )
   }
 
   /** Body bytes of a streamed response; `isOwned`: they need no copy. Returns 0 or a negative errno. */
@@ -203,7 +213,10 @@ export class Responses {
 
   #append(exchange: Exchange, view: Uint8Array): void {
     if (view.length === 0) return
-    if (this.isFirst(exchange)) return this.#sink.gather(view)
+    if (this.isFirst(exchange)) {
+      this.#sink.gather(view)
+      return
+    }
     // The slab it lies in is used again before this response is in turn.
     this.#hold(exchange, new Uint8Array(view))
   }
@@ -221,8 +234,8 @@ export class Responses {
   #watchHeld(exchange: Exchange): void {
     if (this.isFirst(exchange)) return
     const { highWaterBytes, maxWriteBufferBytes } = this.#sink
-    if (maxWriteBufferBytes > 0 && exchange.heldBytes > maxWriteBufferBytes) return this.#sink.fail(errno.ENOBUFS)
-    if (highWaterBytes > 0 && exchange.heldBytes > highWaterBytes) this.#block(exchange)
+    if (maxWriteBufferBytes > 0 && exchange.heldBytes > maxWriteBufferBytes) this.#sink.fail(errno.ENOBUFS)
+    else if (highWaterBytes > 0 && exchange.heldBytes > highWaterBytes) this.#block(exchange)
   }
 
   #finish(exchange: Exchange): void {
@@ -235,7 +248,10 @@ export class Responses {
     while (this.#exchanges[0]?.isDone) {
       const done = this.#exchanges.shift() as Exchange
       this.#firstSeq = (this.#firstSeq + 1) & 0xff
-      if (done.closes) return this.#sink.closeWhenSent()
+      if (done.closes) {
+        this.#sink.closeWhenSent()
+        return
+      }
       const next = this.#exchanges[0]
       if (next !== undefined) this.#promote(next)
     }

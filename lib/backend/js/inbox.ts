@@ -1,4 +1,7 @@
-/** Writes the records and bytes of one batch. A record that does not fit stays with its source until the next pass. */
+/**
+ * Writes the records and bytes of one batch. A record that does not fit stays with its source until the next
+ * pass.
+ */
 export class Inbox {
   readonly words32: Int32Array
   readonly recv: Uint8Array
@@ -53,6 +56,14 @@ export class Inbox {
     this.words32[at + 1] = a
     this.words32[at + 2] = b
     this.words32[at + 3] = c
+    return true
+  }
+
+  /** Writes a record from its kind and words. */
+  write(record: readonly number[]): boolean {
+    if (!this.hasRoom(record.length)) return false
+    const at = this.begin(record[0] as number, record.length)
+    for (let n = 1; n < record.length; n++) this.words32[at + n] = record[n] as number
     return true
   }
 

@@ -13,8 +13,8 @@ const capabilities: Capabilities = {
 }
 
 /**
- * The backend in pure JavaScript. One a isolate: the descriptors it makes are numbers of this backend only, and its
- * loops know those of other isolates by a channel.
+ * The backend in pure JavaScript. One a isolate: the descriptors it makes are numbers of this backend only,
+ * and its loops know those of other isolates by a channel.
  */
 export function createJsBackend(): Backend {
   const descriptors = new Descriptors()

@@ -17,8 +17,8 @@ export interface ListenerHost {
 }
 
 /**
- * One listening socket. Node accepts by itself and cannot be told to stop, so sockets above `maxConnections` are
- * held paused and unreported, as many as the backlog allows; what comes beyond is refused.
+ * One listening socket. Node accepts by itself and cannot be told to stop, so sockets above `maxConnections`
+ * are held paused and unreported, as many as the backlog allows; what comes beyond is refused.
  */
 export class Listener implements Origin {
   readonly handle: number

@@ -4,13 +4,15 @@ import { Control } from '../protocol'
 export type Command = (words: Int32Array, at: number) => void
 
 /**
- * The records JavaScript wrote, and the answer to how the engine learns of one that is written outside of a dispatch.
+ * The records JavaScript wrote, and the answer to how the engine learns of one that is written outside of a
+ * dispatch.
  *
- * The port appends by advancing a cell of `control`, which nobody is told of. But when its ring is full it calls
- * `Engine.flush`. So while the engine rests it keeps the cell at *full*: the first record or byte that anybody wants
- * to append calls `flush`, which sets the cell to empty and thereby knows that something is about to come. It then
- * applies it on the next tick of Node, after the code that is running and its promise jobs, which is before the
- * isolate sleeps; and rests again. Inside a dispatch the cell starts at 0, since the end of the dispatch applies it.
+ * The port appends by advancing a cell of `control`, which nobody is told of. But when its ring is full it
+ * calls `Engine.flush`. So while the engine rests it keeps the cell at *full*: the first record or byte that
+ * anybody wants to append calls `flush`, which sets the cell to empty and thereby knows that something is
+ * about to come. It then applies it on the next tick of Node, after the code that is running and its promise
+ * jobs, which is before the isolate sleeps; and rests again. Inside a dispatch the cell starts at 0, since
+ * the end of the dispatch applies it.
  */
 export class Outbox {
   readonly #words: Int32Array

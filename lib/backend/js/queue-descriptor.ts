@@ -4,7 +4,10 @@ import { Descriptor, QUEUE_BYTES } from './descriptor'
 import { errno } from './errno'
 import type { AddressInfo } from '../backend'
 
-/** One end of a socket pair or pipe that lives in memory only. An end without a queue for a direction refuses it. */
+/**
+ * One end of a socket pair or pipe that lives in memory only. An end without a queue for a direction refuses
+ * it.
+ */
 export class QueueDescriptor extends Descriptor {
   readonly #in: ByteQueue | undefined
   readonly #out: ByteQueue | undefined
@@ -41,7 +44,10 @@ export class QueueDescriptor extends Descriptor {
     return [a, b]
   }
 
-  /** A peer that is gone is a hang-up: EXCEPTION beside READ and WRITE, as the system's multiplexers report it. */
+  /**
+   * A peer that is gone is a hang-up: EXCEPTION beside READ and WRITE, as the system's multiplexers report
+   * it.
+   */
   override ready(): number {
     const gone = this.#peer.#closed
     let mask = gone ? MaskBit.EXCEPTION : 0

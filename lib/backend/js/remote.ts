@@ -21,9 +21,10 @@ const LOOP_BITS = 16
 const SETTLING_MS = 1000
 
 /**
- * Calls between loops of different isolates of the process. A loop's number holds its thread, so that numbers need
- * no agreement; loops announce themselves on a channel that never keeps a process alive. Loops of this isolate are
- * called directly. A loop whose worker was terminated cannot take leave: calls to it succeed and reach nobody.
+ * Calls between loops of different isolates of the process. A loop's number holds its thread, so that numbers
+ * need no agreement; loops announce themselves on a channel that never keeps a process alive. Loops of this
+ * isolate are called directly. A loop whose worker was terminated cannot take leave: calls to it succeed and
+ * reach nobody.
  */
 export class Remote {
   /** Loops this isolate has made: their numbers must differ even between backends. */
@@ -110,7 +111,8 @@ export class Remote {
         this.#others.delete(message.loop)
         break
       case 'who':
-        for (const loop of this.#local.keys()) this.#channel?.postMessage({ kind: 'up', loop } satisfies Message)
+        for (const loop of this.#local.keys())
+          this.#channel?.postMessage({ kind: 'up', loop } satisfies Message)
         break
       case 'wake':
         this.#local.get(message.loop)?.wake()

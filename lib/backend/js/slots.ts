@@ -1,6 +1,9 @@
 const INDEX_BITS = 24
 const INDEX_MASK = (1 << INDEX_BITS) - 1
-/** Generations run from 1 to 127: a handle is then never 0 and reads the same as a signed and as an unsigned word. */
+/**
+ * Generations run from 1 to 127: a handle is then never 0 and reads the same as a signed and as an unsigned
+ * word.
+ */
 const GENERATIONS = 127
 
 /** Objects by handle (`index | generation << 24`). A handle whose slot was given away again finds nothing. */
@@ -14,7 +17,9 @@ export class Slots<T> {
     return this.#size
   }
 
-  /** Reserves a slot and stores what `make` builds for its handle; undefined when all 2^24 slots are taken. */
+  /**
+   * Reserves a slot and stores what `make` builds for its handle; undefined when all 2^24 slots are taken.
+   */
   add<U extends T>(make: (handle: number) => U): U | undefined {
     const index = this.#free.pop() ?? this.#items.length
     if (index > INDEX_MASK) return undefined

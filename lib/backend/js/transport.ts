@@ -182,7 +182,10 @@ export class DescriptorTransport implements Transport {
     if (this.#isDone) return
     const before = this.#waitingBytes
     const error = this.#send() || this.#receive()
-    if (error !== 0) return this.#finish(error)
+    if (error !== 0) {
+      this.#finish(error)
+      return
+    }
     if (this.#waitingBytes > 0) return
     if (before > 0) this.#listener.written()
     if (this.#wantsEnd && !this.#isDone) this.#shutdown()

@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers'
 
 /**
- * Reports an exception as Node reports an uncaught one. Without a listener it is thrown on, out of the dispatch and
- * the callback of Node beneath it, so that Node itself prints it and ends the process or the worker.
+ * Reports an exception as Node reports an uncaught one. Without a listener it is thrown on, out of the
+ * dispatch and the callback of Node beneath it, so that Node itself prints it and ends the process or the
+ * worker.
  */
 export function uncaught(error: unknown): void {
   if (process.hasUncaughtExceptionCaptureCallback()) {

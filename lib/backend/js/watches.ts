@@ -13,8 +13,8 @@ interface Watch {
 }
 
 /**
- * Level-triggered watches of one engine. Only watches whose readiness may have risen since they were last found
- * quiet are looked at, so that an idle descriptor costs nothing.
+ * Level-triggered watches of one engine. Only watches whose readiness may have risen since they were last
+ * found quiet are looked at, so that an idle descriptor costs nothing.
  */
 export class Watches {
   readonly #descriptors: Descriptors
@@ -81,7 +81,10 @@ export class Watches {
       this.#candidates.delete(watch)
       if (mask === 0) continue
       if (reported < max && inbox.push2(In.FD, watch.handle, mask)) reported++
-      else return this.#putFirst(candidates.slice(candidates.indexOf(watch)))
+      else {
+        this.#putFirst(candidates.slice(candidates.indexOf(watch)))
+        return
+      }
       this.#candidates.add(watch)
     }
   }
