@@ -254,11 +254,11 @@ export class JsEngine implements Engine {
   }
 
   /** Runs a call that changes what the engine holds, and publishes the counts. */
-  #changed(call: () => number | void): number {
+  #changed(call: () => unknown): number {
     if (this.#isClosed) return -errno.EBADF
-    const result = call() ?? 0
+    const result = call()
     this.#publish()
-    return result
+    return typeof result === 'number' ? result : 0
   }
 
   #apply(): void {

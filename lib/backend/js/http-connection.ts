@@ -14,8 +14,8 @@ const LINGER_MS = 2000
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
 
 /**
- * One connection of an HTTP listener: a reader of requests, the responses, and the time-outs between them. The
- * rules of the grammar and of the limits are those of the native core.
+ * One connection of an HTTP listener: a reader of requests, the responses, and the time-outs between them.
+ * The rules of the grammar and of the limits are those of the native core.
  */
 export class HttpConnection extends Connection {
   readonly #spec: HttpSpec
@@ -283,8 +283,8 @@ export class HttpConnection extends Connection {
   }
 
   /**
-   * One deadline per connection, never further ahead than the shortest time-out: no time-out that starts later can
-   * be nearer than the next check, so that starting one costs nothing.
+   * One deadline per connection, never further ahead than the shortest time-out: no time-out that starts later
+   * can be nearer than the next check, so that starting one costs nothing.
    */
   #armCheck(): void {
     const { headTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs } = this.#spec

@@ -101,7 +101,7 @@ export class HttpReader {
   mustClose(exchange: Exchange): boolean {
     const body = this.body
     if (body === undefined || body.exchange !== exchange) return false
-    // A client that waits for 100 Continue may or may not send the body now; a long rest is not worth reading.
+    // A client that waits for 100 Continue may or may not send the body; a long rest is not worth reading.
     return body.isContinueDue || body.remaining > MAX_DISCARDED_BYTES
   }
 
