@@ -251,5 +251,7 @@ function move(event: Event, to: Loop): void {
   to.slots.take(event, deadline)
   event.bits |= flags
   event.closure = closure
-  if (scheduled) event.arm()
+  if (!scheduled) return
+  event.arm()
+  if (event.bits & State.PENDING) event.hold()
 }

@@ -190,6 +190,31 @@ describe('descriptor events', () => {
       await bench.passes(2)
     }))
 
+  it('FD-14 move while their callback waits for a promise, without being entered again', () =>
+    withEventer({ loops: 2 }, async (bench) => {
+      const { eventer } = bench
+      const [a, b] = bench.pair()
+      bench.write(b, 'x')
+      let finish: (mask: number) => void = () => {}
+      const loops: unknown[] = []
+      const event = eventer.fdEvent(a, Mask.READ, () => {
+        loops.push(eventer.currentLoop()?.index)
+        return loops.length > 1
+          ? 0
+          : new Promise<number>((resolve) => {
+              finish = resolve
+            })
+      })
+      eventer.add(event)
+      await bench.until(() => loops.length === 1)
+      event.owner = eventer.chooseOwner(1)
+      await bench.passes(5)
+      expect(loops).toEqual([0])
+      finish(Mask.READ)
+      await bench.until(() => event.isFreed)
+      expect(loops).toEqual([0, 1])
+    }))
+
   it('FD-12 of a descriptor the multiplexer cannot watch never fire, with a warning', () =>
     withEventer({}, async (bench) => {
       const { eventer } = bench
