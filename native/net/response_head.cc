@@ -120,8 +120,9 @@ void ResponseHead::refreshDate(int64_t nowNs) {
   char text[64];
   const int size =
       std::snprintf(text, sizeof(text), "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
-                    kDays + 3 * utc.tm_wday, utc.tm_mday, kMonths + 3 * utc.tm_mon,
-                    utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+                    kDays + 3 * static_cast<size_t>(utc.tm_wday), utc.tm_mday,
+                    kMonths + 3 * static_cast<size_t>(utc.tm_mon), utc.tm_year + 1900, utc.tm_hour,
+                    utc.tm_min, utc.tm_sec);
   dateSize_ =
       size > 0 && static_cast<size_t>(size) <= sizeof(date_) ? static_cast<uint32_t>(size) : 0;
   std::memcpy(date_, text, dateSize_);
@@ -156,7 +157,7 @@ uint32_t ResponseHead::write(uint8_t* out, const ResponseParts& parts, int64_t n
   } else if (parts.keepAliveLine) {
     at = put(at, "Connection: keep-alive\r\n");
   }
-  at = put(at, parts.lines, parts.linesSize);
+  if (parts.linesSize > 0) at = put(at, parts.lines, parts.linesSize);
   at = put(at, "\r\n");
   return static_cast<uint32_t>(at - out);
 }
