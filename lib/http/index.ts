@@ -1,4 +1,4 @@
-import { defaultLoop } from '../net/default-loop'
+import { loopOf } from '../net/loop-option'
 import type { HttpServerOptions } from './options'
 import { HttpServer } from './server'
 import type { HttpHandler } from './router'
@@ -18,5 +18,5 @@ export function createServer(options: HttpServerOptions, handler?: HttpHandler):
 export function createServer(first: HttpServerOptions | HttpHandler, second?: HttpHandler): HttpServer {
   const options = typeof first === 'function' ? {} : first
   const handler = typeof first === 'function' ? first : second
-  return new HttpServer(options.loop ?? defaultLoop(), options, handler)
+  return new HttpServer(loopOf(options), options, handler)
 }

@@ -1,8 +1,8 @@
-import { defaultLoop } from './default-loop'
 import { adoptDescriptor, open } from './connect'
 import type { Connection, ConnectionHandlers } from './connection'
 import { Listener } from './listener'
-import type { ConnectOptions, ListenOptions, PortHolder } from './options'
+import { loopOf } from './loop-option'
+import type { ConnectOptions, ListenOptions } from './options'
 
 export type { EndpointOptions } from './address'
 export { Connection, type ConnectionHandlers } from './connection'
@@ -26,8 +26,4 @@ export function connect(options: ConnectOptions, handlers: ConnectionHandlers = 
 /** Takes over a connected descriptor of a stream socket. EBADF, ENOTSUP if it is none. */
 export function adopt(fd: number, options: ConnectOptions, handlers: ConnectionHandlers = {}): Connection {
   return adoptDescriptor(loopOf(options), fd, options, handlers)
-}
-
-function loopOf(options: { readonly loop?: PortHolder }): PortHolder {
-  return options.loop ?? defaultLoop()
 }

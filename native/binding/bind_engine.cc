@@ -121,8 +121,7 @@ napi_value listenerDrain(napi_env env, napi_callback_info info) {
 
 napi_value listenerConnections(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    const net::Listener* const listener = engine->net().listener(args.handle(0));
-    return integer(env, listener == nullptr ? 0 : listener->settings->connections);
+    return integer(env, engine->net().connectionsOf(args.handle(0)));
   });
 }
 

@@ -37,6 +37,8 @@ class Net final : public loop::Guest, private WriteEvents {
   [[nodiscard]] int64_t adopt(int fd, const Settings& settings);
   int closeListener(uint32_t handle);
   int drainListener(uint32_t handle);
+  // Open connections that came from the listener, also after it was closed (then by a walk over all).
+  uint32_t connectionsOf(uint32_t handle);
   const Listener* listener(uint32_t handle) const { return listeners_.get(handle); }
   const Connection* connection(uint32_t handle) const { return connections_.get(handle); }
   // Writes the block behind everything the outbox holds. *kept tells whether the block is still needed after

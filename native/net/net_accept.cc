@@ -75,6 +75,16 @@ int Net::drainListener(uint32_t handle) {
   return 0;
 }
 
+uint32_t Net::connectionsOf(uint32_t handle) {
+  const Listener* const listener = listeners_.get(handle);
+  if (listener != nullptr) return listener->settings->connections;
+  uint32_t found = 0;
+  connections_.each([handle, &found](const Connection& connection, uint32_t) {
+    if (connection.settings->listener == handle) found++;
+  });
+  return found;
+}
+
 void Net::watchListener(Listener* listener, bool on) {
   if (listener->watching == on) return;
   listener->watching = on;

@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'vitest'
+import { HeddleError } from '../../lib/errors'
+import { createServer, type Refusal } from '../../lib/http'
+import { parseResponses, serve } from './http-harness'
+import { client, makeLoop, pause, readAll, readBytes, until } from './net-harness'
+
+const HOST = '127.0.0.1'
+const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+
+describe('limits and time-outs', () => {
+  test('LS-10 a head above maxHeadBytes or maxHeaders gives 431 and closes', async () => {
+    const refused: Refusal[] = []
+    await using s = await serve((_, res) => res.end('ok'), {
+      maxHeadBytes: 2000,
+      maxHeaders: 10,
+      onRefused: (refusal) => refused.push(refusal),
+    })
+    const many = Array.from({ length: 11 }, (_, i) => `X-${i}: 1\r\n`).join('')
+    for (const head of [`X: ${'y'.repeat(3000)}\r\n`, many]) {
+      const text = await s.raw(`GET / HTTP/1.1\r\nHost: x\r\n${head}\r\n`)
+      expect(parseResponses(text)).toMatchObject([{ status: 431, headers: { connection: 'close' } }])
+    }
+    const endless = await s.raw(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(5000)}`)
+    expect(parseResponses(endless)).toMatchObject([{ status: 431 }])
+    await until(() => refused.length === 3, 'all are reported')
+    expect(refused.map(({ status }) => status)).toEqual([431, 431, 431])
+    expect(await (await fetch(s.url)).text()).toBe('ok')
+  })
+
+  test('LS-10 what could smuggle a request gives 400 and closes', async () => {
+    let handled = 0
+    await using s = await serve((_, res) => {
+      handled++
+      res.end('ok')
+    })
+    const bad = [
+      'GET / HTTP/1.1\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: x\r\nX : 1\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: x\r\nX: 1\r\n folded\r\n\r\n',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\nx',
+      'GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET / HTTP/1.1\nHost: x\n\n',
+      'nonsense\r\n\r\n',
+    ]
+    for (const text of bad) {
+      const responses = parseResponses(await s.raw(`${text}${GET}`))
+      expect([text, responses.length, responses[0]?.status]).toEqual([text, 1, 400])
+    }
+    expect(handled).toBe(0)
+  })
+
+  test('LS-05 headTimeout: a head that does not end gives 408; a byte now and then does not help', async () => {
+    await using s = await serve((_, res) => res.end('ok'), { headTimeout: 200, requestTimeout: 0 })
+    const start = performance.now()
+    const socket = await client({ host: HOST, port: s.server.port })
+    const answer = readAll(socket)
+    const timer = setInterval(() => socket.write('G'), 40)
+    const text = (await answer).toString()
+    clearInterval(timer)
+    expect(performance.now() - start).toBeGreaterThanOrEqual(190)
+    expect(parseResponses(text)[0]?.status).toBe(408)
+  })
+
+  test('LS-05 requestTimeout: a body that does not end fails its reader', async () => {
+    const codes: unknown[] = []
+    await using s = await serve(
+      async (req, res) => {
+        await req.bytes().catch((error: unknown) => {
+          codes.push(error instanceof HeddleError)
+          throw error
+        })
+        res.end()
+      },
+      { requestTimeout: 200 },
+    )
+    const socket = await client({ host: HOST, port: s.server.port })
+    socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\npart')
+    await readAll(socket)
+    await until(() => codes.length === 1, 'the reader knows')
+    expect([codes, s.errors]).toEqual([[true], []])
+  })
+
+  test('LS-05 keepAliveTimeout closes a silent connection, quietly', async () => {
+    await using s = await serve((_, res) => res.end('ok'), { keepAliveTimeout: 150 })
+    const socket = await client({ host: HOST, port: s.server.port })
+    const start = performance.now()
+    socket.write(GET)
+    const responses = parseResponses((await readAll(socket)).toString())
+    expect(responses).toMatchObject([{ status: 200, body: 'ok' }])
+    expect(performance.now() - start).toBeGreaterThanOrEqual(145)
+  })
+
+  test('LS-05 writeTimeout drops a client that takes nothing', async () => {
+    let aborted = false
+    await using s = await serve(
+      (_, res) => {
+        res.onAbort(() => {
+          aborted = true
+        })
+        res.write(Buffer.alloc(30_000_000))
+      },
+      { writeTimeout: 200 },
+    )
+    const socket = await client({ host: HOST, port: s.server.port })
+    socket.pause()
+    socket.write(GET)
+    await until(() => aborted, 'the client is dropped')
+    await until(() => s.loop.stats().connections === 0, 'the connection is gone')
+  })
+
+  test('LS-10 maxRequestsPerConnection closes after the last one', async () => {
+    await using s = await serve((req, res) => res.end(req.path), { maxRequestsPerConnection: 3 })
+    const responses = parseResponses(await s.raw(GET.repeat(5)))
+    expect(responses.map((r) => r.headers.connection)).toEqual([undefined, undefined, 'close'])
+  })
+
+  test('LS-10 maxConnections: the next client waits', async () => {
+    await using s = await serve((_, res) => res.end('ok'), { maxConnections: 2 })
+    const first = await client({ host: HOST, port: s.server.port })
+    const second = await client({ host: HOST, port: s.server.port })
+    for (const socket of [first, second]) {
+      socket.write(GET)
+      await readBytes(socket, 15)
+    }
+    const third = await client({ host: HOST, port: s.server.port })
+    third.write(GET)
+    await pause(100)
+    expect(third.bytesRead).toBe(0)
+    first.destroy()
+    expect((await readBytes(third, 15)).toString()).toBe('HTTP/1.1 200 OK')
+  })
+
+  test('LS-10 bad limits are refused when the server is made', () => {
+    const loop = makeLoop()
+    for (const limits of [
+      { maxHeadBytes: 70_000 },
+      { maxPipelined: 33 },
+      { headTimeout: -1 },
+      { maxHeaders: 1.5 },
+    ]) {
+      expect(() => createServer({ loop, ...limits })).toThrow(
+        expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }),
+      )
+    }
+  })
+})
+
+describe('closing', () => {
+  test('LS-12 drain answers what is under way, closes the idle, and resolves after the last', async () => {
+    const gate = deferred()
+    await using s = await serve(async (req, res) => {
+      if (req.path === '/slow') await gate.promise
+      res.end(req.path)
+    })
+    const idle = await client({ host: HOST, port: s.server.port })
+    idle.write(GET)
+    await readBytes(idle, 15)
+    const idleEnd = readAll(idle)
+    const busy = await client({ host: HOST, port: s.server.port })
+    busy.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n')
+    const answer = readAll(busy)
+    await pause(30)
+    let closed = false
+    const closing = s.server.close({ drain: true }).then(() => {
+      closed = true
+    })
+    await idleEnd
+    await expect(client({ host: HOST, port: Number(new URL(s.url).port) })).rejects.toThrow()
+    await pause(30)
+    expect(closed).toBe(false)
+    gate.resolve()
+    await closing
+    expect(parseResponses((await answer).toString())).toMatchObject([
+      { status: 200, body: '/slow', headers: { connection: 'close' } },
+    ])
+  })
+
+  test('LS-12 close without drain: open connections go on being served', async () => {
+    await using s = await serve((req, res) => res.end(req.path))
+    const socket = await client({ host: HOST, port: s.server.port })
+    socket.write(GET)
+    await readBytes(socket, 15)
+    await s.server.close()
+    socket.removeAllListeners('data')
+    socket.write('GET /after HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    expect((await readAll(socket)).toString()).toMatch(/\/after$/)
+  })
+
+  test('LS-12 drain with a time limit gives up on a handler that never answers', async () => {
+    await using s = await serve(() => {})
+    const socket = await client({ host: HOST, port: s.server.port })
+    socket.write(GET)
+    await pause(30)
+    await s.server.close({ drain: true, timeout: 60 })
+    await until(() => socket.destroyed || socket.readableEnded, 'the client knows')
+  })
+
+  test('LS-12 a server listens on several addresses, over unix sockets too', async () => {
+    await using s = await serve((_, res) => res.end('ok'))
+    await s.server.listen({ host: '::1', port: 0 })
+    const path = `/tmp/heddle-http-${process.pid}.sock`
+    await s.server.listen({ path })
+    expect(s.server.addresses.map(({ family }) => family)).toEqual(['IPv4', 'IPv6', 'unix'])
+    expect(await (await fetch(`http://[::1]:${s.server.addresses[1]?.port}/`)).text()).toBe('ok')
+    const socket = await client({ path })
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    expect(parseResponses((await readAll(socket)).toString())[0]?.body).toBe('ok')
+  })
+})
+
+function deferred() {
+  let resolve: () => void = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
