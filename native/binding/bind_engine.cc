@@ -4,6 +4,8 @@
 #include "binding/args.h"
 #include "binding/bind.h"
 #include "binding/engine.h"
+#include "binding/environment.h"
+#include "binding/loose_descriptors.h"
 
 namespace heddle::binding {
 namespace {
@@ -76,7 +78,9 @@ napi_value close(napi_env env, napi_callback_info info) {
 
 napi_value fdAdd(napi_env env, napi_callback_info info) {
   return with<3>(env, info, [env](Engine* engine, const auto& args) {
-    return integer(env, engine->loop().fdAdd(args.handle(0), args.i32(1), args.handle(2)));
+    const int added = engine->loop().fdAdd(args.handle(0), args.i32(1), args.handle(2));
+    if (added == 0) handDescriptorTo(Environment::of(env), args.i32(1));
+    return integer(env, added);
   });
 }
 
@@ -137,7 +141,9 @@ napi_value adopt(napi_env env, napi_callback_info info) {
   return with<2>(env, info, [env](Engine* engine, const auto& args) {
     net::Settings settings;
     readSettings(env, args.at(1), &settings);
-    return integer(env, engine->net().adopt(args.i32(0), settings));
+    const int64_t adopted = engine->net().adopt(args.i32(0), settings);
+    if (adopted >= 0) forgetDescriptor(args.i32(0));
+    return integer(env, adopted);
   });
 }
 

@@ -3,10 +3,17 @@
 
 #include "binding/args.h"
 #include "binding/bind.h"
+#include "binding/environment.h"
+#include "binding/loose_descriptors.h"
 #include "sys/socket.h"
 
 namespace heddle::binding {
 namespace {
+
+// A new descriptor (or an error), for JS to keep.
+napi_value opened(napi_env env, int fd) {
+  return integer(env, noteDescriptor(Environment::of(env), fd));
+}
 
 napi_value read(napi_env env, napi_callback_info info) {
   const Args<2> args(env, info);
@@ -22,11 +29,13 @@ napi_value write(napi_env env, napi_callback_info info) {
 
 napi_value accept(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
-  return integer(env, sys::acceptStream(args.i32(0), nullptr));
+  return opened(env, sys::acceptStream(args.i32(0), nullptr));
 }
 
 napi_value close(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
+  // First: as soon as it is closed, another thread may be given its number.
+  forgetDescriptor(args.i32(0));
   return integer(env, sys::closeFd(args.i32(0)));
 }
 
@@ -39,8 +48,8 @@ napi_value two(napi_env env, int result, const int fds[2]) {
   if (result < 0) return integer(env, result);
   napi_value array;
   napi_create_array_with_length(env, 2, &array);
-  napi_set_element(env, array, 0, integer(env, fds[0]));
-  napi_set_element(env, array, 1, integer(env, fds[1]));
+  napi_set_element(env, array, 0, opened(env, fds[0]));
+  napi_set_element(env, array, 1, opened(env, fds[1]));
   return array;
 }
 
@@ -63,7 +72,7 @@ napi_value listenFd(napi_env env, napi_callback_info info) {
   if (read < 0) return integer(env, read);
   sys::ListenFlags flags;
   flags.backlog = static_cast<int>(Fields(env, args.at(0)).number("backlog", 511));
-  return integer(env, sys::listenStream(address, flags));
+  return opened(env, sys::listenStream(address, flags));
 }
 
 napi_value connectFd(napi_env env, napi_callback_info info) {
@@ -72,7 +81,7 @@ napi_value connectFd(napi_env env, napi_callback_info info) {
   const int read = readAddress(env, args.at(0), &address);
   if (read < 0) return integer(env, read);
   bool inProgress = false;
-  return integer(env, sys::connectStream(address, &inProgress));
+  return opened(env, sys::connectStream(address, &inProgress));
 }
 
 napi_value socketError(napi_env env, napi_callback_info info) {

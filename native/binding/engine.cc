@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "binding/loose_descriptors.h"
 #include "sys/closer.h"
 #include "sys/socket.h"
 
@@ -132,6 +133,7 @@ bool Engine::dispatch(uint32_t words) {
 
 int Engine::closeDescriptor(uint32_t request, int fd) {
   if (fd < 0) return -EBADF;
+  forgetDescriptor(fd);
   const auto done = [](void* context, uint64_t id, int error) {
     loop::Letter letter;
     letter.kind = loop::In::FD_CLOSED;

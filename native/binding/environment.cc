@@ -3,16 +3,32 @@
 #include <utility>
 
 #include "binding/engine.h"
+#include "binding/loose_descriptors.h"
 #include "sys/closer.h"
+#include "sys/library.h"
 
 namespace heddle::binding {
+namespace {
+
+// Node unloads the library with the last environment that loaded it. Threads that close descriptors
+// run its code, and a close may take as long as a peer likes; a worker that ends must not wait for
+// that. So the library stays.
+bool staysLoaded() {
+  static const int kept = sys::keepLoaded(reinterpret_cast<const void*>(&staysLoaded));
+  return kept == 0;
+}
+
+}  // namespace
 
 Environment::Environment(napi_env env) : env_(env) {
   sys::acquireCloser();
   napi_add_async_cleanup_hook(env, cleanup, this, &hook_);
 }
 
-Environment::~Environment() { sys::releaseCloser(); }
+Environment::~Environment() {
+  // The last release waits for what is being closed. Where the library stays it need not come.
+  if (!staysLoaded()) sys::releaseCloser();
+}
 
 Environment* Environment::of(napi_env env) {
   void* data = nullptr;
@@ -26,6 +42,7 @@ void Environment::cleanup(napi_async_cleanup_hook_handle, void* data) {
   auto* const self = static_cast<Environment*>(data);
   self->closing_ = self->engines_.size() + 1;
   for (const auto& engine : self->engines_) engine->close(engineClosed, self);
+  closeDescriptorsOf(self);
   engineClosed(self);
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <climits>
@@ -100,6 +101,13 @@ int setBlocking(int fd, bool blocking) {
 int descriptorFlags(int fd) {
   const int flags = fcntl(fd, F_GETFL);
   return flags < 0 ? -errno : flags;
+}
+
+int identify(int fd, Identity* out) {
+  struct stat status {};
+  if (fstat(fd, &status) < 0) return -errno;
+  *out = {static_cast<uint64_t>(status.st_dev), static_cast<uint64_t>(status.st_ino)};
+  return 0;
 }
 
 int birthFlags(int fd) {

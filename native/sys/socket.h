@@ -91,6 +91,15 @@ int closeFd(int fd);
 // F_GETFL: EBADF tells that the descriptor is not open.
 [[nodiscard]] int descriptorFlags(int fd);
 
+// What a descriptor stands for: tells whether its number has been given to another file since.
+struct Identity {
+  uint64_t device;
+  uint64_t node;
+  bool operator==(const Identity&) const = default;
+};
+// EBADF tells that the descriptor is not open.
+[[nodiscard]] int identify(int fd, Identity* out);
+
 // Bit 0: non-blocking, bit 1: close-on-exec. EBADF tells that the descriptor is not open.
 [[nodiscard]] int birthFlags(int fd);
 
