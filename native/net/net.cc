@@ -1,5 +1,6 @@
 #include "net/net.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "sys/clock.h"
@@ -134,7 +135,10 @@ void Net::timers(int64_t nowNs) {
   deadlines_.expire(nowNs, kChecksPerPass, [this](uint32_t handle, uint32_t) { idleCheck(handle); });
 }
 
-int64_t Net::nextDeadlineNs() const { return deadlines_.nextDeadlineNs(); }
+int64_t Net::nextDeadlineNs() const {
+  const int64_t deadline = deadlines_.nextDeadlineNs();
+  return restingListeners_ == 0 ? deadline : std::min(deadline, retryNs_);
+}
 
 void Net::recheckAt(Connection* connection, uint32_t inMs) {
   // One millisecond more: the clock of connections is cut to milliseconds.
@@ -187,7 +191,13 @@ void Net::resumed() {
     Connection* const connection = connections_.get(handle);
     if (connection == nullptr) continue;
     connection->clear(Connection::kQueued);
-    if (!connection->has(Connection::kFailed)) http_.again(connection);
+    if (connection->has(Connection::kFailed)) continue;
+    if (connection->has(Connection::kHttp)) {
+      http_.again(connection);
+    } else {
+      connection->set(Connection::kCloseWhenSent);
+      settleLater(connection);
+    }
   }
   work_.clear();
 }

@@ -65,7 +65,8 @@ class Net final : public loop::Guest, private WriteEvents {
   Writer& writer() { return writer_; }
   uint32_t nowMs() const { return nowMs_; }
   int64_t nowNs() const { return loop_->nowNs(); }
-  void queue(Connection* connection);        // go on with its kept input in the next pass
+  // In the next pass: HTTP goes on with its kept input, a stream whose peer has ended closes.
+  void queue(Connection* connection);
   void settleLater(Connection* connection);  // look at it again when the outbox has been applied
   void fail(Connection* connection, int error);
   void updateInterest(Connection* connection);
@@ -111,6 +112,7 @@ class Net final : public loop::Guest, private WriteEvents {
   Http http_;
   uint32_t nowMs_ = 0;
   uint32_t restingListeners_ = 0;
+  int64_t retryNs_ = 0;  // when the next of them tries again, or sooner
   std::vector<uint32_t> queued_;
   std::vector<uint32_t> settling_;
   std::vector<uint32_t> work_;  // reused while one of the two lists above is worked off

@@ -1,4 +1,5 @@
 // The accepting half of Net.
+#include <algorithm>
 #include <cerrno>
 
 #include "net/net.h"
@@ -136,11 +137,18 @@ void Net::acceptFailed(Listener* listener, int error) {
   watchListener(listener, false);
   if (listener->retryNs == 0) restingListeners_++;
   listener->retryNs = loop_->nowNs() + kRestNs;
+  retryNs_ = restingListeners_ == 1 ? listener->retryNs : std::min(retryNs_, listener->retryNs);
 }
 
 void Net::restartListeners(int64_t nowNs) {
+  if (retryNs_ > nowNs) return;
+  retryNs_ = INT64_MAX;
   listeners_.each([this, nowNs](Listener& listener, uint32_t) {
-    if (listener.retryNs == 0 || listener.retryNs > nowNs) return;
+    if (listener.retryNs == 0) return;
+    if (listener.retryNs > nowNs) {
+      retryNs_ = std::min(retryNs_, listener.retryNs);
+      return;
+    }
     listener.retryNs = 0;
     restingListeners_--;
     watchListener(&listener, true);

@@ -96,8 +96,9 @@ void Net::readStream(Connection* c) {
   if (n < 0) return destroy(c, static_cast<int>(-n), CloseReason::ERROR);
   c->set(Connection::kEnded);
   port().emit(In::END, c->handle);
-  // The owner may still answer in the callback of END, so the rest waits until that has run.
-  if (c->settings->autoClose) c->set(Connection::kCloseWhenSent);
+  // The owner may still answer in the callback of END. That has surely run when the next pass begins, while the
+  // outbox may be applied before, from within the dispatch.
+  if (c->settings->autoClose) queue(c);
   settleLater(c);
 }
 
@@ -285,6 +286,7 @@ void Net::destroy(Connection* c, int error, CloseReason::Id reason) {
   if (listener != nullptr && !listener->watching) {
     if (listener->retryNs != 0) {
       listener->retryNs = 1;
+      retryNs_ = 1;
     } else {
       watchListener(listener, true);
     }

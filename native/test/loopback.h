@@ -104,6 +104,8 @@ struct Client {
   int error = 0;
 
   explicit Client(int fdIn) : fd(fdIn) {}
+  Client(Client&& other) noexcept
+      : fd(other.fd.release()), in(std::move(other.in)), ended(other.ended), error(other.error) {}
 
   // Takes what has arrived.
   void read() {
