@@ -43,13 +43,18 @@ export class ResponseSide {
     else this.#abortCallbacks.push(callback)
   }
 
-  gone(error: HeddleError): void {
+  /** Fails whoever waits for output to drain. */
+  giveUp(error: HeddleError): void {
     this.error = error
     const waiters = this.#waiters
-    const callbacks = this.#abortCallbacks
     this.#waiters = []
-    this.#abortCallbacks = []
     for (const waiter of waiters) waiter.reject(error)
+  }
+
+  gone(error: HeddleError): void {
+    const callbacks = this.#abortCallbacks
+    this.#abortCallbacks = []
+    this.giveUp(error)
     for (const callback of callbacks) callback(error)
   }
 }

@@ -21,6 +21,9 @@ const BLOCKED = 8
 const NEED_DRAIN = 16
 /** The streamed body has a known length. */
 const SIZED = 32
+/** The server answered in place of the handler: what the handler still does has no effect. */
+const ABANDONED = 64
+const OVER = GONE | ABANDONED
 
 const FLAGS = RespondFlag.CLOSE | RespondFlag.HAS_DATE | RespondFlag.HAS_LENGTH
 const HEAD_METHOD = METHODS.indexOf('HEAD')
@@ -70,9 +73,9 @@ export class HttpResponse {
     return (this.#state & FINISHED) !== 0
   }
 
-  /** Whether the client went away before the response was complete. */
+  /** Whether the client went away, or the server gave up on the handler, before the response was complete. */
   get aborted(): boolean {
-    return (this.#state & GONE) !== 0
+    return (this.#state & OVER) !== 0
   }
 
   /** Replaces a header. An array makes several lines. Throws ERR_INVALID_HEADER or ERR_HEADERS_SENT. */
@@ -123,7 +126,7 @@ export class HttpResponse {
   /** Sends the head now; the body follows by `write` and `end`. */
   flushHeaders(): this {
     this.#checkOpen()
-    if ((this.#state & (HEAD_SENT | GONE)) === 0) this.#sendHead(this.#headers.contentLength)
+    if ((this.#state & (HEAD_SENT | OVER)) === 0) this.#sendHead(this.#headers.contentLength)
     return this
   }
 
@@ -172,7 +175,7 @@ export class HttpResponse {
    */
   write(chunk: string | Uint8Array): boolean {
     this.#checkOpen()
-    if ((this.#state & GONE) !== 0) return false
+    if ((this.#state & OVER) !== 0) return false
     if ((this.#state & HEAD_SENT) === 0) this.#sendHead(this.#headers.contentLength)
     if (isBodyless(this.#status)) return true
     const bytes = typeof chunk === 'string' && chunk.length >= BLOCK_BYTES ? Buffer.from(chunk) : chunk
@@ -187,7 +190,7 @@ export class HttpResponse {
 
   /** Resolves when writing makes sense again; rejects with ECONNRESET if the client goes away first. */
   drained(options?: WaitOptions): Promise<void> {
-    if ((this.#state & GONE) !== 0) return Promise.reject(this.#rare().error)
+    if ((this.#state & OVER) !== 0) return Promise.reject(this.#overError())
     if ((this.#state & (NEED_DRAIN | BLOCKED)) === 0) return Promise.resolve()
     return this.#rare().waitForDrain(deadlineOf(options), options?.signal)
   }
@@ -202,7 +205,7 @@ export class HttpResponse {
       for await (const chunk of source) {
         if (!this.write(chunk)) await this.drained()
       }
-      if ((this.#state & GONE) !== 0) throw this.#rare().error
+      if ((this.#state & OVER) !== 0) throw this.#overError()
       this.end()
     } catch (error) {
       if ((this.#state & HEAD_SENT) !== 0) this.destroy()
@@ -215,6 +218,7 @@ export class HttpResponse {
     if ((this.#state & (FINISHED | GONE)) !== 0) return
     this.#state |= FINISHED
     this.#context.port.push1(Out.HTTP_DESTROY, this.#connection)
+    this.#side?.giveUp(new HeddleError('ERR_CLOSED', 'the response was given up'))
     this.#settle()
   }
 
@@ -235,6 +239,12 @@ export class HttpResponse {
     this.#headers = headers
     this.#status = 200
     return this
+  }
+
+  /** @internal The server has answered or given up; the handler may not know. */
+  abandon(): void {
+    this.#state |= ABANDONED
+    this.#side?.gone(this.#overError())
   }
 
   /** @internal */
@@ -311,8 +321,9 @@ export class HttpResponse {
 
   #endStream(body: string | Uint8Array | undefined): this {
     this.#checkOpen()
-    if ((this.#state & GONE) !== 0) {
+    if ((this.#state & OVER) !== 0) {
       this.#state |= FINISHED
+      this.#settle()
       return this
     }
     if (body !== undefined) this.write(body)
@@ -328,6 +339,7 @@ export class HttpResponse {
   #finish(): this {
     this.#state |= FINISHED
     this.#context.port.push2(Out.HTTP_END, this.#connection, this.#seq)
+    this.#side?.drained(false)
     this.#settle()
     return this
   }
@@ -418,11 +430,19 @@ export class HttpResponse {
   }
 
   #checkHead(): void {
-    if ((this.#state & (HEAD_SENT | FINISHED)) !== 0) throw new HeddleError('ERR_HEADERS_SENT')
+    if ((this.#state & (HEAD_SENT | FINISHED)) === 0 || (this.#state & ABANDONED) !== 0) return
+    throw new HeddleError('ERR_HEADERS_SENT')
   }
 
   #checkOpen(): void {
-    if ((this.#state & FINISHED) !== 0) throw new HeddleError('ERR_RESPONSE_DONE')
+    if ((this.#state & FINISHED) === 0 || (this.#state & ABANDONED) !== 0) return
+    throw new HeddleError('ERR_RESPONSE_DONE')
+  }
+
+  #overError(): HeddleError {
+    return (
+      this.#side?.error ?? new HeddleError('ERR_CLOSED', 'the server has answered in place of the handler')
+    )
   }
 
   #settle(): void {

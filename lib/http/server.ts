@@ -159,8 +159,7 @@ export class HttpServer implements RequestSink, ExchangeOwner {
   /** @internal */
   overdue(exchange: Exchange): void {
     const response = exchange.response as HttpResponse
-    if (response.headersSent) response.destroy()
-    else this.#answer(response, 503)
+    this.#replace(response, 503)
   }
 
   /** The handler has returned and the exchange is not over: make everything outlive the slab, expect records. */
@@ -177,22 +176,24 @@ export class HttpServer implements RequestSink, ExchangeOwner {
 
   #fail(request: HttpRequest, response: HttpResponse, error: unknown): void {
     if (error instanceof HttpError && error.status < 500 && !response.headersSent && !response.finished) {
-      this.#answer(response, error.status)
+      this.#replace(response, error.status)
       return
     }
     // The client left: whatever waited for it was bound to fail.
     if (response.aborted && error instanceof HeddleError) return
     this.#report(error, request)
-    if (response.finished) return
-    if (response.headersSent) response.destroy()
-    else this.#answer(response, 500)
+    if (!response.finished) this.#replace(response, 500)
   }
 
-  /** An answer of the server's own, in place of what the handler prepared. */
-  #answer(response: HttpResponse, status: number): void {
-    response.reset(this.#noHeaders)
-    response.status = status
-    response.setHeader('Content-Type', 'text/plain; charset=utf-8').end(`${reasonOf(status)}\n`)
+  /** An answer of the server's own, in place of what the handler prepared; too late for one, the end. */
+  #replace(response: HttpResponse, status: number): void {
+    if (response.headersSent) response.destroy()
+    else {
+      response.reset(this.#noHeaders)
+      response.status = status
+      response.setHeader('Content-Type', 'text/plain; charset=utf-8').end(`${reasonOf(status)}\n`)
+    }
+    response.abandon()
   }
 
   #report(error: unknown, request: HttpRequest): void {
@@ -227,7 +228,10 @@ export class HttpServer implements RequestSink, ExchangeOwner {
       timeout: options.timeout ?? 0,
       destroyAll: () => {
         for (const exchange of this.#context.exchanges.list()) {
-          if (exchange.owner === this) (exchange.response as HttpResponse).destroy()
+          if (exchange.owner !== this) continue
+          const response = exchange.response as HttpResponse
+          response.destroy()
+          response.abandon()
         }
       },
     }

@@ -23,6 +23,8 @@ const BLOCKED = 16
 const NEED_DRAIN = 32
 /** The user paused. */
 const HELD = 64
+/** It was not the user who ended the output. */
+const CUT = 128
 
 /** The callbacks of a connection. */
 export type ConnectionHandlers = Handlers<Connection>
@@ -294,6 +296,12 @@ export class Connection {
     if (this.buffered === 0 || this.#handlers.onData === undefined) this.#inputOver()
   }
 
+  /** @internal Destroys the connection for somebody else than its user. */
+  cut(): void {
+    this.#flags |= CUT
+    this.destroy()
+  }
+
   /** @internal BLOCKED. */
   blocked(): void {
     this.#flags |= BLOCKED
@@ -397,8 +405,9 @@ export class Connection {
   }
 
   #refuse(): boolean {
-    // Ended by this side: a mistake of the caller. Ended by the peer: he cannot know yet.
-    if ((this.#flags & CLOSED) === 0) throw new HeddleError('ERR_CLOSED', 'write after end, close or destroy')
+    // Ended by the caller: his mistake. Ended by the peer or a listener: he cannot know yet.
+    if ((this.#flags & (CLOSED | CUT)) === 0)
+      throw new HeddleError('ERR_CLOSED', 'write after end, close or destroy')
     return false
   }
 
@@ -420,7 +429,9 @@ export class Connection {
     const handlers = this.#handlers
     handlers.onEnd?.call(handlers.owner, this)
     if (handlers.onData === undefined || this.#home.limits.allowHalfOpen) return
-    if ((this.#flags & (CLOSING | CLOSED)) === 0) this.#sendClose(Out.CLOSE)
+    if ((this.#flags & (CLOSING | CLOSED)) !== 0) return
+    this.#flags |= CUT
+    this.#sendClose(Out.CLOSE)
   }
 
   /** An async `onConnection`: the connection ends with it. What its waits fail with is no fault of the program. */

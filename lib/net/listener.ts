@@ -115,7 +115,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   #destroyAll(): void {
     for (const connection of this.#driver.connections()) {
-      if (connection.home === this.#home) connection.destroy()
+      if (connection.home === this.#home) connection.cut()
     }
   }
 }

@@ -37,10 +37,7 @@ export class Waiter {
       this.#signal = signal
       signal.addEventListener('abort', this.#onAbort, { once: true })
     }
-    if (deadline === Infinity) return
-    // A timer of Node may fire a fraction early; one more millisecond keeps "never early".
-    const delay = Math.max(0, deadline - performance.now()) + 1
-    this.#timer = setTimeout(() => this.reject(new HeddleError('ETIME', `${what} timed out`)), delay)
+    if (deadline !== Infinity) this.#arm(what, deadline)
   }
 
   resolve(): void {
@@ -51,6 +48,13 @@ export class Waiter {
   reject(reason: unknown): void {
     this.#detach()
     this.#reject(reason)
+  }
+
+  /** Timers of Node count from the start of their loop's iteration and so may fire early: look, and wait again. */
+  #arm(what: string, deadline: number): void {
+    const left = deadline - performance.now()
+    if (left <= 0) this.reject(new HeddleError('ETIME', `${what} timed out`))
+    else this.#timer = setTimeout(() => this.#arm(what, deadline), left)
   }
 
   #detach(): void {

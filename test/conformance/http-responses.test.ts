@@ -374,15 +374,24 @@ describe('responses', () => {
   })
 
   test('LS-01 a handler may answer after it has returned; responseTimeout answers 503 for it', async () => {
+    const late: unknown[] = []
     await using s = await serve(
       (req, res) => {
         if (req.path === '/late') setTimeout(() => res.end('late'), 20)
         if (req.path === '/part') res.write('half')
+        if (req.path !== '/too-late') return
+        setTimeout(() => {
+          late.push(res.aborted, res.setHeader('X-A', '1').write('too late'))
+          late.push(res.end('too late').finished)
+        }, 500)
       },
       { responseTimeout: 150 },
     )
     expect(await (await fetch(`${s.url}/late`)).text()).toBe('late')
     expect((await fetch(`${s.url}/never`)).status).toBe(503)
+    expect((await fetch(`${s.url}/too-late`)).status).toBe(503)
+    await until(() => late.length === 3, 'the handler is done')
+    expect(late).toEqual([true, false, true])
     await expect(fetch(`${s.url}/part`).then((r) => r.text())).rejects.toThrow()
   })
 

@@ -189,6 +189,24 @@ describe('connections with callbacks', () => {
     await connections[1]?.close()
   })
 
+  test('LS-12 a connection that closes by itself after FIN refuses late writes without an exception', async () => {
+    const loop = makeLoop()
+    const answers: boolean[] = []
+    await using listener = await listen(
+      { loop, port: 0 },
+      {
+        onData() {},
+        onEnd(c) {
+          queueMicrotask(() => answers.push(c.write('late'), c.writable))
+        },
+      },
+    )
+    const socket = await client({ host: HOST, port: listener.port })
+    socket.end('x')
+    await until(() => answers.length === 2, 'written')
+    expect(answers).toEqual([false, false])
+  })
+
   test('LS-01 destroy resets the peer and reports no error', async () => {
     const loop = makeLoop()
     let closed: unknown = 'not yet'
