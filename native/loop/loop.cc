@@ -43,9 +43,7 @@ int64_t Loop::toNs(double ms) const {
   return options_.originNs + static_cast<int64_t>(std::ceil(ms * 1e6));
 }
 
-void Loop::markStarted() {
-  port_.memory().clock[Clock::STARTED] = toMs(sys::monotonicNs());
-}
+void Loop::markStarted() { port_.memory().clock[Clock::STARTED] = toMs(sys::monotonicNs()); }
 
 void Loop::beat() { port_.memory().clock[Clock::LAST_BEAT] = toMs(nowNs_); }
 
@@ -63,7 +61,8 @@ uint32_t Loop::collect(int64_t timeoutNs) {
   runTimers();
   phase(Phase::TRIGGERS);
   runTriggers();
-  // What is due is not kept waiting by what may come. Recurrent events, which come every pass, may wait.
+  // What is due is not kept waiting by what may come. Recurrent events, which come every pass, may
+  // wait.
   constexpr uint32_t kPhaseWords = 2;
   const bool due = port_.used() > (control[Control::TRACE] != 0 ? 2 * kPhaseWords : 0);
   phase(Phase::RECURRENT);
@@ -79,10 +78,12 @@ uint32_t Loop::collect(int64_t timeoutNs) {
 void Loop::runTimers() {
   if (timers_.armed() > 0) {
     size_t fired = 0;
-    // In slices that surely fit the inbox, so that a fired timer's record is never deferred behind others.
+    // In slices that surely fit the inbox, so that a fired timer's record is never deferred behind
+    // others.
     const size_t max = std::min<size_t>(options_.maxTimersPerPass, port_.memory().inboxWords / 8);
     if (port_.hasRoom()) {
-      fired = timers_.expire(nowNs_, max, [this](uint32_t tag, uint32_t) { port_.emit(In::TIMER, tag); });
+      fired = timers_.expire(nowNs_, max,
+                             [this](uint32_t tag, uint32_t) { port_.emit(In::TIMER, tag); });
     }
     timersLeft_ = fired == max;
   } else {
@@ -132,8 +133,8 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
   phase(Phase::HEARTBEAT);
   beat();
   phase(Phase::DESCRIPTORS);
-  // Who found no room the last time comes first now: the multiplexer reports descriptors that stay ready in the
-  // same order every time, and the first ones could take all the room for ever.
+  // Who found no room the last time comes first now: the multiplexer reports descriptors that stay
+  // ready in the same order every time, and the first ones could take all the room for ever.
   const uint32_t first = unserved_ < lastReady_ ? unserved_ : 0;
   unserved_ = kNobody;
   for (uint32_t i = 0; i < lastReady_; i++) {
@@ -164,8 +165,8 @@ void Loop::readyWatch(uint32_t handle, uint32_t mask) {
 }
 
 bool Loop::hasWork() const {
-  return timersLeft_ || !triggers_.empty() || !letters_.empty() || mailbox_.hasMail() || port_.hasDeferred() ||
-         (guest_ != nullptr && guest_->hasWork());
+  return timersLeft_ || !triggers_.empty() || !letters_.empty() || mailbox_.hasMail() ||
+         port_.hasDeferred() || (guest_ != nullptr && guest_->hasWork());
 }
 
 int64_t Loop::sleepNs() const {
@@ -258,8 +259,8 @@ int Loop::fdAdd(uint32_t handle, int fd, uint32_t mask) {
 int Loop::fdRemove(uint32_t handle, int fd) {
   Watch* watch = findWatch(handle);
   if (watch == nullptr) return -ENOENT;
-  // A descriptor number closed without removing its event may have been given to a new one by now; only
-  // its present owner may take the registration away.
+  // A descriptor number closed without removing its event may have been given to a new one by now;
+  // only its present owner may take the registration away.
   if (watch->fd == fd && owns(*watch)) {
     disown(fd);
     const int removed = poller_.remove(fd);

@@ -1,10 +1,11 @@
 // One event loop: a multiplexer, timers, recurrent events, triggers and the port to one isolate.
 //
-// A pass has a fixed order (FEATURES EV-05): due timers, queued triggers, recurrent events, the wait, the
-// heartbeat, ready descriptors. `collect` runs a pass up to the point where callbacks must run and leaves
-// their records in the inbox; the driver then lets JS dispatch them and calls `apply`, which carries out
-// what the callbacks asked for. The driver decides how the loop sleeps: an embedded loop in the isolate's
-// own multiplexer (binding/embedded), a dedicated one in its poller.
+// A pass has a fixed order (FEATURES EV-05): due timers, queued triggers, recurrent events, the
+// wait, the heartbeat, ready descriptors. `collect` runs a pass up to the point where callbacks
+// must run and leaves their records in the inbox; the driver then lets JS dispatch them and calls
+// `apply`, which carries out what the callbacks asked for. The driver decides how the loop sleeps:
+// an embedded loop in the isolate's own multiplexer (binding/embedded), a dedicated one in its
+// poller.
 //
 // Thread rule: everything runs on the loop's thread, except what the mailbox offers.
 // Failure: calls return negative errnos; nothing throws.
@@ -72,8 +73,8 @@ class Loop {
 
   [[nodiscard]] int fdAdd(uint32_t handle, int fd, uint32_t mask);
   [[nodiscard]] int fdRemove(uint32_t handle, int fd);
-  // The descriptor is the guest's from now on: a watch of an earlier descriptor with the same number, closed
-  // without being removed, must not touch its registration.
+  // The descriptor is the guest's from now on: a watch of an earlier descriptor with the same
+  // number, closed without being removed, must not touch its registration.
   void disown(int fd) {
     if (static_cast<size_t>(fd) < fdOwner_.size()) fdOwner_[static_cast<size_t>(fd)] = 0;
   }
@@ -114,7 +115,9 @@ class Loop {
   void addRecurrent(uint32_t handle);
   void removeRecurrent(uint32_t handle);
   Watch* findWatch(uint32_t handle);
-  bool owns(const Watch& watch) const { return fdOwner_[static_cast<size_t>(watch.fd)] == watch.handle; }
+  bool owns(const Watch& watch) const {
+    return fdOwner_[static_cast<size_t>(watch.fd)] == watch.handle;
+  }
   void beat();
 
   Port port_;

@@ -1,8 +1,9 @@
 // What other threads send to a loop: triggers, bytes, wake-ups, finished closes.
 //
-// A loop is known to the process by its number. Any thread may post to a number; the registry answers
-// -ENOENT when that loop is gone, so a sender never holds a pointer into a loop that another thread ends.
-// The mailbox is bounded: -ENOBUFS tells the sender that the receiver does not keep up.
+// A loop is known to the process by its number. Any thread may post to a number; the registry
+// answers -ENOENT when that loop is gone, so a sender never holds a pointer into a loop that
+// another thread ends. The mailbox is bounded: -ENOBUFS tells the sender that the receiver does not
+// keep up.
 #pragma once
 
 #include <atomic>
@@ -26,8 +27,9 @@ class Mailbox {
   static constexpr size_t kMaxLetters = 1 << 16;
   static constexpr size_t kMaxBytes = 64u << 20;
 
-  // `wake` is called from sending threads, with the registry locked, so that it cannot outlive the loop behind
-  // it. No letter may carry more than `maxLetterBytes`, which is what the receiver can take in one piece.
+  // `wake` is called from sending threads, with the registry locked, so that it cannot outlive the
+  // loop behind it. No letter may carry more than `maxLetterBytes`, which is what the receiver can
+  // take in one piece.
   Mailbox(size_t maxLetterBytes, std::function<void()> wake);
   ~Mailbox();
   Mailbox(const Mailbox&) = delete;
@@ -39,11 +41,12 @@ class Mailbox {
 
   // Owner thread: moves everything that has arrived into `into` (which it clears first).
   void take(std::vector<Letter>* into);
-  // Owner thread: whether letters wait. The wake-up of one that came after the last `take` may have been spent
-  // on a wait that was about to end anyway.
+  // Owner thread: whether letters wait. The wake-up of one that came after the last `take` may have
+  // been spent on a wait that was about to end anyway.
   bool hasMail() const {
-    // Relaxed: only a hint to look; `take` synchronises. It is set before the sender's wake, and the wait
-    // that swallows the wake has acquired what came before it, so after such a wait it is seen.
+    // Relaxed: only a hint to look; `take` synchronises. It is set before the sender's wake, and
+    // the wait that swallows the wake has acquired what came before it, so after such a wait it is
+    // seen.
     return hasMail_.load(std::memory_order_relaxed);
   }
 

@@ -1,8 +1,9 @@
 // The core's side of the port: writes records for JS into the inbox, bytes into the receive slab.
 //
-// Ownership: the memory belongs to JS, which keeps it alive as long as the loop is open. Thread rule: only
-// the loop's own thread. Nothing here allocates on the hot path; records that arise while JS owns the inbox
-// (during a dispatch, while the outbox is applied) wait in `deferred_` and open the next batch.
+// Ownership: the memory belongs to JS, which keeps it alive as long as the loop is open. Thread
+// rule: only the loop's own thread. Nothing here allocates on the hot path; records that arise
+// while JS owns the inbox (during a dispatch, while the outbox is applied) wait in `deferred_` and
+// open the next batch.
 #pragma once
 
 #include <cstddef>
@@ -42,8 +43,8 @@ class Port {
   uint32_t seal();
   bool hasDeferred() const { return !deferred_.empty(); }
 
-  // Whether the batch takes one more record of any size. When not, collecting must stop; what is left is
-  // found again by the next pass, because the multiplexer is level-triggered.
+  // Whether the batch takes one more record of any size. When not, collecting must stop; what is
+  // left is found again by the next pass, because the multiplexer is level-triggered.
   bool hasRoom() const { return used_ + kLongestRecord <= memory_.inboxWords; }
 
   // Words in the batch so far.

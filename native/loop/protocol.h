@@ -1,6 +1,6 @@
-// The words that cross the port. lib/backend/protocol.ts declares the same numbers and says what each
-// record carries; a test compares the two. A record is a run of 32-bit words, word 0 is
-// `kind | words << 8`.
+// The words that cross the port. lib/backend/protocol.ts declares the same numbers and says what
+// each record carries; a test compares the two. A record is a run of 32-bit words, word 0 is `kind
+// | words << 8`.
 #pragma once
 
 #include <cstdint>
@@ -104,22 +104,38 @@ namespace heddle::loop {
 
 #define HEDDLE_ENUMERATOR(name, value) name = value,
 // Plain enums in structs: the values are words of a protocol, compared and stored as integers.
-struct In { enum Kind : int32_t { HEDDLE_IN_KINDS(HEDDLE_ENUMERATOR) }; };
-struct Out { enum Kind : int32_t { HEDDLE_OUT_KINDS(HEDDLE_ENUMERATOR) }; };
-struct Control { enum Cell : int32_t { HEDDLE_CONTROL_CELLS(HEDDLE_ENUMERATOR) }; };
-struct Clock { enum Cell : int32_t { HEDDLE_CLOCK_CELLS(HEDDLE_ENUMERATOR) }; };
-struct Phase { enum Id : int32_t { HEDDLE_PHASES(HEDDLE_ENUMERATOR) }; };
-struct RequestFlag { enum Bit : uint32_t { HEDDLE_REQUEST_FLAGS(HEDDLE_ENUMERATOR) }; };
-struct RespondFlag { enum Bit : uint32_t { HEDDLE_RESPOND_FLAGS(HEDDLE_ENUMERATOR) }; };
-struct CloseReason { enum Id : int32_t { HEDDLE_CLOSE_REASONS(HEDDLE_ENUMERATOR) }; };
+struct In {
+  enum Kind : int32_t { HEDDLE_IN_KINDS(HEDDLE_ENUMERATOR) };
+};
+struct Out {
+  enum Kind : int32_t { HEDDLE_OUT_KINDS(HEDDLE_ENUMERATOR) };
+};
+struct Control {
+  enum Cell : int32_t { HEDDLE_CONTROL_CELLS(HEDDLE_ENUMERATOR) };
+};
+struct Clock {
+  enum Cell : int32_t { HEDDLE_CLOCK_CELLS(HEDDLE_ENUMERATOR) };
+};
+struct Phase {
+  enum Id : int32_t { HEDDLE_PHASES(HEDDLE_ENUMERATOR) };
+};
+struct RequestFlag {
+  enum Bit : uint32_t { HEDDLE_REQUEST_FLAGS(HEDDLE_ENUMERATOR) };
+};
+struct RespondFlag {
+  enum Bit : uint32_t { HEDDLE_RESPOND_FLAGS(HEDDLE_ENUMERATOR) };
+};
+struct CloseReason {
+  enum Id : int32_t { HEDDLE_CLOSE_REASONS(HEDDLE_ENUMERATOR) };
+};
 #undef HEDDLE_ENUMERATOR
 
 constexpr uint32_t kControlWords = 16;
 constexpr uint32_t kClockCells = 8;
 constexpr uint32_t kHandleIndexMask = 0xffffff;
 
-// Words that a record of the outbox has at least, so that reading its arguments stays inside it. Kinds that
-// are not listed carry a handle.
+// Words that a record of the outbox has at least, so that reading its arguments stays inside it.
+// Kinds that are not listed carry a handle.
 constexpr uint32_t leastOutWords(int32_t kind) {
   switch (kind) {
     case Out::FD_MASK:

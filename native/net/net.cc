@@ -89,7 +89,8 @@ int64_t Net::connect(const ConnectSpec& spec) {
     sys::closeFd(fd);
     return handle;
   }
-  // The first readiness to write tells the outcome, also when it is known already: one path for both.
+  // The first readiness to write tells the outcome, also when it is known already: one path for
+  // both.
   Connection* const connection = connections_.get(static_cast<uint32_t>(handle));
   connection->set(Connection::kConnecting);
   updateInterest(connection);
@@ -132,7 +133,8 @@ void Net::ready(uint64_t data, uint32_t mask) {
 void Net::timers(int64_t nowNs) {
   nowMs_ = static_cast<uint32_t>(nowNs / 1'000'000);
   if (restingListeners_ > 0) restartListeners(nowNs);
-  deadlines_.expire(nowNs, kChecksPerPass, [this](uint32_t handle, uint32_t) { idleCheck(handle); });
+  deadlines_.expire(nowNs, kChecksPerPass,
+                    [this](uint32_t handle, uint32_t) { idleCheck(handle); });
 }
 
 int64_t Net::nextDeadlineNs() const {
@@ -151,9 +153,8 @@ void Net::idleCheck(uint32_t handle) {
   Connection* const connection = connections_.get(handle);
   if (connection == nullptr || connection->has(Connection::kFailed)) return;
   bool has = false;
-  const uint32_t deadline = connection->has(Connection::kHttp)
-                                ? http_.deadline(connection, &has)
-                                : streamDeadline(connection, &has);
+  const uint32_t deadline = connection->has(Connection::kHttp) ? http_.deadline(connection, &has)
+                                                               : streamDeadline(connection, &has);
   const auto left = static_cast<int32_t>(deadline - nowMs_);
   if (has && left <= 0) {
     if (connection->has(Connection::kHttp)) return http_.expired(connection);

@@ -1,9 +1,10 @@
-// Listeners and stream connections of one loop: accepts, reads into the port's receive slab, writes what the
-// outbox says, keeps time-outs and water marks, and leaves HTTP connections to the HTTP driver.
+// Listeners and stream connections of one loop: accepts, reads into the port's receive slab, writes
+// what the outbox says, keeps time-outs and water marks, and leaves HTTP connections to the HTTP
+// driver.
 //
-// A connection is never destroyed while the writer or a driver is in the middle of it: failures and finished
-// closes are noted (`settleLater`) and carried out when the outbox has been applied or the pass ends. Its last
-// record is CLOSE (or HTTP_ABORT, when requests are outstanding).
+// A connection is never destroyed while the writer or a driver is in the middle of it: failures and
+// finished closes are noted (`settleLater`) and carried out when the outbox has been applied or the
+// pass ends. Its last record is CLOSE (or HTTP_ABORT, when requests are outstanding).
 //
 // Thread rule: the loop's thread. Results are >= 0 or negative errnos.
 #pragma once
@@ -37,12 +38,13 @@ class Net final : public loop::Guest, private WriteEvents {
   [[nodiscard]] int64_t adopt(int fd, const Settings& settings);
   int closeListener(uint32_t handle);
   int drainListener(uint32_t handle);
-  // Open connections that came from the listener, also after it was closed (then by a walk over all).
+  // Open connections that came from the listener, also after it was closed (then by a walk over
+  // all).
   uint32_t connectionsOf(uint32_t handle);
   const Listener* listener(uint32_t handle) const { return listeners_.get(handle); }
   const Connection* connection(uint32_t handle) const { return connections_.get(handle); }
-  // Writes the block behind everything the outbox holds. *kept tells whether the block is still needed after
-  // the call; its release is called later then, and not at all otherwise.
+  // Writes the block behind everything the outbox holds. *kept tells whether the block is still
+  // needed after the call; its release is called later then, and not at all otherwise.
   [[nodiscard]] int writeBlock(uint32_t handle, const Block& block, bool* kept);
   [[nodiscard]] int writeHttpBlock(uint32_t handle, uint8_t seq, const Block& block, bool* kept);
   // Destroys everything, silently.

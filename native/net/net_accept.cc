@@ -9,8 +9,8 @@ namespace heddle::net {
 using loop::In;
 
 namespace {
-// How long a listener rests when descriptors or memory ran out. Long enough not to spin, short enough that a
-// client in the backlog does not give up.
+// How long a listener rests when descriptors or memory ran out. Long enough not to spin, short
+// enough that a client in the backlog does not give up.
 constexpr int64_t kRestNs = 100'000'000;
 
 bool isExhaustion(int error) {
@@ -71,7 +71,8 @@ int Net::drainListener(uint32_t handle) {
   Settings* const settings = listener->settings;
   settings->draining = true;
   connections_.each([this, settings](Connection& connection, uint32_t) {
-    if (connection.settings == settings && connection.has(Connection::kHttp)) http_.drain(&connection);
+    if (connection.settings == settings && connection.has(Connection::kHttp))
+      http_.drain(&connection);
   });
   return 0;
 }
