@@ -375,6 +375,8 @@ void Http::expired(Connection* c) {
 
 void Http::drain(Connection* c) {
   if (c->outstanding() > 0) {
+    // What was handed to JS is answered to the last; nothing further is taken.
+    c->set(Connection::kStopped);
     c->closeBits |= seqBit(static_cast<uint8_t>(c->nextSeq - 1));
     return;
   }

@@ -80,7 +80,6 @@ bool Http::mayAnswer(const Connection* c, uint8_t seq) const {
 // Whether the connection ends with this response. Once said it holds: no further request is read.
 bool Http::closesAfter(const Connection* c, uint8_t seq, uint32_t flags) const {
   if ((flags & RespondFlag::CLOSE) != 0 || (c->closeBits & seqBit(seq)) != 0) return true;
-  if (c->settings->draining) return true;
   if (!inBody(c) || c->side->bodySeq != seq) return false;
   // A client that still waits for 100 Continue may or may not send the body now; a long rest is not
   // worth reading.

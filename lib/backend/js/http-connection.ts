@@ -65,8 +65,11 @@ export class HttpConnection extends Connection {
   drain(): void {
     if (this.isClosing) return
     const last = this.#responses.last
-    if (last !== undefined) last.closes = true
-    else if (this.#reader.queuedBytes === 0 && this.#reader.body === undefined) this.#closeWhenSent()
+    if (last !== undefined) {
+      // What was handed over is answered to the last; nothing further is taken.
+      this.#reader.isStopped = true
+      last.closes = true
+    } else if (this.#reader.queuedBytes === 0 && this.#reader.body === undefined) this.#closeWhenSent()
   }
 
   respond(seq: number, status: number, flags: number, lines: Uint8Array, body: Uint8Array): void {
@@ -163,7 +166,7 @@ export class HttpConnection extends Connection {
       gather: (view) => this.gather(view),
       writeOwned: (block) => this.writeOwned(block),
       note: (kind, ...words) => this.#note(kind, this.handle, ...words),
-      mustClose: (exchange) => this.origin?.isDraining === true || this.#reader.mustClose(exchange),
+      mustClose: (exchange) => this.#reader.mustClose(exchange),
       answered: (exchange) => this.#answered(exchange),
       promoted: (exchange) => this.#promoted(exchange),
       advanced: () => this.#release(),
