@@ -9,8 +9,14 @@ export class Program {
   stdout = ''
   stderr = ''
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    const child = spawn(process.execPath, args, {
+  /** `descriptors`: the limit of open descriptors the program runs under. */
+  constructor(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    limits: { readonly descriptors?: number } = {},
+  ) {
+    const command = commandUnder(limits.descriptors, args)
+    const child = spawn(command[0] as string, command.slice(1), {
       cwd: ROOT,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -57,4 +63,9 @@ export class Program {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL')
     await this.#exited
   }
+}
+
+function commandUnder(descriptors: number | undefined, args: readonly string[]): string[] {
+  if (descriptors === undefined) return [process.execPath, ...args]
+  return ['sh', '-c', `ulimit -n ${descriptors} && exec "$0" "$@"`, process.execPath, ...args]
 }
