@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ROOT, read } from '../repo-files'
 import { Program } from './program'
@@ -13,11 +14,13 @@ function snippets(page: string): { name: string; text: string }[] {
   }))
 }
 
-/** Other blocks of code, made whole by the page itself, that must at least load and end or serve. */
+/** The TypeScript blocks of a page, compiled: each is whole and must at least load and run to its end. */
 function references(page: string): string[] {
-  return [...read(page).matchAll(/```ts\n([\s\S]*?)```/g)].map((match) =>
-    (match[1] as string).replace(/port: (8080|7000|7001)/g, 'port: 0'),
-  )
+  const options = { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext }
+  return [...read(page).matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => {
+    const text = (match[1] as string).replace(/port: (8080|7000|7001)/g, 'port: 0')
+    return ts.transpileModule(text, { compilerOptions: options }).outputText
+  })
 }
 
 const EXPECTED: Record<string, { serves?: string; says?: RegExp }> = {
