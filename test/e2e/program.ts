@@ -9,22 +9,22 @@ export class Program {
   stdout = ''
   stderr = ''
 
-  /** `descriptors`: the limit of open descriptors the program runs under. */
+  /** `descriptors`: the limit of open descriptors the program runs under. `input`: it has a standard input. */
   constructor(
     args: readonly string[],
     env: NodeJS.ProcessEnv = {},
-    limits: { readonly descriptors?: number } = {},
+    limits: { readonly descriptors?: number; readonly input?: boolean } = {},
   ) {
     const command = commandUnder(limits.descriptors, args)
     const child = spawn(command[0] as string, command.slice(1), {
       cwd: ROOT,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [limits.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     })
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text
     })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
     })
     // 'close' comes after the last output, 'exit' may not.
@@ -46,6 +46,10 @@ export class Program {
       if (last) return last
       throw new Error(`the program ended without ${pattern}\n${this.stdout}${this.stderr}`)
     }
+  }
+
+  endInput(): void {
+    this.#child.stdin?.end()
   }
 
   signal(name: NodeJS.Signals): void {
