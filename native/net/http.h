@@ -91,6 +91,7 @@ class Http {
   // http_request.cc
   struct Input;
   void consume(Connection* connection, uint32_t offset, uint32_t size);
+  bool mayTakeRequest(const Connection* connection) const;
   bool takeRequest(Connection* connection, Input* input);
   bool takeBody(Connection* connection, Input* input);
   bool takeChunks(Connection* connection, Input* input);

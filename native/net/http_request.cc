@@ -110,11 +110,17 @@ void Http::release(Connection* c) {
   net_->settleLater(c);
 }
 
+// A client that does not take its answers gets no further ones, whatever it sent ahead.
+bool Http::mayTakeRequest(const Connection* c) const {
+  if (inBody(c) || c->pending() > c->settings->highWaterBytes) return false;
+  return c->outstanding() < c->settings->httpSettings.maxPipelined;
+}
+
 bool Http::takeRequest(Connection* c, Input* input) {
   if (input->left() == 0) return false;
   loop::Port& port = net_->port();
   const HttpSettings& settings = c->settings->httpSettings;
-  if (c->outstanding() >= settings.maxPipelined) {
+  if (!mayTakeRequest(c)) {
     hold(c);
     return false;
   }
@@ -152,12 +158,13 @@ bool Http::takeRequest(Connection* c, Input* input) {
 
   const uint8_t seq = c->nextSeq++;
   const uint32_t bit = seqBit(seq);
-  c->headBits = (c->headBits & ~bit) | (head.method == static_cast<uint8_t>(HttpMethod::kHead) ? bit : 0);
+  c->headBits =
+      (c->headBits & ~bit) | (head.method == static_cast<uint8_t>(HttpMethod::kHead) ? bit : 0);
   c->oldBits = (c->oldBits & ~bit) | (head.http10 ? bit : 0);
   c->closeBits &= ~bit;
   c->requests++;
-  const bool last = settings.maxRequestsPerConnection != 0 &&
-                    c->requests >= settings.maxRequestsPerConnection;
+  const bool last =
+      settings.maxRequestsPerConnection != 0 && c->requests >= settings.maxRequestsPerConnection;
   if (!head.keepAlive || last || c->settings->draining) {
     c->closeBits |= bit;
     c->set(Connection::kStopped);
@@ -207,7 +214,8 @@ bool Http::takeRequest(Connection* c, Input* input) {
 }
 
 void Http::emitBody(Connection* c, const Input& input, uint32_t at, uint32_t size, bool last) {
-  net_->port().emit(In::HTTP_BODY, c->handle, c->side->bodySeq, input.offset + at, size, last ? 1 : 0);
+  net_->port().emit(In::HTTP_BODY, c->handle, c->side->bodySeq, input.offset + at, size,
+                    last ? 1 : 0);
 }
 
 bool Http::takeBody(Connection* c, Input* input) {
@@ -289,17 +297,23 @@ void Http::refuse(Connection* c, uint16_t status) {
   finish(c, seq);
 }
 
-// The body cannot be read to its end. Its request gets `status` if it has no answer yet and nothing stands
-// before it; JS is told in any case, by the record that ends all requests of a connection.
+// The body cannot be read to its end. Its request gets `status` if it has no answer yet and nothing
+// stands before it; JS is told in any case, by the record that ends all requests of a connection.
 void Http::abortBody(Connection* c, int error, uint16_t status) {
   HttpSide* const s = c->side;
   const uint8_t seq = s->bodySeq;
-  const bool answerable = seq == c->firstSeq && mayAnswer(c, seq) && (s->begunBits & seqBit(seq)) == 0;
+  const bool answerable =
+      seq == c->firstSeq && mayAnswer(c, seq) && (s->begunBits & seqBit(seq)) == 0;
   const bool wasOutstanding = c->outstanding() > 0;
   endBody(c);
   c->set(Connection::kStopped | Connection::kUnread);
   if (wasOutstanding) net_->port().emit(In::HTTP_ABORT, c->handle, error, CloseReason::ERROR);
   net_->port().emit(In::HTTP_REFUSED, c->settings->listener, error, status);
+  if (!wasOutstanding) {
+    // All answers are given. They still arrive, though the rest of the body is not read.
+    c->set(Connection::kCloseWhenSent);
+    return net_->settleLater(c);
+  }
   if (!answerable) {
     c->firstSeq = c->nextSeq;  // nothing is outstanding any more: the abort is said
     return net_->fail(c, error);
@@ -316,7 +330,8 @@ void Http::endOfInput(Connection* c) {
   if (c->has(Connection::kQueued)) return;  // what is kept comes first; the end is reported again
   c->set(Connection::kEnded);
   if (c->outstanding() == 0 && c->pending() == 0) return net_->destroy(c, 0, CloseReason::PEER);
-  if (inBody(c)) return net_->destroy(c, ECONNRESET, CloseReason::PEER);
+  if (inBody(c) && !c->side->discard) return net_->destroy(c, ECONNRESET, CloseReason::PEER);
+  if (inBody(c)) endBody(c);  // nobody misses the rest
   // A half-closed client still gets its answers.
   c->set(Connection::kStopped);
   if (c->outstanding() > 0) c->closeBits |= seqBit(static_cast<uint8_t>(c->nextSeq - 1));
@@ -326,6 +341,7 @@ void Http::endOfInput(Connection* c) {
 
 void Http::discardInput(Connection* c) {
   loop::Port& port = net_->port();
+  if (port.recvRoom() == 0) return port.lackRoom();  // reading nothing would look like the end
   const int64_t n = sys::recvSome(c->fd, port.recvCursor(), std::min(port.recvRoom(), kReadBytes));
   if (n > 0 || n == -EAGAIN) return;
   net_->destroy(c, 0, n == 0 ? CloseReason::PEER : CloseReason::LOCAL);
@@ -337,7 +353,8 @@ void Http::resumeBody(Connection* c, uint8_t seq) {
   s->wanted = true;
   // The time in which JS did not want the body is not the client's.
   if (c->has(Connection::kHold)) s->startedMs = net_->nowMs();
-  if (s->continueDue && seq == c->firstSeq) sendContinue(c);
+  // Within a response there is no place for another one; that connection ends after it.
+  if (s->continueDue && seq == c->firstSeq && (s->begunBits & seqBit(seq)) == 0) sendContinue(c);
   release(c);
 }
 
@@ -358,11 +375,13 @@ uint32_t Http::deadline(const Connection* c, bool* has) const {
   };
   if (c->has(Connection::kLinger)) return after(c->activeMs, kLingerMs);
   if (c->pending() > 0) return after(c->activeMs, settings.writeTimeoutMs);
-  if (inBody(c) && !c->has(Connection::kHold)) return after(s->startedMs, settings.requestTimeoutMs);
+  if (inBody(c) && !c->has(Connection::kHold))
+    return after(s->startedMs, settings.requestTimeoutMs);
   *has = false;
   if (c->outstanding() > 0) return 0;
   if (s != nullptr && s->partialHead) return after(s->startedMs, settings.headTimeoutMs);
-  return after(c->activeMs, c->requests == 0 ? settings.headTimeoutMs : settings.keepAliveTimeoutMs);
+  return after(c->activeMs,
+               c->requests == 0 ? settings.headTimeoutMs : settings.keepAliveTimeoutMs);
 }
 
 void Http::expired(Connection* c) {
@@ -378,7 +397,7 @@ void Http::drain(Connection* c) {
     // What was handed to JS is answered to the last; nothing further is taken.
     c->set(Connection::kStopped);
     c->closeBits |= seqBit(static_cast<uint8_t>(c->nextSeq - 1));
-    return;
+    return net_->settleLater(c);
   }
   if (c->side != nullptr && (c->side->partialHead || c->side->kept != nullptr)) return;
   c->set(Connection::kStopped | Connection::kCloseWhenSent);

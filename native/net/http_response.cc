@@ -69,7 +69,8 @@ size_t Http::keptBytes(const Connection* c) {
 }
 
 bool Http::mustLinger(const Connection* c) const {
-  return !c->has(Connection::kEnded) && (c->has(Connection::kUnread) || inBody(c));
+  if (c->has(Connection::kEnded)) return false;
+  return c->has(Connection::kUnread) || inBody(c) || sys::hasUnread(c->fd);
 }
 
 bool Http::mayAnswer(const Connection* c, uint8_t seq) const {
@@ -87,6 +88,8 @@ bool Http::closesAfter(const Connection* c, uint8_t seq, uint32_t flags) const {
 }
 
 void Http::record(Connection* c, const int32_t* record) {
+  // Nothing follows the response that ends the connection.
+  if (c->has(Connection::kCloseWhenSent) && (record[0] & 0xff) != Out::HTTP_DESTROY) return;
   const auto seq = static_cast<uint8_t>(record[2]);
   switch (record[0] & 0xff) {
     case Out::HTTP_RESPOND:
@@ -381,6 +384,7 @@ void Http::watchHeld(Connection* c, uint8_t seq) {
 
 void Http::waterMarks(Connection* c) {
   HttpSide* const s = c->side;
+  if (c->has(Connection::kHold) && mayTakeRequest(c)) release(c);
   if (s == nullptr || c->outstanding() == 0) return;
   const uint8_t seq = c->firstSeq;
   const uint32_t bit = seqBit(seq);

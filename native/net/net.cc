@@ -152,12 +152,18 @@ void Net::recheckAt(Connection* connection, uint32_t inMs) {
 void Net::idleCheck(uint32_t handle) {
   Connection* const connection = connections_.get(handle);
   if (connection == nullptr || connection->has(Connection::kFailed)) return;
+  const Settings* const settings = connection->settings;
   bool has = false;
   const uint32_t deadline = connection->has(Connection::kHttp) ? http_.deadline(connection, &has)
                                                                : streamDeadline(connection, &has);
   const auto left = static_cast<int32_t>(deadline - nowMs_);
   if (has && left <= 0) {
-    if (connection->has(Connection::kHttp)) return http_.expired(connection);
+    if (connection->has(Connection::kHttp)) {
+      http_.expired(connection);
+      // Alive, it has its last words to say, and a deadline for them.
+      if (connections_.get(handle) != nullptr) recheckAt(connection, settings->checkEveryMs());
+      return;
+    }
     return destroy(connection, ETIMEDOUT, CloseReason::IDLE);
   }
   uint32_t next = connection->has(Connection::kHttp) ? connection->settings->checkEveryMs()

@@ -13,8 +13,8 @@ using loop::Out;
 
 namespace {
 constexpr uint32_t kReadBytes = 65536;
-// With less room than this left in the receive slab a read waits for the next pass: tiny reads cost a system
-// call and a record each.
+// With less room than this left in the receive slab a read waits for the next pass: tiny reads cost
+// a system call and a record each.
 constexpr uint32_t kLeastRoom = 4096;
 }  // namespace
 
@@ -53,8 +53,13 @@ void Net::readyConnection(Connection* c, uint32_t mask) {
   if (c->has(Connection::kConnecting)) return finishConnect(c);
   if ((mask & sys::kWrite) != 0 && c->output != nullptr) flushOutput(c);
   if (c->has(Connection::kFailed)) return;
-  if ((mask & sys::kRead) != 0 && (wantedInterest(c) & sys::kRead) != 0) {
-    return c->has(Connection::kHttp) ? http_.read(c) : readStream(c);
+  if ((mask & sys::kRead) != 0) {
+    if ((wantedInterest(c) & sys::kRead) != 0) {
+      return c->has(Connection::kHttp) ? http_.read(c) : readStream(c);
+    }
+    // Reading stopped without a word to the multiplexer, which costs a call that is often not
+    // needed.
+    updateInterest(c);
   }
   if ((mask & sys::kException) != 0) exceptionOn(c);
 }
@@ -73,8 +78,8 @@ void Net::exceptionOn(Connection* c) {
   const int error = -sys::socketError(c->fd);
   if (error != 0) return destroy(c, error, CloseReason::ERROR);
   if (c->has(Connection::kHttp)) return destroy(c, ECONNRESET, CloseReason::ERROR);
-  // Hung up without an error, and nobody reads at present. The multiplexer would report it for ever; reading
-  // or writing will find out what there is.
+  // Hung up without an error, and nobody reads at present. The multiplexer would report it for
+  // ever; reading or writing will find out what there is.
   loop_->poller().remove(c->fd);
   c->set(Connection::kDetached);
   c->interest = 0;
@@ -96,8 +101,8 @@ void Net::readStream(Connection* c) {
   if (n < 0) return destroy(c, static_cast<int>(-n), CloseReason::ERROR);
   c->set(Connection::kEnded);
   port().emit(In::END, c->handle);
-  // The owner may still answer in the callback of END. That has surely run when the next pass begins, while the
-  // outbox may be applied before, from within the dispatch.
+  // The owner may still answer in the callback of END. That has surely run when the next pass
+  // begins, while the outbox may be applied before, from within the dispatch.
   if (c->settings->autoClose) queue(c);
   settleLater(c);
 }
@@ -204,10 +209,15 @@ void Net::settleConnection(Connection* c) {
 
 void Net::startLinger(Connection* c) {
   if (c->has(Connection::kLinger)) return;
-  // Closing now would reset the connection, as unread input waits; the reset could overtake the answer.
+  // Closing now would reset the connection, as unread input waits; the reset could overtake the
+  // answer.
   c->set(Connection::kLinger);
   c->activeMs = nowMs_;
   sys::shutdownWrite(c->fd);
+  if (c->outstanding() > 0) {
+    port().emit(In::HTTP_ABORT, c->handle, ECONNRESET, CloseReason::LOCAL);
+    c->firstSeq = c->nextSeq;  // said once
+  }
   http_.detach(c);
   recheckAt(c, Http::kLingerMs);
   updateInterest(c);
@@ -253,8 +263,8 @@ int Net::sendBlock(Connection* c, const Block& block, bool* kept) {
     if (c->output == nullptr) c->output = new (std::nothrow) Output;
     const bool transient = port().ownsRecv(block.data);
     const int stored = c->output == nullptr ? -ENOMEM
-                       : transient ? c->output->copy(block.data + sent, block.size - sent)
-                                   : c->output->refer(block, sent);
+                       : transient          ? c->output->copy(block.data + sent, block.size - sent)
+                                            : c->output->refer(block, sent);
     if (stored < 0) {
       fail(c, -stored);
       return stored;

@@ -64,6 +64,8 @@ int removeSocketFile(const Address& address);
 [[nodiscard]] int socketError(int fd);
 int setNoDelay(int fd, bool on);
 int setBlocking(int fd, bool blocking);
+// Whether bytes have arrived that were not read. Closing a TCP socket then resets the connection.
+[[nodiscard]] bool hasUnread(int fd);
 // SO_LINGER: seconds < 0 turns it off, 0 makes close send a reset, > 0 makes close wait.
 int setLinger(int fd, int seconds);
 // Whether close may block.
