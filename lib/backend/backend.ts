@@ -140,6 +140,8 @@ export interface Engine {
    * HTTP listeners: answer what is under way with `Connection: close`, close idle connections at once.
    */
   listenerDrain(listener: number): number
+  /** Destroys every connection that came from this listener, which may be closed already. */
+  listenerDestroy(listener: number): number
   /** Open connections that came from this listener. */
   listenerConnections(listener: number): number
 

@@ -5,9 +5,10 @@ const POLL_MS = 5
 export interface Draining {
   /** Close idle connections at once and busy ones after their answers. */
   readonly drain: boolean
-  /** Milliseconds until `destroyAll`; 0: never. */
+  /** Milliseconds until the connections that are left are destroyed; 0: never. */
   readonly timeout: number
-  readonly destroyAll: () => void
+  /** Gives up the requests under way, before that. */
+  readonly giveUp: () => void
 }
 
 /**
@@ -23,7 +24,9 @@ export async function drainListener(socket: ListeningSocket, draining: Draining)
     await pause(draining.drain)
     if (destroyed || performance.now() < until) continue
     destroyed = true
-    draining.destroyAll()
+    draining.giveUp()
+    // Also those without a request: half a head, output that nobody takes.
+    engine.listenerDestroy(socket.handle)
   }
 }
 

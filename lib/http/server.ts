@@ -226,7 +226,7 @@ export class HttpServer implements RequestSink, ExchangeOwner {
     return {
       drain: options.drain ?? false,
       timeout: options.timeout ?? 0,
-      destroyAll: () => {
+      giveUp: () => {
         for (const exchange of this.#context.exchanges.list()) {
           if (exchange.owner !== this) continue
           const response = exchange.response as HttpResponse

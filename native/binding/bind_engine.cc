@@ -123,6 +123,13 @@ napi_value listenerDrain(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value listenerDestroy(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    engine->net().destroyConnectionsOf(args.handle(0));
+    return integer(env, 0);
+  });
+}
+
 napi_value listenerConnections(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
     return integer(env, engine->net().connectionsOf(args.handle(0)));
@@ -238,6 +245,7 @@ constexpr Method kMethods[] = {
     {"listenerAddress", listenerAddress},
     {"listenerClose", listenerClose},
     {"listenerDrain", listenerDrain},
+    {"listenerDestroy", listenerDestroy},
     {"listenerConnections", listenerConnections},
     {"connect", connect},
     {"adopt", adopt},

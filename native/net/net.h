@@ -41,6 +41,8 @@ class Net final : public loop::Guest, private WriteEvents {
   // Open connections that came from the listener, also after it was closed (then by a walk over
   // all).
   uint32_t connectionsOf(uint32_t handle);
+  // Destroys them, soon: what failed is settled with the next outbox or pass.
+  void destroyConnectionsOf(uint32_t handle);
   const Listener* listener(uint32_t handle) const { return listeners_.get(handle); }
   const Connection* connection(uint32_t handle) const { return connections_.get(handle); }
   // Writes the block behind everything the outbox holds. *kept tells whether the block is still

@@ -77,6 +77,14 @@ int Net::drainListener(uint32_t handle) {
   return 0;
 }
 
+void Net::destroyConnectionsOf(uint32_t handle) {
+  connections_.each([this, handle](Connection& connection, uint32_t) {
+    if (connection.settings->listener != handle) return;
+    sys::setLinger(connection.fd, 0);
+    fail(&connection, ECONNABORTED);
+  });
+}
+
 uint32_t Net::connectionsOf(uint32_t handle) {
   const Listener* const listener = listeners_.get(handle);
   if (listener != nullptr) return listener->settings->connections;

@@ -118,6 +118,12 @@ export class Connections {
     }
   }
 
+  destroyAll(listener: Listener): void {
+    for (const connection of this.#connections.values()) {
+      if (connection.origin === listener) connection.destroy(errno.ECONNABORTED)
+    }
+  }
+
   report(connection: Connection): void {
     if (connection.isListed) return
     connection.isListed = true

@@ -164,6 +164,12 @@ export class JsEngine implements Engine {
     return this.#changed(() => this.#connections.drain(found))
   }
 
+  listenerDestroy(listener: number): number {
+    const found = this.#connections.listener(listener)
+    if (found === undefined) return 0
+    return this.#changed(() => this.#connections.destroyAll(found))
+  }
+
   listenerConnections(listener: number): number {
     return this.#connections.listener(listener)?.connections ?? -errno.EBADF
   }
