@@ -37,6 +37,7 @@ function defaultEventer(): Eventer {
 class Keeper {
   readonly #eventer: Eventer
   #underWay = 0
+  #wasIdle = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(eventer: Eventer) {
@@ -60,7 +61,12 @@ class Keeper {
   }
 
   #check(): void {
-    if (this.#underWay > 0 || (this.#eventer.isRunning && this.#eventer.loops.some(isBusy))) return
+    const idle = this.#underWay === 0 && !(this.#eventer.isRunning && this.#eventer.loops.some(isBusy))
+    const again = this.#wasIdle
+    this.#wasIdle = idle
+    // What has just been closed counts no more, and somebody may wait for the record that says so. It comes
+    // before the next look.
+    if (!idle || !again) return
     clearInterval(this.#timer)
     this.#timer = undefined
     this.#eventer.unref()
