@@ -40,9 +40,9 @@ export function adopt(
 }
 
 /** An HTTP/1.1 server on the default loop, or on `options.loop`. Without a handler it serves its routes. */
-export function createServer(handler: HttpHandler): HttpServer
+export function createServer(handler?: HttpHandler): HttpServer
 export function createServer(options: HttpServerOptions, handler?: HttpHandler): HttpServer
-export function createServer(first: HttpServerOptions | HttpHandler, second?: HttpHandler): HttpServer {
+export function createServer(first: HttpServerOptions | HttpHandler = {}, second?: HttpHandler): HttpServer {
   const options = typeof first === 'function' ? {} : first
   const handler = typeof first === 'function' ? first : second
   if (options.loop !== undefined) return new HttpServer(options.loop, options, handler)
