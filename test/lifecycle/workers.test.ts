@@ -45,6 +45,23 @@ describe('worker threads that serve and are terminated in the middle of traffic'
     expect(report.slowestTerminateMs).toBeLessThan(10_000)
   })
 
+  it('share a port with others that go on serving (PK-06, EV-24)', { timeout: 120_000 }, async () => {
+    const program = new Program(
+      ['test/lifecycle/programs/worker-shared-port.mjs', JSON.stringify({ workers: 4 })],
+      { HEDDLE_BACKEND: 'native' },
+    )
+    programs.push(program)
+    expect([await program.exit(), program.stderr]).toEqual([0, ''])
+    // Only what lay in the backlog of a worker that went is lost, and no answer is ever cut.
+    const report = JSON.parse(program.stdout) as {
+      rounds: { broken: number }[]
+      late: number
+      leftOver: number
+    }
+    expect(report).toMatchObject({ late: 0, leftOver: 0 })
+    expect(report.rounds.map(({ broken }) => broken)).toEqual([0, 0, 0, 0, 0])
+  })
+
   it('leave nothing behind on the js backend either (PK-06)', { timeout: 120_000 }, async () => {
     const report = await play('worker-rounds', 'js', { rounds: 5, workers: 4 })
     expect(report.rounds).toHaveLength(5)

@@ -1,0 +1,69 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { Program } from '../e2e/program'
+
+/** Ways to die, and the exit code each must lead to. A signal would stand in its place as a name. */
+const DEATHS = { end: 0, exit: 7, throw: 1, double: 0, collect: 0 } as const
+const KINDS = ['eventer', 'fdEvent', 'timer', 'listener', 'connection', 'server', 'request'] as const
+const STATES = ['created', 'armed', 'draining', 'closed', 'inFlight'] as const
+/** Far more than a busy machine needs; a child that hangs is ended by the test's own time-out. */
+const BOUND_MS = 60_000
+
+const programs = new Set<Program>()
+
+afterAll(async () => {
+  for (const program of programs) await program.stop()
+})
+
+async function run(backend: string, program: string, options: object): Promise<Program> {
+  const args = ['--expose-gc', `test/lifecycle/programs/${program}.mjs`, JSON.stringify(options)]
+  const child = new Program(args, { HEDDLE_BACKEND: backend })
+  programs.add(child)
+  await child.exit()
+  programs.delete(child)
+  return child
+}
+
+/** An isolate has one eventer, so its states need a child each; of the others a child has one of each. */
+function batches(kind: string): (readonly string[])[] {
+  return kind === 'eventer' ? STATES.map((state) => [state]) : [STATES]
+}
+
+/**
+ * Deaths worth a child. On the js backend nothing of ours can outlive JavaScript; and output under way keeps a program
+ * on node:net alive whatever is unreferenced, so there is no end to wait for.
+ */
+const DEATHS_OF = {
+  native: Object.entries(DEATHS),
+  js: Object.entries(DEATHS).filter(([death]) => death === 'throw' || death === 'double'),
+}
+
+describe.each(['native', 'js'] as const)('every state of every handle on the %s backend', (backend) => {
+  describe.each(KINDS)('%s', (kind) => {
+    it.concurrent.each(DEATHS_OF[backend])(
+      'survives the death of the process by %s (PK-06)',
+      async (death, code) => {
+        for (const states of batches(kind)) {
+          const child = await run(backend, 'die', { kind, death, states })
+          expect([states, await child.exit(), child.stderr]).toEqual([
+            states,
+            code,
+            death === 'throw' ? expect.stringContaining('Error: planned') : '',
+          ])
+          // It died where it was to die, not before.
+          expect(child.stdout.includes('in flight')).toBe(states.includes('inFlight'))
+        }
+      },
+      BOUND_MS,
+    )
+
+    it.concurrent(
+      'survives worker.terminate() and leaves no descriptor (PK-06, A-SD-3)',
+      async () => {
+        const child = await run(backend, 'terminate', { kind })
+        expect([await child.exit(), child.stderr]).toEqual([0, ''])
+        expect(JSON.parse(child.stdout)).toEqual({ codes: STATES.map(() => 1), leftOver: 0 })
+      },
+      BOUND_MS,
+    )
+  })
+})
