@@ -93,6 +93,9 @@ class Http {
   void consume(Connection* connection, uint32_t offset, uint32_t size);
   bool mayTakeRequest(const Connection* connection) const;
   bool takeRequest(Connection* connection, Input* input);
+  bool parseNext(Connection* connection, const Input& input, HttpHead* head);
+  uint8_t admit(Connection* connection, const HttpHead& head);
+  uint32_t expectBody(Connection* connection, uint8_t seq, const HttpHead& head, Input* input);
   bool takeBody(Connection* connection, Input* input);
   bool takeChunks(Connection* connection, Input* input);
   void emitBody(Connection* connection, const Input& input, uint32_t at, uint32_t size, bool last);

@@ -119,7 +119,6 @@ bool Http::mayTakeRequest(const Connection* c) const {
 bool Http::takeRequest(Connection* c, Input* input) {
   if (input->left() == 0) return false;
   loop::Port& port = net_->port();
-  const HttpSettings& settings = c->settings->httpSettings;
   if (!mayTakeRequest(c)) {
     hold(c);
     return false;
@@ -128,74 +127,22 @@ bool Http::takeRequest(Connection* c, Input* input) {
     net_->queue(c);
     return false;
   }
+  // The parser writes the headers where the record will have them.
   int32_t* const record = port.tail();
   HttpHead head;
   head.headers = reinterpret_cast<HttpHeader*>(record + kRequestWords);
-  uint32_t scanned = c->side != nullptr && c->side->partialHead ? c->side->scanned : 0;
-  const char* const data = input->data + input->at;
-  const HttpVerdict verdict = parseHead(data, input->left(), settings.limits, &scanned, &head);
-  if (verdict == HttpVerdict::kNeedMore) {
-    HttpSide* const s = side(c);
-    if (!s->partialHead) s->startedMs = net_->nowMs();
-    s->partialHead = true;
-    s->scanned = scanned;
-    return false;
-  }
-  if (verdict == HttpVerdict::kRefused) {
-    refuse(c, head.status);
-    return false;
-  }
-  if (head.contentLength > settings.maxBodyBytes) {
-    refuse(c, 413);
-    return false;
-  }
-  uint32_t startedMs = net_->nowMs();
-  if (c->side != nullptr && c->side->partialHead) {
-    startedMs = c->side->startedMs;
-    c->side->partialHead = false;
-    c->side->scanned = 0;
-  }
+  if (!parseNext(c, *input, &head)) return false;
 
-  const uint8_t seq = c->nextSeq++;
-  const uint32_t bit = seqBit(seq);
-  c->headBits =
-      (c->headBits & ~bit) | (head.method == static_cast<uint8_t>(HttpMethod::kHead) ? bit : 0);
-  c->oldBits = (c->oldBits & ~bit) | (head.http10 ? bit : 0);
-  c->closeBits &= ~bit;
-  c->requests++;
-  const bool last =
-      settings.maxRequestsPerConnection != 0 && c->requests >= settings.maxRequestsPerConnection;
-  if (!head.keepAlive || last || c->settings->draining) {
-    c->closeBits |= bit;
-    c->set(Connection::kStopped);
-  }
-
+  const uint8_t seq = admit(c, head);
   const uint32_t headOffset = input->offset + input->at + head.skipped;
   input->at += head.skipped + head.headBytes;
+  const uint32_t bodyOffset = input->offset + input->at;
   uint32_t flags = head.keepAlive ? uint32_t{RequestFlag::KEEP_ALIVE} : 0;
   if (head.http10) flags |= RequestFlag::HTTP_1_0;
-  uint32_t bodySize = 0;
-  const uint32_t bodyOffset = input->offset + input->at;
-  if (head.chunked || head.contentLength > 0) {
-    flags |= RequestFlag::HAS_BODY;
-    if (head.chunked) flags |= RequestFlag::CHUNKED;
-    if (!head.chunked && head.contentLength <= input->left()) {
-      flags |= RequestFlag::BODY_COMPLETE;
-      bodySize = static_cast<uint32_t>(head.contentLength);
-      input->at += bodySize;
-    } else {
-      HttpSide* const s = side(c);
-      s->body = head.chunked ? HttpSide::Body::kChunked : HttpSide::Body::kLength;
-      s->bodySeq = seq;
-      s->wanted = false;
-      s->discard = false;
-      s->remaining = head.contentLength;
-      s->received = 0;
-      s->startedMs = startedMs;
-      s->chunks.reset(settings.limits.maxHeadBytes);
-      s->continueDue = head.expectContinue && input->left() == 0;
-      if (s->continueDue) flags |= RequestFlag::EXPECT_CONTINUE;
-    }
+  if (head.chunked || head.contentLength > 0) flags |= expectBody(c, seq, head, input);
+  if (c->side != nullptr && c->side->partialHead) {
+    c->side->partialHead = false;
+    c->side->scanned = 0;
   }
 
   port.append(In::HTTP_REQUEST, kRequestWords + 2 * head.headerCount);
@@ -208,9 +155,74 @@ bool Http::takeRequest(Connection* c, Input* input) {
   record[7] = static_cast<int32_t>(head.targetLen);
   record[8] = static_cast<int32_t>(head.headerCount);
   record[9] = static_cast<int32_t>(bodyOffset);
-  record[10] = static_cast<int32_t>(bodySize);
+  record[10] = static_cast<int32_t>(input->offset + input->at - bodyOffset);
   input->used = true;
   return true;
+}
+
+// True when a whole, acceptable head was read. Otherwise the connection waits for more or was
+// refused.
+bool Http::parseNext(Connection* c, const Input& input, HttpHead* head) {
+  const HttpSettings& settings = c->settings->httpSettings;
+  const bool partial = c->side != nullptr && c->side->partialHead;
+  uint32_t scanned = partial ? c->side->scanned : 0;
+  const HttpVerdict verdict =
+      parseHead(input.data + input.at, input.left(), settings.limits, &scanned, head);
+  if (verdict == HttpVerdict::kDone && head->contentLength <= settings.maxBodyBytes) return true;
+  if (verdict == HttpVerdict::kNeedMore) {
+    HttpSide* const s = side(c);
+    if (!partial) s->startedMs = net_->nowMs();
+    s->partialHead = true;
+    s->scanned = scanned;
+    return false;
+  }
+  refuse(c, verdict == HttpVerdict::kRefused ? head->status : uint16_t{413});
+  return false;
+}
+
+// Gives the request its sequence number and notes what its response has to know.
+uint8_t Http::admit(Connection* c, const HttpHead& head) {
+  const HttpSettings& settings = c->settings->httpSettings;
+  const uint8_t seq = c->nextSeq++;
+  const uint32_t bit = seqBit(seq);
+  const bool isHead = head.method == static_cast<uint8_t>(HttpMethod::kHead);
+  c->headBits = (c->headBits & ~bit) | (isHead ? bit : 0);
+  c->oldBits = (c->oldBits & ~bit) | (head.http10 ? bit : 0);
+  c->closeBits &= ~bit;
+  c->requests++;
+  const bool last =
+      settings.maxRequestsPerConnection != 0 && c->requests >= settings.maxRequestsPerConnection;
+  if (!head.keepAlive || last || c->settings->draining) {
+    c->closeBits |= bit;
+    c->set(Connection::kStopped);
+  }
+  return seq;
+}
+
+// Takes a body that is here as a whole, or prepares for one that is to come. Returns the request's
+// flags.
+uint32_t Http::expectBody(Connection* c, uint8_t seq, const HttpHead& head, Input* input) {
+  // The request began with its first byte, not with the read that completed its head.
+  const bool partial = c->side != nullptr && c->side->partialHead;
+  const uint32_t startedMs = partial ? c->side->startedMs : net_->nowMs();
+  uint32_t flags = RequestFlag::HAS_BODY;
+  if (!head.chunked && head.contentLength <= input->left()) {
+    input->at += static_cast<uint32_t>(head.contentLength);
+    return flags | RequestFlag::BODY_COMPLETE;
+  }
+  HttpSide* const s = side(c);
+  s->body = head.chunked ? HttpSide::Body::kChunked : HttpSide::Body::kLength;
+  s->bodySeq = seq;
+  s->wanted = false;
+  s->discard = false;
+  s->remaining = head.contentLength;
+  s->received = 0;
+  s->startedMs = startedMs;
+  s->chunks.reset(c->settings->httpSettings.limits.maxHeadBytes);
+  s->continueDue = head.expectContinue && input->left() == 0;
+  if (head.chunked) flags |= RequestFlag::CHUNKED;
+  if (s->continueDue) flags |= RequestFlag::EXPECT_CONTINUE;
+  return flags;
 }
 
 void Http::emitBody(Connection* c, const Input& input, uint32_t at, uint32_t size, bool last) {
