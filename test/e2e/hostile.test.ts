@@ -141,7 +141,8 @@ describe.each(['native', 'js'])('hostile clients of the %s backend', (backend) =
       const client = await RawClient.open(server.port)
       client.send(request)
       client.halfClose()
-      expect(await client.rest()).toMatch(new RegExp(`^HTTP/1\\.1 200 [sS]*\\r\\n\\r\\n${body}$`))
+      const text = await client.rest()
+      expect([text.slice(0, 13), text.slice(text.indexOf('\r\n\r\n') + 4)]).toEqual(['HTTP/1.1 200 ', body])
       expect(client.error).toBeUndefined()
     }
     // In the middle of a head or a body there is nothing to answer.
