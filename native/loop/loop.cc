@@ -24,7 +24,8 @@ Loop::Loop(const PortMemory& memory, const LoopOptions& options)
       timers_(sys::monotonicNs()),
       mailbox_(memory.recvBytes, [this] { poller_.wake(); }),
       nowNs_(sys::monotonicNs()),
-      ready_(options.maxEventsPerWait) {
+      ready_(options.maxEventsPerWait),
+      waitMax_(options.maxEventsPerWait) {
   port_.memory().clock[Clock::MAX_SLEEP] = static_cast<double>(options.maxSleepNs) / 1e6;
   port_.memory().clock[Clock::NOW] = toMs(nowNs_);
 }
@@ -127,7 +128,7 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
   lastReady_ = 0;
   if (port_.hasRoom()) {
     waits_++;
-    const int count = poller_.wait(ready_.data(), static_cast<int>(ready_.size()), timeoutNs);
+    const int count = poller_.wait(ready_.data(), static_cast<int>(waitMax_), timeoutNs);
     lastReady_ = count > 0 ? static_cast<uint32_t>(count) : 0;
   }
   phase(Phase::HEARTBEAT);
@@ -137,12 +138,13 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
   // ready in the same order every time, and the first ones could take all the room for ever.
   const uint32_t first = unserved_ < lastReady_ ? unserved_ : 0;
   unserved_ = kNobody;
+  uint32_t served = 0;
   for (uint32_t i = 0; i < lastReady_; i++) {
     const uint32_t at = first + i < lastReady_ ? first + i : first + i - lastReady_;
     const sys::Ready& event = ready_[at];
     if (!port_.hasRoom()) {
       noteUnserved(at);
-      return;
+      break;
     }
     if ((event.data >> 32) == kWatchTag) {
       readyWatch(static_cast<uint32_t>(event.data), event.mask);
@@ -150,11 +152,26 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
       guest_->ready(event.data, event.mask);
       if (port_.lacksRoom()) noteUnserved(at);
     }
+    if (unserved_ == kNobody) served++;
   }
+  adaptWait(served);
 }
 
 void Loop::noteUnserved(uint32_t index) {
   if (unserved_ == kNobody) unserved_ = index;
+}
+
+// Asking for more descriptors than a pass can serve costs the kernel a look at each of them, every
+// time. So a wait asks for what the last pass had room for, and for more again as long as that
+// suffices.
+void Loop::adaptWait(uint32_t served) {
+  constexpr uint32_t kLeast = 16;
+  const auto most = static_cast<uint32_t>(ready_.size());
+  if (unserved_ != kNobody) {
+    waitMax_ = std::clamp(served, std::min(kLeast, most), most);
+  } else if (lastReady_ == waitMax_) {
+    waitMax_ = std::min(waitMax_ * 2, most);
+  }
 }
 
 void Loop::readyWatch(uint32_t handle, uint32_t mask) {

@@ -110,6 +110,7 @@ class Loop {
   void waitAndCollect(int64_t timeoutNs);
   void readyWatch(uint32_t handle, uint32_t mask);
   void noteUnserved(uint32_t index);
+  void adaptWait(uint32_t served);
   void carryOut(const int32_t* record);
   void setMask(uint32_t handle, uint32_t mask);
   void addRecurrent(uint32_t handle);
@@ -139,6 +140,7 @@ class Loop {
   std::vector<Letter> triggers_;     // asked for by this isolate, delivered by the next pass
   std::vector<Letter> letters_;      // taken from the mailbox, not yet delivered
   std::vector<sys::Ready> ready_;
+  uint32_t waitMax_;  // descriptors asked for in the next wait
 };
 
 }  // namespace heddle::loop
