@@ -345,6 +345,28 @@ CASE("FD-11 descriptor: blocking and non-blocking; bad descriptors say EBADF") {
   CHECK_EQ(writeSome(-1, &byte, 1), -EBADF);
 }
 
+CASE("descriptor: an identity follows the file, not the number") {
+  Pipe pipe;
+  UnixPair pair;
+  Identity reader;
+  Identity again;
+  CHECK_EQ(identify(pipe.reader, &reader), 0);
+  CHECK_EQ(identify(pipe.reader, &again), 0);
+  CHECK(reader == again);
+  CHECK_EQ(identify(pair.a, &again), 0);
+  CHECK(!(reader == again));
+  const int copy = dup(pipe.reader);
+  CHECK_EQ(identify(copy, &again), 0);
+  CHECK(reader == again);
+  // The number of a closed descriptor is the first to be given away.
+  CHECK_EQ(closeFd(copy), 0);
+  Pipe other;
+  CHECK(other.reader == copy || other.writer == copy);
+  CHECK_EQ(identify(copy, &again), 0);
+  CHECK(!(reader == again));
+  CHECK_EQ(identify(-1, &again), -EBADF);
+}
+
 CASE("FD-07 descriptor: read and write on sockets and pipes: counts, EAGAIN, end of file") {
   Pipe pipe;
   UnixPair pair;

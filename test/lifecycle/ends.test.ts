@@ -48,3 +48,10 @@ describe.each(['native', 'js'])('the end of workers and programs on the %s backe
     })
   })
 })
+
+describe('descriptors of a worker that is terminated', () => {
+  it('are closed, except those that another thread watches by now (PK-06, EV-24)', async () => {
+    const report = { near: true, far: false, ended: true }
+    expect(await play('native', 'handsOver')).toEqual({ code: 0, report, stderr: '' })
+  })
+})

@@ -1,9 +1,9 @@
 // Ways for workers, and for the program around them, to end.
 //
 //   node ends.mjs <scenario>
-import { createServer, Eventer } from 'heddle'
+import { createServer, Eventer, Mask } from 'heddle'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { Traffic } from './traffic.mjs'
@@ -72,6 +72,26 @@ const scenarios = {
     await eventer[Symbol.asyncDispose]()
   },
 
+  /** A descriptor that another thread watches by now outlives the worker that opened it; the other one does not. */
+  async handsOver() {
+    const worker = own('openPair')
+    const [[near, far]] = await once(worker, 'message')
+    const eventer = await Eventer.init()
+    eventer.start()
+    const ended = new Promise((resolve) => {
+      const event = eventer.fdEvent(near, Mask.READ, () => {
+        resolve(event.read(new Uint8Array(8)).eof)
+        return 0
+      })
+      eventer.add(event)
+    })
+    await worker.terminate()
+    const isOpen = (fd) => existsSync(`/proc/self/fd/${fd}`)
+    print({ near: isOpen(near), far: isOpen(far), ended: await ended })
+    await eventer.loops[0].closeFd(near)
+    await eventer[Symbol.asyncDispose]()
+  },
+
   /** Without one it ends with Node's own report. */
   async uncaught() {
     const server = await createServer().listen()
@@ -84,6 +104,7 @@ const scenarios = {
 
 const inWorker = {
   exitInCallback: () => process.exit(4),
+  openPair: () => void parentPort.postMessage(Eventer.current().core.backend.sys.pair()),
   throwInCallback: () => {
     throw new Error('planned')
   },
