@@ -1,0 +1,89 @@
+#include "mem/epoch.h"
+
+namespace heddle::mem {
+
+thread_local Epochs::Thread* epochSelf [[gnu::tls_model("initial-exec")]] = nullptr;
+
+Epochs& epochs() {
+  // Never destroyed: threads of others may still run while the process ends.
+  static Epochs* const instance = [] {
+    Epochs* made = epochRawNew<Epochs>();
+    if (made == nullptr) epochDie("no memory for the domain");
+    return made;
+  }();
+  return *instance;
+}
+
+int epochAttachThread() {
+  if (epochSelf != nullptr) return -EALREADY;
+  epochSelf = epochs().attach();
+  return epochSelf == nullptr ? -ENOMEM : 0;
+}
+
+int epochDetachThread() {
+  if (epochSelf == nullptr) return -EPERM;
+  const uint32_t levels = epochs().detach(epochSelf);
+  epochSelf = nullptr;
+  return static_cast<int>(levels);
+}
+
+int64_t epochMaintain(MaintainMode mode) {
+  switch (mode) {
+    case MaintainMode::kNone:
+      return 0;
+    case MaintainMode::kTry:
+      return epochs().maintainTry();
+    case MaintainMode::kBarrier:
+      return epochs().maintainBarrier(epochSelf);
+    case MaintainMode::kBarrierAsync:
+      (void)epochs().maintainAsync();
+      return 0;
+  }
+  return 0;
+}
+
+namespace {
+
+struct SharedCollector {
+  std::mutex lock;
+  unsigned holders = 0;
+  EpochCollector* collector = nullptr;
+};
+
+SharedCollector& sharedCollector() {
+  static SharedCollector* const instance = epochRawNew<SharedCollector>();
+  if (instance == nullptr) epochDie("no memory for the collector");
+  return *instance;
+}
+
+}  // namespace
+
+int epochStartCollector(const CollectorOptions& options) {
+  SharedCollector& shared = sharedCollector();
+  std::lock_guard held(shared.lock);
+  if (shared.collector == nullptr) {
+    // Never destroyed, only stopped: any thread may wake it at any time.
+    CollectorOptions full = options;
+    // Reclaim functions may enter sections and retire.
+    full.threadBegins = [] { (void)epochAttachThread(); };
+    full.threadEnds = [] { (void)epochDetachThread(); };
+    EpochCollector* made = epochRawNew<EpochCollector>(epochs(), full);
+    if (made == nullptr) return -ENOMEM;
+    shared.collector = made;
+  }
+  if (shared.holders == 0) {
+    const int result = shared.collector->start();
+    if (result < 0) return result;
+  }
+  shared.holders++;
+  return 0;
+}
+
+void epochStopCollector() {
+  SharedCollector& shared = sharedCollector();
+  std::lock_guard held(shared.lock);
+  if (shared.holders == 0 || --shared.holders > 0) return;
+  shared.collector->stop();
+}
+
+}  // namespace heddle::mem
