@@ -24,8 +24,7 @@ Loop::Loop(const PortMemory& memory, const LoopOptions& options)
       timers_(sys::monotonicNs()),
       mailbox_(memory.recvBytes, [this] { poller_.wake(); }),
       nowNs_(sys::monotonicNs()),
-      ready_(options.maxEventsPerWait),
-      waitMax_(options.maxEventsPerWait) {
+      ready_(options.maxEventsPerWait) {
   port_.memory().clock[Clock::MAX_SLEEP] = static_cast<double>(options.maxSleepNs) / 1e6;
   port_.memory().clock[Clock::NOW] = toMs(nowNs_);
 }
@@ -125,52 +124,27 @@ void Loop::runRecurrent() {
 
 void Loop::waitAndCollect(int64_t timeoutNs) {
   if (guest_ != nullptr) guest_->resumed();
-  lastReady_ = 0;
-  if (port_.hasRoom()) {
+  // What the last pass had no room for comes before anything new. Nobody can starve then, and the
+  // kernel is not asked to look at all the others again for every part that is served.
+  if (nextReady_ == readyCount_ && port_.hasRoom()) {
     waits_++;
-    const int count = poller_.wait(ready_.data(), static_cast<int>(waitMax_), timeoutNs);
-    lastReady_ = count > 0 ? static_cast<uint32_t>(count) : 0;
+    nextReady_ = 0;
+    const int count = poller_.wait(ready_.data(), static_cast<int>(ready_.size()), timeoutNs);
+    readyCount_ = count > 0 ? static_cast<uint32_t>(count) : 0;
   }
+  lastReady_ = readyCount_ - nextReady_;
   phase(Phase::HEARTBEAT);
   beat();
   phase(Phase::DESCRIPTORS);
-  // Who found no room the last time comes first now: the multiplexer reports descriptors that stay
-  // ready in the same order every time, and the first ones could take all the room for ever.
-  const uint32_t first = unserved_ < lastReady_ ? unserved_ : 0;
-  unserved_ = kNobody;
-  uint32_t served = 0;
-  for (uint32_t i = 0; i < lastReady_; i++) {
-    const uint32_t at = first + i < lastReady_ ? first + i : first + i - lastReady_;
-    const sys::Ready& event = ready_[at];
-    if (!port_.hasRoom()) {
-      noteUnserved(at);
-      break;
-    }
+  for (; nextReady_ < readyCount_; nextReady_++) {
+    if (!port_.hasRoom()) return;
+    const sys::Ready& event = ready_[nextReady_];
     if ((event.data >> 32) == kWatchTag) {
       readyWatch(static_cast<uint32_t>(event.data), event.mask);
     } else if (guest_ != nullptr) {
       guest_->ready(event.data, event.mask);
-      if (port_.lacksRoom()) noteUnserved(at);
+      if (port_.lacksRoom()) return;
     }
-    if (unserved_ == kNobody) served++;
-  }
-  adaptWait(served);
-}
-
-void Loop::noteUnserved(uint32_t index) {
-  if (unserved_ == kNobody) unserved_ = index;
-}
-
-// Asking for more descriptors than a pass can serve costs the kernel a look at each of them, every
-// time. So a wait asks for what the last pass had room for, and for more again as long as that
-// suffices.
-void Loop::adaptWait(uint32_t served) {
-  constexpr uint32_t kLeast = 16;
-  const auto most = static_cast<uint32_t>(ready_.size());
-  if (unserved_ != kNobody) {
-    waitMax_ = std::clamp(served, std::min(kLeast, most), most);
-  } else if (lastReady_ == waitMax_) {
-    waitMax_ = std::min(waitMax_ * 2, most);
   }
 }
 
@@ -182,8 +156,8 @@ void Loop::readyWatch(uint32_t handle, uint32_t mask) {
 }
 
 bool Loop::hasWork() const {
-  return timersLeft_ || !triggers_.empty() || !letters_.empty() || mailbox_.hasMail() ||
-         port_.hasDeferred() || (guest_ != nullptr && guest_->hasWork());
+  return timersLeft_ || nextReady_ < readyCount_ || !triggers_.empty() || !letters_.empty() ||
+         mailbox_.hasMail() || port_.hasDeferred() || (guest_ != nullptr && guest_->hasWork());
 }
 
 int64_t Loop::sleepNs() const {

@@ -94,8 +94,6 @@ class Loop {
   uint64_t waits() const { return waits_; }
 
  private:
-  static constexpr uint32_t kNobody = UINT32_MAX;
-
   struct Watch {
     int fd = -1;
     uint32_t handle = 0;
@@ -109,8 +107,6 @@ class Loop {
   void deliver(const Letter& letter);
   void waitAndCollect(int64_t timeoutNs);
   void readyWatch(uint32_t handle, uint32_t mask);
-  void noteUnserved(uint32_t index);
-  void adaptWait(uint32_t served);
   void carryOut(const int32_t* record);
   void setMask(uint32_t handle, uint32_t mask);
   void addRecurrent(uint32_t handle);
@@ -131,7 +127,6 @@ class Loop {
   uint64_t passes_ = 0;
   uint64_t waits_ = 0;
   uint32_t lastReady_ = 0;
-  uint32_t unserved_ = kNobody;  // the first ready descriptor that the last pass had no room for
   size_t watchCount_ = 0;
   bool timersLeft_ = false;
   std::vector<Watch> watches_;       // by handle index
@@ -140,7 +135,8 @@ class Loop {
   std::vector<Letter> triggers_;     // asked for by this isolate, delivered by the next pass
   std::vector<Letter> letters_;      // taken from the mailbox, not yet delivered
   std::vector<sys::Ready> ready_;
-  uint32_t waitMax_;  // descriptors asked for in the next wait
+  uint32_t readyCount_ = 0;
+  uint32_t nextReady_ = 0;  // entries before it are dealt with
 };
 
 }  // namespace heddle::loop
