@@ -30,12 +30,12 @@ struct Sums {
 Sums sum(Memtype type) {
   Sums sums;
   for (Heap* heap = firstHeap(); heap != nullptr; heap = heap->nextHeap) {
-    const Account& account = heap->accounts[type];
+    const Account& account = heap->shares[type].account;
     sums.allocs += account.allocs.load(std::memory_order_acquire);
     sums.allocBytes += account.allocBytes.load(std::memory_order_acquire);
   }
   for (Heap* heap = firstHeap(); heap != nullptr; heap = heap->nextHeap) {
-    const Account& account = heap->accounts[type];
+    const Account& account = heap->shares[type].account;
     sums.frees += account.frees.load(std::memory_order_relaxed);
     sums.freeBytes += account.freeBytes.load(std::memory_order_relaxed);
     sums.remoteFrees += account.remoteFrees.load(std::memory_order_relaxed);
@@ -70,7 +70,7 @@ Usage look(Memtype type) {
 }  // namespace
 
 void sampleType(Heap& heap, Memtype type) {
-  Account& account = heap.accounts[type];
+  Account& account = heap.shares[type].account;
   const uint64_t allocs = account.allocs.load(std::memory_order_relaxed);
   const uint64_t frees = account.frees.load(std::memory_order_relaxed);
   const auto net = static_cast<int64_t>(allocs - frees);

@@ -25,7 +25,7 @@
 
 namespace heddle::mem {
 
-constexpr uint64_t kSampleStride = 64;
+constexpr uint64_t kSampleStride = 256;
 
 using Counter = std::atomic<uint64_t>;
 
@@ -39,7 +39,7 @@ struct Account {
   Counter allocs;
   Counter frees;
   Counter allocBytes;  // vsize and mapped blocks; fixed blocks are counted by their number
-  Counter freeBytes;   // all blocks
+  Counter freeBytes;   // the same
   Counter remoteFrees;
   int64_t sampledNet;      // allocs - frees up to which a free takes no sample
   uint64_t sampledAllocs;  // allocs at the last sample

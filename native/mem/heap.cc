@@ -100,7 +100,7 @@ void unreserve(Bin& bin) {
 template <class Visit>
 void forEachBin(Heap& heap, Visit&& visit) {
   for (Memtype type = 1; type <= memtypeCount(); type++) {
-    if (heap.fixed[type].blockBytes != 0) visit(heap.fixed[type]);
+    if (heap.shares[type].bin.blockBytes != 0) visit(heap.shares[type].bin);
     Bin* bins = heap.vsize[type] != nullptr ? heap.vsize[type] : heap.aligned[type];
     if (bins == nullptr) continue;
     for (uint32_t i = 0; i < kSizeClasses; i++) visit(bins[i]);
@@ -200,7 +200,7 @@ char* refill(Heap& heap, Bin& bin) {
     bin.slab = next;
   }
   reserveWord(bin, bin.slab);
-  Account& account = heap.accounts[bin.type];
+  Account& account = heap.shares[bin.type].account;
   // Relaxed: our own counter.
   if (account.allocs.load(std::memory_order_relaxed) - account.sampledAllocs >= kSampleStride) {
     sampleType(heap, bin.type);
@@ -215,8 +215,9 @@ void drain(Heap& heap) {
     // Before the bits are taken: from then on the word may be pushed again.
     RemoteWord* next = word->next;
     // Acquire: pairs with the release of each freeing thread, so that its last accesses to the
-    // blocks come before ours.
-    const uint64_t bits = word->bits.exchange(0, std::memory_order_acquire);
+    // blocks come before ours. Release: our reading of `next` comes before the next pusher's
+    // writing it.
+    const uint64_t bits = word->bits.exchange(0, std::memory_order_acq_rel);
     Slab* slab = slabOf(word);
     slab->remoteWords.fetch_sub(1, std::memory_order_relaxed);
     giveBack(slab, static_cast<uint32_t>(word - slab->remotes()), bits);
@@ -238,8 +239,9 @@ bool freeRemote(Slab* slab, uint32_t index) {
     if (seen == 0 && !counted) slab->remoteWords.fetch_add(1, std::memory_order_relaxed);
     if (seen != 0 && counted) slab->remoteWords.fetch_sub(1, std::memory_order_relaxed);
     counted = seen == 0;
-    // Release: our accesses to the block come before the owner's acquire in drain.
-  } while (!word.bits.compare_exchange_weak(seen, seen | bit, std::memory_order_release,
+    // Release: our accesses to the block come before the owner's acquire in drain. Acquire: the
+    // owner has read `next` before we write it.
+  } while (!word.bits.compare_exchange_weak(seen, seen | bit, std::memory_order_acq_rel,
                                             std::memory_order_relaxed));
   if ((seen & bit) != 0) {
     if (counted) slab->remoteWords.fetch_sub(1, std::memory_order_relaxed);
@@ -258,7 +260,7 @@ bool freeRemote(Slab* slab, uint32_t index) {
 }
 
 void initFixedBin(Heap& heap, Memtype type) {
-  Bin& bin = heap.fixed[type];
+  Bin& bin = heap.shares[type].bin;
   if (bin.blockBytes != 0) return;
   const TypeInfo* info = findType(type);
   bin.blockBytes = static_cast<uint32_t>(info->blockBytes);

@@ -34,20 +34,28 @@ struct alignas(64) Bin {
 };
 static_assert(sizeof(Bin) == 64);
 
-struct Heap {
-  Account accounts[kMaxTypes + 1];
-  Bin fixed[kMaxTypes + 1];
-  // kSizeClasses bins, nullptr before the first allocation. Types with a larger alignment than the
-  // default have theirs in `aligned`, so that the hot path, which knows no alignment, passes them
-  // by.
-  Bin* vsize[kMaxTypes + 1];
-  Bin* aligned[kMaxTypes + 1];
+// One type's share of a heap. The bin is used by fixed types only.
+struct TypeShare {
+  Account account;
+  Bin bin;
+};
 
+struct Heap {
   // Words with blocks that other threads freed: any thread pushes, the owner takes them all.
   alignas(64) std::atomic<RemoteWord*> remote;
   std::atomic<bool> orphan;
   Heap* nextHeap;  // set once
   Heap* nextOrphan;
+
+  // A processor takes a load for dependent on an earlier store when the low 12 bits of their
+  // addresses agree. So a type's account and bin lie together, and those of the first types beyond
+  // the offsets that a slab's header has in its page.
+  alignas(1024) TypeShare shares[kMaxTypes + 1];
+  // kSizeClasses bins, nullptr before the first allocation. Types with a larger alignment than the
+  // default have theirs in `aligned`, so that the hot path, which knows no alignment, passes them
+  // by.
+  Bin* vsize[kMaxTypes + 1];
+  Bin* aligned[kMaxTypes + 1];
 };
 
 // Initial-exec: one instruction instead of a call, also in a library that is loaded late.

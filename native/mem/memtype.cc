@@ -47,13 +47,13 @@ const TypeInfo* typeOf(Memtype type, Kind kind, FaultReport& report) {
 }
 
 void countAlloc(Heap& heap, Memtype type, size_t bytes) {
-  bump(heap.accounts[type].allocs);
-  bump(heap.accounts[type].allocBytes, bytes);
+  bump(heap.shares[type].account.allocs);
+  bump(heap.shares[type].account.allocBytes, bytes);
 }
 
 void countFree(Heap& heap, Memtype type, size_t bytes) {
-  Account& account = heap.accounts[type];
-  if (isPeak(account)) sampleType(heap, type);
+  Account& account = heap.shares[type].account;
+  if (isPeak(account, account.frees.load(std::memory_order_relaxed))) sampleType(heap, type);
   bump(account.frees);
   bump(account.freeBytes, bytes);
 }
@@ -93,8 +93,8 @@ void* allocateFrom(Heap& heap, Bin& bin, size_t bytes, bool vsize) {
   char* block = takeBlock(bin);
   if (block == nullptr) block = refill(heap, bin);
   if (block == nullptr) return nullptr;
-  bump(heap.accounts[bin.type].allocs);
-  if (vsize) bump(heap.accounts[bin.type].allocBytes, bin.blockBytes);
+  bump(heap.shares[bin.type].account.allocs);
+  if (vsize) bump(heap.shares[bin.type].account.allocBytes, bin.blockBytes);
   unpoison(block, bytes);
   if (bin.fill >= 0) std::memset(block, bin.fill, bytes);
   return block;
@@ -180,7 +180,7 @@ Fault releaseInSlab(Heap& heap, Memtype type, void* block, Memtype& actual) {
   }
   if (!freeRemote(&slab, place.index)) return Fault::kDoubleFree;
   countFree(heap, type, bytes);
-  bump(heap.accounts[type].remoteFrees);
+  bump(heap.shares[type].account.remoteFrees);
   return Fault::kNone;
 }
 
@@ -210,7 +210,7 @@ bool resizeMapped(Memtype type, void* block, size_t bytes) {
   const size_t surplus = before.heldBytes - after.heldBytes;
   if (surplus == 0) return true;
   HeapLease lease;
-  if (lease.get() != nullptr) bump(lease.get()->accounts[type].freeBytes, surplus);
+  if (lease.get() != nullptr) bump(lease.get()->shares[type].account.freeBytes, surplus);
   changeMapped(type, -static_cast<int64_t>(surplus));
   changeHeld(-static_cast<int64_t>(surplus));
   return true;
@@ -261,7 +261,7 @@ void* tryAllocate(Memtype type, FaultReport& report) {
     return allocateAlone(*heap, type, *info, info->bytes, true);
   }
   initFixedBin(*heap, type);
-  return allocateFrom(*heap, heap->fixed[type], info->blockBytes, false);
+  return allocateFrom(*heap, heap->shares[type].bin, info->blockBytes, false);
 }
 
 void* tryAllocateBytes(Memtype type, size_t bytes, FaultReport& report) {
@@ -328,6 +328,11 @@ size_t usableBytes(Memtype type, const void* block, FaultReport& report) {
 }
 
 void* allocateSlow(Memtype type) {
+  Heap* heap = currentHeap;
+  if (heap != nullptr && type <= kMaxTypes && heap->shares[type].bin.blockBytes != 0) {
+    Bin& bin = heap->shares[type].bin;
+    return allocateFrom(*heap, bin, bin.blockBytes, false);
+  }
   FaultReport report;
   void* block = tryAllocate(type, report);
   if (report.fault != Fault::kNone) stopAtFault(report);
@@ -335,6 +340,11 @@ void* allocateSlow(Memtype type) {
 }
 
 void* allocateBytesSlow(Memtype type, size_t bytes) {
+  Heap* heap = currentHeap;
+  if (heap != nullptr && type <= kMaxTypes && bytes <= kMaxSmallBytes &&
+      heap->vsize[type] != nullptr) {
+    return allocateFrom(*heap, heap->vsize[type][smallClassOf(bytes)], bytes, true);
+  }
   FaultReport report;
   void* block = tryAllocateBytes(type, bytes, report);
   if (report.fault != Fault::kNone) stopAtFault(report);
@@ -344,6 +354,25 @@ void* allocateBytesSlow(Memtype type, size_t bytes) {
 void releaseSlow(Memtype type, void* block) {
   FaultReport report;
   if (tryRelease(type, block, report) != Fault::kNone) stopAtFault(report);
+}
+
+void releaseRemote(Memtype type, Slab* slab, uint32_t index) {
+  Heap* heap = currentHeap;
+  void* block = slab->blockAt(index);
+  const size_t bytes = slab->blockBytes;  // the slab may go with the block
+  const bool vsize = slab->vsize;
+  const Word& word = slab->words()[index / 64];
+  const uint64_t idle =
+      word.free.load(std::memory_order_relaxed) | word.take.load(std::memory_order_relaxed);
+  if (heap == nullptr || (idle >> (index % 64) & 1) != 0) return releaseSlow(type, block);
+  Account& account = heap->shares[type].account;
+  const uint64_t frees = account.frees.load(std::memory_order_relaxed);
+  if (isPeak(account, frees)) return releaseSlow(type, block);
+  poison(block, bytes);
+  if (!freeRemote(slab, index)) return releaseSlow(type, block);
+  account.frees.store(frees + 1, std::memory_order_relaxed);
+  if (vsize) bump(account.freeBytes, bytes);
+  bump(account.remoteFrees);
 }
 
 void* allocateZeroed(Memtype type) {

@@ -86,22 +86,22 @@ void* allocateBytesSlow(Memtype type, size_t bytes);
 void releaseSlow(Memtype type, void* block);
 void fillBlock(void* block, const Bin& bin);
 
-inline void* allocate(Memtype type) {
+[[gnu::always_inline]] inline void* allocate(Memtype type) {
   Heap* heap = currentHeap;
   if (heap == nullptr || type > kMaxTypes) [[unlikely]]
     return allocateSlow(type);
-  Bin& bin = heap->fixed[type];
+  Bin& bin = heap->shares[type].bin;
   char* block = takeBlock(bin);
   if (block == nullptr) [[unlikely]]
     return allocateSlow(type);
-  bump(heap->accounts[type].allocs);
+  bump(heap->shares[type].account.allocs);
   unpoison(block, bin.blockBytes);
   if (bin.fill >= 0) [[unlikely]]
     fillBlock(block, bin);
   return block;
 }
 
-inline void* allocateBytes(Memtype type, size_t bytes) {
+[[gnu::always_inline]] inline void* allocateBytes(Memtype type, size_t bytes) {
   Heap* heap = currentHeap;
   if (heap == nullptr || type > kMaxTypes || bytes > kMaxSmallBytes) [[unlikely]] {
     return allocateBytesSlow(type, bytes);
@@ -113,7 +113,7 @@ inline void* allocateBytes(Memtype type, size_t bytes) {
   char* block = takeBlock(bin);
   if (block == nullptr) [[unlikely]]
     return allocateBytesSlow(type, bytes);
-  Account& account = heap->accounts[type];
+  Account& account = heap->shares[type].account;
   bump(account.allocs);
   bump(account.allocBytes, bin.blockBytes);
   unpoison(block, bytes);
@@ -122,21 +122,21 @@ inline void* allocateBytes(Memtype type, size_t bytes) {
   return block;
 }
 
-// Counts a free of this thread; true when a sample is due before it.
-[[nodiscard]] inline bool isPeak(const Account& account) {
-  return static_cast<int64_t>(account.allocs.load(std::memory_order_relaxed) -
-                              account.frees.load(std::memory_order_relaxed)) > account.sampledNet;
+// True when a sample is due before this thread's next free.
+[[nodiscard]] inline bool isPeak(const Account& account, uint64_t frees) {
+  return static_cast<int64_t>(account.allocs.load(std::memory_order_relaxed) - frees) >
+         account.sampledNet;
 }
+
+// Another thread's block, checked except for what that thread may have freed.
+void releaseRemote(Memtype type, Slab* slab, uint32_t index);
 
 inline void release(Memtype type, void* block) {
   const auto address = reinterpret_cast<uintptr_t>(block);
   if (!smallArena.contains(address)) [[unlikely]]
     return releaseSlow(type, block);
   auto* slab = reinterpret_cast<Slab*>(address & ~((uintptr_t{1} << kSmallShift) - 1));
-  Heap* heap = currentHeap;
-  if (slab->tag.load(std::memory_order_relaxed) != tagOf(type) ||
-      slab->owner.load(std::memory_order_relaxed) != heap ||
-      slab->remoteWords.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+  if (slab->tag.load(std::memory_order_relaxed) != tagOf(type)) [[unlikely]] {
     return releaseSlow(type, block);
   }
   // One multiplication divides and checks: the high half is the block's index, and the low half is
@@ -149,16 +149,22 @@ inline void release(Memtype type, void* block) {
   if (static_cast<uint32_t>(product) >= slab->magic || index >= slab->capacity) [[unlikely]] {
     return releaseSlow(type, block);
   }
+  Heap* heap = currentHeap;
+  if (slab->owner.load(std::memory_order_relaxed) != heap) [[unlikely]] {
+    return releaseRemote(type, slab, index);
+  }
   Word& word = slab->words()[index / 64];
   const uint64_t bit = uint64_t{1} << (index % 64);
   const uint64_t free = word.free.load(std::memory_order_relaxed);
-  Account& account = heap->accounts[type];
-  if (((free | word.take.load(std::memory_order_relaxed)) & bit) != 0 || isPeak(account))
+  Account& account = heap->shares[type].account;
+  const uint64_t frees = account.frees.load(std::memory_order_relaxed);
+  if (((free | word.take.load(std::memory_order_relaxed)) & bit) != 0 ||
+      slab->remoteWords.load(std::memory_order_relaxed) != 0 || isPeak(account, frees))
       [[unlikely]] {
     return releaseSlow(type, block);
   }
-  bump(account.frees);
-  bump(account.freeBytes, slab->blockBytes);
+  account.frees.store(frees + 1, std::memory_order_relaxed);
+  if (slab->vsize) bump(account.freeBytes, slab->blockBytes);
   poison(block, slab->blockBytes);
   word.free.store(free | bit, std::memory_order_relaxed);
   const uint32_t used = --slab->used;

@@ -4,6 +4,7 @@
 
 #include "mem/heap.h"
 #include "mem/poison.h"
+#include "mem/registry.h"
 
 namespace heddle::mem {
 
@@ -37,7 +38,8 @@ Slab* makeSlab(Heap* owner, Bin* bin) {
   if (slab == nullptr) return nullptr;
   shape(*slab, *bin, arena.slotBytes());
   slab->bin = bin;
-  slab->type = bin->type;
+  slab->type = static_cast<uint16_t>(bin->type);
+  slab->vsize = !isFixed(bin->type);
   slab->remoteWords.store(0, std::memory_order_relaxed);
   slab->used = 0;
   slab->listed = false;

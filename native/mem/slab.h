@@ -51,7 +51,8 @@ struct Slab {
   uint32_t capacity;
   // Words with remote bits that the owner has not seen. Written once per up to 64 frees.
   std::atomic<uint32_t> remoteWords;
-  Memtype type;
+  uint16_t type;
+  bool vsize;
 
   alignas(64) uint32_t used;  // owner: blocks neither free nor taken over from other threads,
                               // those in `take` included

@@ -1,0 +1,141 @@
+// Bytes to operations on typed memory by one thread, misuse included, compared with a list of what
+// is allocated.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "test/memtype_fixture.h"
+
+namespace {
+
+using namespace heddle::mem;
+
+struct Live {
+  unsigned char* block;
+  size_t bytes;
+  Memtype type;
+};
+
+class Bytes {
+ public:
+  Bytes(const uint8_t* data, size_t size) : data_(data), size_(size) {}
+  bool done() const { return at_ >= size_; }
+  uint8_t next() { return done() ? uint8_t{0} : data_[at_++]; }
+
+ private:
+  const uint8_t* data_;
+  size_t size_;
+  size_t at_ = 0;
+};
+
+void demand(bool condition) {
+  if (!condition) std::abort();
+}
+
+const Memtype* types() {
+  static const Memtype all[] = {
+      heddle::test::fixedType("fuzz:16", 16), heddle::test::fixedType("fuzz:72", 72),
+      heddle::test::fixedType("fuzz:9000", 9000), heddle::test::vsizeType("fuzz:vsize")};
+  return all;
+}
+
+size_t sizeFrom(Bytes& bytes) {
+  const size_t value = bytes.next() | static_cast<size_t>(bytes.next()) << 8;
+  const uint8_t scale = bytes.next();
+  return scale > 250 ? value * 17 : scale > 200 ? value : value % 2000;
+}
+
+void mark(const Live& live) {
+  if (live.bytes == 0) return;
+  live.block[0] = static_cast<unsigned char>(live.bytes);
+  live.block[live.bytes - 1] = live.block[0];
+}
+
+bool isIntact(const Live& live) {
+  if (live.bytes == 0) return true;
+  const auto value = static_cast<unsigned char>(live.bytes);
+  return live.block[0] == value && live.block[live.bytes - 1] == value;
+}
+
+void allocateOne(Bytes& bytes, std::vector<Live>& live) {
+  constexpr size_t kFixed[] = {16, 72, 9000};
+  const uint8_t which = bytes.next() % 4;
+  Live made{};
+  made.type = types()[which];
+  made.bytes = which < 3 ? kFixed[which] : sizeFrom(bytes);
+  FaultReport report;
+  made.block = static_cast<unsigned char*>(which < 3 ? allocate(made.type)
+                                                     : allocateBytes(made.type, made.bytes));
+  demand(made.block != nullptr);
+  for (const Live& other : live) {
+    demand(made.block >= other.block + other.bytes || made.block + made.bytes <= other.block);
+  }
+  mark(made);
+  live.push_back(made);
+}
+
+void releaseOne(Bytes& bytes, std::vector<Live>& live) {
+  const size_t at = bytes.next() % live.size();
+  const Live gone = live[at];
+  live[at] = live.back();
+  live.pop_back();
+  demand(isIntact(gone));
+  release(gone.type, gone.block);
+  FaultReport report;
+  demand(tryRelease(gone.type, gone.block, report) != Fault::kNone);
+}
+
+void resizeOne(Bytes& bytes, Live& live) {
+  FaultReport report;
+  const size_t size = sizeFrom(bytes);
+  void* moved = tryResize(live.type, live.block, size, report);
+  if (live.type != types()[3]) {
+    demand(moved == nullptr && report.fault == Fault::kWrongKind);
+    return;
+  }
+  demand(moved != nullptr);
+  live.block = static_cast<unsigned char*>(moved);
+  if (live.bytes > 0 && size > 0) demand(live.block[0] == static_cast<uint8_t>(live.bytes));
+  live.bytes = size;
+  mark(live);
+}
+
+void misuse(Bytes& bytes, const Live& live) {
+  FaultReport report;
+  const Memtype other = types()[bytes.next() % 4];
+  if (other != live.type) demand(tryRelease(other, live.block, report) == Fault::kWrongType);
+  const size_t inside = 1 + bytes.next();
+  if (inside < live.bytes) {
+    demand(tryRelease(live.type, live.block + inside, report) == Fault::kInterior);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Bytes bytes(data, size);
+  std::vector<Live> live;
+  while (!bytes.done()) {
+    const uint8_t what = bytes.next() % 8;
+    if (what < 3 || live.empty()) {
+      if (live.size() < 500) allocateOne(bytes, live);
+    } else if (what < 5) {
+      releaseOne(bytes, live);
+    } else if (what == 5) {
+      resizeOne(bytes, live[bytes.next() % live.size()]);
+    } else if (what == 6) {
+      misuse(bytes, live[bytes.next() % live.size()]);
+    } else if (bytes.next() < 20) {
+      collectMemory();
+    }
+  }
+  demand(checkAllInvariants());
+  for (const Live& each : live) {
+    demand(isIntact(each));
+    release(each.type, each.block);
+  }
+  for (int i = 0; i < 4; i++) demand(usageOf(types()[i]).live == 0);
+  demand(checkAllInvariants());
+  return 0;
+}
