@@ -44,6 +44,8 @@ export class HttpServer implements RequestSink, ExchangeOwner {
   readonly #sockets: ListeningSocket[] = []
   readonly #responseTimeout: number
   #sweeper: NodeJS.Timeout | undefined = undefined
+  /** Settles with every close so far. */
+  #closing: Promise<unknown> = Promise.resolve()
 
   /** @internal See `createServer`. */
   constructor(loop: PortHolder, options: HttpServerOptions, handler: HttpHandler | undefined) {
@@ -108,13 +110,17 @@ export class HttpServer implements RequestSink, ExchangeOwner {
 
   /**
    * Stops accepting. Without `drain` open connections go on and the promise resolves once the addresses are free.
-   * With `drain` idle connections are closed, busy ones after their answers, and it resolves after the last.
+   * With `drain` idle connections are closed, busy ones after their answers, and it resolves after the last. A call
+   * while another is under way waits for that one too.
    */
   async close(options: HttpCloseOptions = {}): Promise<void> {
     const sockets = this.#sockets.splice(0)
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
-    await Promise.all(sockets.map((socket) => this.#closeSocket(socket, options)))
+    const mine = Promise.all(sockets.map((socket) => this.#closeSocket(socket, options)))
+    const earlier = this.#closing
+    this.#closing = Promise.allSettled([earlier, mine])
+    await Promise.all([earlier, mine])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

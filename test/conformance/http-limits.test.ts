@@ -178,6 +178,27 @@ describe('closing', () => {
     ])
   })
 
+  test('LS-12 a second close waits for the drain that is under way', async () => {
+    const gate = deferred()
+    await using s = await serve(async (_, res) => {
+      await gate.promise
+      res.end('late')
+    })
+    const socket = await client({ host: HOST, port: s.server.port })
+    socket.write(GET)
+    await pause(30)
+    const log: string[] = []
+    const closes = ['first', 'second'].map(async (name) => {
+      await s.server.close({ drain: true })
+      log.push(name)
+    })
+    await pause(30)
+    expect(log).toEqual([])
+    gate.resolve()
+    await Promise.all(closes)
+    expect(log.sort()).toEqual(['first', 'second'])
+  })
+
   test('LS-12 close without drain: open connections go on being served', async () => {
     await using s = await serve((req, res) => res.end(req.path))
     const socket = await client({ host: HOST, port: s.server.port })
