@@ -2,7 +2,8 @@
 
 namespace heddle::mem {
 
-thread_local Epochs::Thread* epochSelf [[gnu::tls_model("initial-exec")]] = nullptr;
+constinit thread_local bool epochReclaiming [[gnu::tls_model("initial-exec")]] = false;
+constinit thread_local Epochs::Thread* epochSelf [[gnu::tls_model("initial-exec")]] = nullptr;
 
 Epochs& epochs() {
   // Never destroyed: threads of others may still run while the process ends.

@@ -70,7 +70,7 @@ enum class MaintainMode { kNone, kTry, kBarrier, kBarrierAsync };
 
 // The calling thread's record, nullptr while it takes no part. Initial-exec: an offset from the
 // thread pointer, no call, also in a library that is loaded at run time.
-extern thread_local Epochs::Thread* epochSelf [[gnu::tls_model("initial-exec")]];
+extern constinit thread_local Epochs::Thread* epochSelf [[gnu::tls_model("initial-exec")]];
 
 // Makes the calling thread take part; balanced by epochDetachThread before it ends. 0, -EALREADY,
 // or -ENOMEM.

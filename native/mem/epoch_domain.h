@@ -43,6 +43,9 @@ struct EpochStats {
   [[nodiscard]] uint64_t backlogBytes() const { return requestedBytes - completedBytes; }
 };
 
+// Whether the calling thread runs reclaim functions, of whatever domain.
+extern constinit thread_local bool epochReclaiming [[gnu::tls_model("initial-exec")]];
+
 template <class Platform>
 class EpochDomain {
  public:
@@ -127,12 +130,6 @@ class EpochDomain {
   }
 
  private:
-  // Whether the calling thread runs reclaim functions.
-  static bool& reclaiming() {
-    [[gnu::tls_model("initial-exec")]] static thread_local bool flag = false;
-    return flag;
-  }
-
   void add(Thread* thread, Retired* object, size_t bytes, Retired::Reclaim reclaim);
   [[nodiscard]] bool unsettled(const Thread* thread) const;
   int64_t settle(Thread* thread);

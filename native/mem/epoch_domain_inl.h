@@ -6,7 +6,7 @@
 
 namespace heddle::mem {
 
-[[noreturn]] inline void epochDie(const char* what) {
+[[noreturn, gnu::cold, gnu::noinline]] inline void epochDie(const char* what) {
   std::fprintf(stderr, "heddle: epoch: %s\n", what);
   std::abort();
 }
@@ -180,7 +180,7 @@ void EpochDomain<P>::waitBelowLimit() {
 
 template <class P>
 bool EpochDomain<P>::mayWait(const Thread* thread) {
-  if (reclaiming()) return false;
+  if (epochReclaiming) return false;
   if (thread == nullptr) return true;
   // Relaxed: written by this thread, or by one that took over a section with an order of its own.
   return !thread->inSection() && thread->parked_.load(std::memory_order_relaxed) == 0;
@@ -263,13 +263,13 @@ int64_t EpochDomain<P>::finish() {
 template <class P>
 int64_t EpochDomain<P>::reclaimBatch(unsigned index) {
   int64_t count = 0;
-  reclaiming() = true;
+  epochReclaiming = true;
   for (Thread* each = firstThread(); each != nullptr; each = each->next_) {
     Retired* chain = each->taken_[index];
     each->taken_[index] = nullptr;
     if (chain != nullptr) count += reclaimChain(chain);
   }
-  reclaiming() = false;
+  epochReclaiming = false;
   return count;
 }
 
@@ -296,7 +296,7 @@ int64_t EpochDomain<P>::reclaimChain(Retired* chain) {
 
 template <class P>
 int64_t EpochDomain<P>::maintainTry() {
-  if (reclaiming() || !collectLock_.try_lock()) return -1;
+  if (epochReclaiming || !collectLock_.try_lock()) return -1;
   begin();
   const int64_t count = finish();
   const bool left = inFlight_ > 0;

@@ -27,7 +27,9 @@ class alignas(base::kCacheLineBytes) EpochSection {
   // level, which then is left by leaveOutermost; an inner one is left by doing nothing. The word is
   // compared and not counted on: a counter would be a chain of loads that wait for stores.
   [[nodiscard]] bool enterOutermost() {
-    if (entered()) return false;
+    if (entered()) [[unlikely]] {
+      return false;
+    }
     pin();
     return true;
   }
@@ -63,7 +65,7 @@ class alignas(base::kCacheLineBytes) EpochSection {
   // For whoever reclaims, after the heavy barrier in the asymmetric form: the epoch of the section,
   // kOutside when nobody is in it.
   [[nodiscard]] uint64_t observe() {
-    if (Platform::kMayBeAsymmetric && asymmetric_) {
+    if (Platform::kMayBeAsymmetric && asymmetric_) [[likely]] {
       // Acquire: pairs with the release in unpin; what the section read, it has read.
       return state_.load(std::memory_order_acquire);
     }
@@ -93,7 +95,7 @@ class alignas(base::kCacheLineBytes) EpochSection {
     // Acquire: pairs with the increment in EpochDomain::begin. A section that bears an epoch sees
     // everything that was unlinked before that epoch began.
     const uint64_t epoch = epoch_->load(std::memory_order_acquire);
-    if (Platform::kMayBeAsymmetric && asymmetric_) {
+    if (Platform::kMayBeAsymmetric && asymmetric_) [[likely]] {
       // Relaxed: the order towards the section's reads comes from the reclaimer's membarrier; the
       // compiler is held by the light barrier.
       state_.store(epoch, std::memory_order_relaxed);
