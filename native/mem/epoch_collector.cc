@@ -18,8 +18,8 @@ EpochCollector::~EpochCollector() {
 int EpochCollector::start() {
   if (running_) return -EALREADY;
   stopping_ = false;
-  const int error = pthread_create(&thread_, nullptr, main, this);
-  if (error != 0) return -error;
+  const int error = thread_.start(main, this);
+  if (error != 0) return error;
   running_ = true;
   return 0;
 }
@@ -32,7 +32,7 @@ void EpochCollector::stop() {
     stopping_ = true;
   }
   woken_.notify_one();
-  pthread_join(thread_, nullptr);
+  thread_.join();
 }
 
 void EpochCollector::wake() {

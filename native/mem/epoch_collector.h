@@ -5,8 +5,6 @@
 // together, at once when the backlog passes the high-water mark or a ticket is asked for. While
 // nothing is pending it sleeps until a mark or a ticket wakes it, or its turn comes.
 
-#include <pthread.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -14,6 +12,7 @@
 
 #include "mem/epoch_domain.h"
 #include "mem/epoch_platform.h"
+#include "sys/thread.h"
 
 namespace heddle::mem {
 
@@ -55,7 +54,7 @@ class EpochCollector {
 
   Domain& domain_;
   const CollectorOptions options_;
-  pthread_t thread_{};
+  sys::Thread thread_;
   bool running_ = false;
 
   std::mutex lock_;

@@ -8,13 +8,13 @@
 // The first is chosen at run time where the kernel has membarrier; HEDDLE_EPOCH_EXCHANGE builds
 // without it, and so does ThreadSanitizer, which does not understand it.
 
-#include <sched.h>
 #include <time.h>
 
 #include <atomic>
 #include <mutex>
 
 #include "sys/membarrier.h"
+#include "sys/thread.h"
 
 namespace heddle::mem {
 
@@ -42,7 +42,7 @@ struct EpochPlatform {
   static void pause(unsigned round) {
     if (round < 32) return;
     if (round < 48) {
-      sched_yield();
+      sys::yieldThread();
       return;
     }
     const long us = round < 96 ? 50 : 1000;
