@@ -3,7 +3,7 @@
 // runs.
 //
 //   g++ -std=c++20 -O3 -iquote native -fno-exceptions -fno-rtti bench/native/timers_bench.cc
-//       native/loop/timers.cc native/loop/timer_list.cc -o /tmp/timers_bench
+//       native/loop/timer{s,_blocks,_queue,_sort}.cc -o /tmp/timers_bench
 //   /tmp/timers_bench [timers] [runs]
 #include <algorithm>
 #include <chrono>
