@@ -80,7 +80,7 @@ class TimerBlocks {
   static constexpr uint32_t kSlabMask = (1u << kSlabBits) - 1;
   static constexpr uint32_t kSlabBlocks = (1u << kSlabBits) / kBlockEntries;
   static constexpr uint32_t kAllFree = (1u << kSlabBlocks) - 1;
-  static constexpr size_t kKeptBlocks = 2 * kSlabBlocks;
+  static constexpr size_t kKeptBlocks = size_t{2} * kSlabBlocks;
   static constexpr uint32_t kKeptSlabs = 16;
   // Positions stay below the bit that marks a place in the heap.
   static constexpr uint32_t kMaxSlabs = 0x80000000u >> kSlabBits;
