@@ -84,7 +84,8 @@ bool Http::closesAfter(const Connection* c, uint8_t seq, uint32_t flags) const {
   if (!inBody(c) || c->side->bodySeq != seq) return false;
   // A client that still waits for 100 Continue may or may not send the body now; a long rest is not
   // worth reading.
-  return c->side->continueDue || c->side->remaining > kDiscardBytes;
+  if (c->side->continueDue) return true;
+  return !c->side->wanted && c->side->remaining > kDiscardBytes;  // who wants it may read it all
 }
 
 void Http::record(Connection* c, const int32_t* record) {
@@ -300,8 +301,9 @@ void Http::finish(Connection* c, uint8_t seq) {
 // anyway.
 void Http::settleBodyOf(Connection* c, uint8_t seq) {
   if (!inBody(c) || c->side->bodySeq != seq) return;
+  if (c->side->remaining > kDiscardBytes) c->closeBits |= seqBit(seq);
   if ((c->closeBits & seqBit(seq)) != 0) {
-    c->set(Connection::kUnread);
+    c->set(Connection::kStopped | Connection::kUnread);
     endBody(c);
     return;
   }

@@ -216,6 +216,50 @@ CASE("HTTP bodies: larger than the limit, announced or not, are 413") {
   world.checkEmpty();
 }
 
+CASE("HTTP bodies: a long one that is echoed while it comes does not end the connection") {
+  HttpLoopback world;
+  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  world.onRequest = [&](Request& request) {
+    if (request.bodyEnded) return world.respond(request, 200, request.target);
+    world.want(request);
+    world.head(request, 200);
+  };
+  world.onBody = [&](Request& request) {
+    world.chunk(request, request.body);
+    request.body.clear();
+    if (request.bodyEnded) world.end(request);
+  };
+  const std::string body = pattern(800'000);
+  REQUIRE(world.feed(client, post("/1", body) + get("/2")));
+  REQUIRE(world.answered(client, 2));
+  CHECK(responsesIn(client)[0].body == body);
+  CHECK(!responsesIn(client)[0].close);
+  client.close();
+  world.checkEmpty();
+}
+
+CASE("HTTP bodies: a long one, wanted and then given up, ends the connection after the answer") {
+  HttpLoopback world;
+  const uint32_t listener = world.listen(world.spec());
+  Client client = world.connectTo(listener);
+  world.onRequest = [&](Request& request) {
+    world.want(request);
+    world.head(request, 200);
+  };
+  world.onBody = [&](Request& request) {
+    world.chunk(request, "enough");
+    world.end(request);
+  };
+  REQUIRE(world.feed(client, post("/1", pattern(900'000)) + get("/2")));
+  REQUIRE(world.ended(client));
+  CHECK_EQ(client.error, 0);
+  CHECK(summary(client) == "200:enough");
+  CHECK_EQ(world.requests.size(), size_t{1});
+  client.close();
+  world.net().closeListener(listener);
+  world.checkEmpty();
+}
+
 CASE("HTTP bodies: a malformed chunk is 400, or the end where an answer is under way") {
   const std::string bad = "5\r\nhello\r\nzz\r\n";
   for (int how = 0; how < 3; how++) {

@@ -114,6 +114,28 @@ CASE("HTTP lingering: bytes that were never read do not reset the answer away") 
   world.checkEmpty();
 }
 
+CASE("HTTP lingering: requests that will not be answered are aborted at its beginning, once") {
+  HttpLoopback world;
+  const uint32_t listener = world.listen(world.spec());
+  Client client = world.connectTo(listener);
+  client.write(get("/1") + get("/2") + get("/3"));
+  CHECK(world.until([&] { return world.requests.size() == 3; }));
+  client.write("unread");
+  world.respond(world.requests[0], 200, "answer", RespondFlag::CLOSE);
+  world.pass();
+  world.pass();
+  CHECK_EQ(world.net().connections(), size_t{1});
+  CHECK_EQ(world.count(In::HTTP_ABORT), size_t{1});
+  world.respond(world.requests[1], 200, "too late");
+  REQUIRE(world.ended(client));
+  CHECK_EQ(client.error, 0);
+  CHECK(summary(client) == "200:answer");
+  client.close();
+  world.net().closeListener(listener);
+  world.checkEmpty();
+  CHECK_EQ(world.count(In::HTTP_ABORT), size_t{1});
+}
+
 CASE("HTTP lingering: ends by itself when the client neither reads nor leaves") {
   HttpLoopback world;
   auto [handle, client] = world.adopt(strict());
@@ -234,6 +256,23 @@ CASE("HTTP time-outs: a body that does not come is 408, unless its answer has be
     client.close();
     world.checkEmpty();
   }
+}
+
+CASE("HTTP time-outs: a body that was given up, and that nobody wants, is waited for no more") {
+  HttpLoopback world;
+  auto [handle, client] = world.adopt(timed(&net::HttpSettings::requestTimeoutMs, 40));
+  client.write(get("/slow") + "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123");
+  CHECK(world.until([&] { return world.requests.size() == 2; }));
+  world.respond(world.requests[1], 200, "quick");
+  world.pass();
+  client.finish();
+  world.rest(120);
+  CHECK_EQ(world.count(In::HTTP_ABORT), size_t{0});
+  world.respond(world.requests[0], 200, "slow");
+  REQUIRE(world.ended(client));
+  CHECK(summary(client) == "200:slow 200:quick");
+  client.close();
+  world.checkEmpty();
 }
 
 CASE("HTTP time-outs: time in which the handler did not want the body is not the client's") {

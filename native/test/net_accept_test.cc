@@ -245,6 +245,33 @@ CASE("LS-12 a listener closes, its connections go on") {
   world.checkEmpty();
 }
 
+CASE("LS-12 connections of a closed listener are counted and can be destroyed, others stay") {
+  Loopback world;
+  const uint32_t first = world.listen({});
+  const uint32_t second = world.listen({});
+  Client a = world.connectTo(first);
+  Client b = world.connectTo(first);
+  Client c = world.connectTo(second);
+  CHECK(world.until([&] { return world.count(In::ACCEPT) == 3; }));
+  CHECK_EQ(world.net().closeListener(first), 0);
+  CHECK_EQ(world.net().connectionsOf(first), size_t{2});
+  world.net().destroyConnectionsOf(first);
+  CHECK(world.loop().hasWork());
+  CHECK(world.until([&] {
+    a.read();
+    b.read();
+    return a.gone() && b.gone();
+  }));
+  CHECK_EQ(a.error, ECONNRESET);
+  CHECK_EQ(world.net().connectionsOf(first), size_t{0});
+  CHECK_EQ(world.net().connectionsOf(second), size_t{1});
+  world.settle();
+  CHECK_EQ(world.count(In::CLOSE), size_t{2});
+  for (Client* each : {&a, &b, &c}) each->close();
+  CHECK_EQ(world.net().closeListener(second), 0);
+  world.checkEmpty();
+}
+
 CASE("connections of a listener: idle time-out, pause and auto close are its settings") {
   Loopback world;
   ListenSpec spec;
