@@ -53,6 +53,7 @@ void TimerBlocks::clear() {
   if (capacity_ != 0) memory_.release(slabs_, capacity_ * kDirectoryBytes);
   slabs_ = nullptr;
   vacant_ = nullptr;
+  nexts_ = nullptr;
   owners_ = nullptr;
   first_ = last_ = nullptr;
   vacantCount_ = capacity_ = 0;
@@ -86,8 +87,10 @@ bool TimerBlocks::growDirectory() {
   if (memory == nullptr) return false;
   auto* const slabs = static_cast<Slab**>(memory);
   vacant_ = reinterpret_cast<uint32_t*>(slabs + capacity);
-  auto* const owners = reinterpret_cast<uint16_t*>(vacant_ + capacity);
+  auto* const nexts = vacant_ + capacity;
+  auto* const owners = reinterpret_cast<uint16_t*>(nexts + size_t{capacity} * kSlabBlocks);
   std::copy_n(slabs_, capacity_, slabs);
+  std::copy_n(nexts_, size_t{capacity_} * kSlabBlocks, nexts);
   std::copy_n(owners_, size_t{capacity_} * kSlabBlocks, owners);
   for (uint32_t i = capacity; i > capacity_; i--) {
     slabs[i - 1] = nullptr;
@@ -95,6 +98,7 @@ bool TimerBlocks::growDirectory() {
   }
   if (capacity_ != 0) memory_.release(slabs_, capacity_ * kDirectoryBytes);
   slabs_ = slabs;
+  nexts_ = nexts;
   owners_ = owners;
   capacity_ = capacity;
   return true;

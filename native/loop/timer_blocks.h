@@ -38,12 +38,8 @@ class TimerBlocks {
   }
 
   // The first position of the block behind that of `position`. Meaningless for a queue's last.
-  uint32_t next(uint32_t position) const {
-    return slabs_[position >> kSlabBits]->next[blockInSlab(position)];
-  }
-  void setNext(uint32_t position, uint32_t next) {
-    slabs_[position >> kSlabBits]->next[blockInSlab(position)] = next;
-  }
+  uint32_t next(uint32_t position) const { return nexts_[position / kBlockEntries]; }
+  void setNext(uint32_t position, uint32_t next) { nexts_[position / kBlockEntries] = next; }
   // The position behind this one in a queue, which must go on there.
   uint32_t step(uint32_t position) const {
     return (position & kBlockMask) == kBlockMask ? next(position) : position + 1;
@@ -87,7 +83,6 @@ class TimerBlocks {
 
   struct Slab {
     TimerEntry entries[size_t{1} << kSlabBits];
-    uint32_t next[kSlabBlocks];
     // A bit for each free block.
     uint32_t freeMask;
     uint32_t index;
@@ -96,9 +91,9 @@ class TimerBlocks {
     Slab* after;
   };
   // The parts of the directory that each slab has, all of one kind behind one another: the pointer,
-  // its entry in the stack of indices without a slab, the owners of its blocks.
+  // its entry in the stack of indices without a slab, the links and the owners of its blocks.
   static constexpr size_t kDirectoryBytes =
-      sizeof(Slab*) + sizeof(uint32_t) + kSlabBlocks * sizeof(uint16_t);
+      sizeof(Slab*) + sizeof(uint32_t) + kSlabBlocks * (sizeof(uint32_t) + sizeof(uint16_t));
 
   static uint32_t blockInSlab(uint32_t position) { return (position & kSlabMask) / kBlockEntries; }
 
@@ -115,7 +110,9 @@ class TimerBlocks {
   TimerMemory& memory_;
   Slab** slabs_ = nullptr;
   uint32_t* vacant_ = nullptr;
-  // Apart from the slabs, small enough to stay in the cache: cancelling looks at nothing else.
+  // Apart from the slabs, small enough to stay in the cache: cancelling looks at nothing else than
+  // an owner, and walking a queue waits for none of its entries to find the next.
+  uint32_t* nexts_ = nullptr;
   uint16_t* owners_ = nullptr;
   uint32_t vacantCount_ = 0;
   uint32_t capacity_ = 0;

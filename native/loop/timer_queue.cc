@@ -29,10 +29,8 @@ void TimerQueue::cutBehind(TimerBlocks& blocks, uint32_t newLast) {
 }
 
 void TimerQueue::compact(TimerStore store) {
-  const uint32_t end = last & ~kBlockMask;
   uint32_t to = TimerBlocks::kNoPosition;
   forEachEntry(store.blocks, *this, [&](const TimerEntry& entry, uint32_t from) {
-    if ((from & kBlockMask) == 0 && from != end) prefetchPlaces(store, from);
     uint32_t& place = store.places[entry.id];
     if (place != from) return true;
     to = to == TimerBlocks::kNoPosition ? first : store.blocks.step(to);
@@ -49,9 +47,7 @@ void TimerQueueReader::nextBlock() {
   const uint32_t block = store_.blocks.next(at_);
   store_.blocks.give(at_);
   at_ = block;
-  if (block == end_) return;
-  prefetchPlaces(store_, block);
-  prefetchBlock(store_.blocks, store_.blocks.next(block));
+  if (block != end_) prefetchBlock(store_.blocks, store_.blocks.next(block));
 }
 
 // What is left is dead.

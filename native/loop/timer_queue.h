@@ -111,13 +111,6 @@ inline void prefetchBlock(const TimerBlocks& blocks, uint32_t block) {
   }
 }
 
-// Starts to bring the places of a full block's timers into the cache.
-inline void prefetchPlaces(TimerStore store, uint32_t block) {
-  for (uint32_t i = 0; i < TimerBlocks::kBlockEntries; i++) {
-    __builtin_prefetch(&store.places[store.blocks.at(block + i).id], 1);
-  }
-}
-
 // Calls visit(entry, position) for each entry of a queue that has some, from the front, dead ones
 // as well, and stops when that is false. Reads ahead.
 template <class Visit>
@@ -141,7 +134,8 @@ class TimerQueueReader {
       : store_(store),
         at_(queue.first),
         end_(queue.last & ~TimerBlocks::kBlockMask),
-        left_(queue.live) {
+        left_(queue.live),
+        dead_(queue.dead) {
     queue = TimerQueue{};
   }
   TimerQueueReader(const TimerQueueReader&) = delete;
@@ -150,7 +144,7 @@ class TimerQueueReader {
   // False at the end; then all blocks have been given back.
   bool read(TimerEntry& entry) {
     if (left_ == 0) return false;
-    while (!store_.alive(at_)) step();
+    for (; dead_ > 0 && !store_.alive(at_); dead_--) step();
     entry = store_.blocks.at(at_);
     left_--;
     if (left_ > 0) {
@@ -176,6 +170,7 @@ class TimerQueueReader {
   uint32_t at_;
   uint32_t end_;
   uint32_t left_;
+  uint32_t dead_;
 };
 
 }  // namespace heddle::loop
