@@ -207,7 +207,10 @@ export interface Backend {
   readonly capabilities: Capabilities
   readonly sys: Sys
   createEngine(memory: PortMemory, options: EngineOptions, dispatch: (words: number) => void): Engine
-  /** From any isolate: POST record with these bytes on the loop. -ENOENT if the loop is gone, -ENOBUFS if full. */
+  /**
+   * From any isolate: POST record with these bytes on the loop. -ENOENT if the loop is gone, -ENOBUFS if full, -EMSGSIZE
+   * above 64 KiB on the js backend and above the receive slab on the native one.
+   */
   post(loopId: number, bytes: Uint8Array): number
   /** From any isolate: TRIGGER record on the loop. */
   trigger(loopId: number, handle: number, mask: number): number
