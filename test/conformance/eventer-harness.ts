@@ -60,11 +60,11 @@ export class Bench {
   }
 
   /** Runs the loops until something is so. */
-  async until(done: () => boolean, what = 'the condition'): Promise<void> {
+  async until(done: () => boolean, what = 'the condition', waitMs = WAIT_MS): Promise<void> {
     this.eventer.start()
-    const deadline = Date.now() + WAIT_MS
+    const deadline = Date.now() + waitMs
     while (!done()) {
-      if (Date.now() > deadline) throw new Error(`${what} did not come about within ${WAIT_MS} ms`)
+      if (Date.now() > deadline) throw new Error(`${what} did not come about within ${waitMs} ms`)
       await new Promise((resolve) => setTimeout(resolve, 1))
     }
   }

@@ -227,13 +227,13 @@ describe('a pass of a loop', () => {
       expect(passes[1]).toBeGreaterThan(passes[0] as number)
     }))
 
-  it('EV-08 gives every callback the time of the pass, however slow the one before was', () =>
+  it('EV-08 A-EV-4 gives every callback the time of the pass, however slow the one before was', () =>
     withEventer({}, async (bench) => {
       const { eventer } = bench
       const times: { now: number; precise: number }[] = []
       const record = (_e: unknown, _mask: number, _closure: unknown, now: number) => {
         times.push({ now, precise: eventer.now() })
-        burn(30)
+        burn(60)
       }
       const whence = eventer.now()
       eventer.addAt(whence, record)
@@ -241,7 +241,7 @@ describe('a pass of a loop', () => {
       await bench.until(() => times.length === 2)
       const [first, second] = times as [(typeof times)[0], (typeof times)[0]]
       expect(second.now).toBe(first.now)
-      expect(second.precise - first.precise).toBeGreaterThanOrEqual(30)
+      expect(second.precise - first.precise).toBeGreaterThanOrEqual(60)
       expect(first.now).toBeGreaterThanOrEqual(whence)
     }))
 

@@ -53,6 +53,22 @@ describe('events of another thread', () => {
       expect(masks).toEqual([1, 2, 4])
     }))
 
+  it('EV-05 A-EV-2 EV-24 run between timers and recurrent events when triggered before the start', () =>
+    withEventer({}, async (bench) => {
+      const { eventer } = bench
+      const seen: string[] = []
+      const [a, b] = bench.pipe()
+      bench.write(b, 'x')
+      eventer.add(eventer.fdEvent(a, Mask.READ, () => void seen.push('fd')))
+      eventer.add(eventer.recurrent(() => void seen.push('recurrent')))
+      const target = eventer.addIn(60_000, () => void seen.push('trigger'))
+      eventer.nextOpportunity(() => void seen.push('timer'))
+      await inWorker('new eventer.RemoteEventer().trigger(data, 8)', target.eventRef)
+      expect(seen).toEqual([])
+      await bench.until(() => seen.length === 4)
+      expect(seen).toEqual(['timer', 'trigger', 'recurrent', 'fd'])
+    }))
+
   it('EV-07 TM-09 wake their loop, and new timers shorten its wait', () =>
     withEventer({ maxSleepMs: 60_000, watchdogTimeoutMs: 3_600_000 }, async (bench) => {
       const { eventer } = bench
