@@ -9,7 +9,7 @@ const keepers = new WeakMap<Eventer, Keeper>()
 
 /** The first loop of this isolate's eventer, which is made and started if there is none. */
 export function defaultLoop(): Loop {
-  return defaultEventer().loops[0] as Loop
+  return defaultEventer().loops[0]
 }
 
 /**

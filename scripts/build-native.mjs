@@ -17,12 +17,9 @@ const require = createRequire(import.meta.url)
 export function buildNative(root) {
   if (process.platform === 'win32') return 'the native core does not run on Windows'
   const werror = process.env.HEDDLE_WERROR === '1' ? 1 : 0
-  const stamp = new Stamp(join(root, '.cache/native.stamp'), nativeInputs(root), [
-    process.versions.modules,
-    process.platform,
-    process.arch,
-    werror,
-  ])
+  // The version of Node is not among the inputs: through Node-API one binary serves them all.
+  const facts = [process.platform, process.arch, werror]
+  const stamp = new Stamp(join(root, '.cache/native.stamp'), nativeInputs(root), facts)
   if (stamp.fresh && existsSync(join(root, 'build/Release/heddle.node'))) return undefined
   if (!hasCompiler()) return 'no C++ compiler found (set CXX, or install g++ or clang++)'
 

@@ -107,9 +107,9 @@ export class Eventer extends EventFactory implements AsyncDisposable {
     return this.#left !== undefined
   }
 
-  /** Loops of the default pool. */
-  get loops(): readonly Loop[] {
-    return this.core.loops
+  /** Loops of the default pool, of which there is at least one. */
+  get loops(): readonly [Loop, ...Loop[]] {
+    return this.core.loops as [Loop, ...Loop[]]
   }
 
   /** Starts the loops and returns; `started` is emitted the first time. Callbacks run from the next turn on. */
