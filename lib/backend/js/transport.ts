@@ -92,9 +92,12 @@ export class SocketTransport implements Transport {
   }
 
   destroy(): void {
-    if (this.#socket.destroyed) return
-    if (this.#path === undefined && this.fd >= 0) this.#socket.resetAndDestroy()
-    else this.#socket.destroy()
+    const socket = this.#socket
+    if (socket.destroyed) return
+    // libuv refuses to reset while a FIN is on its way, and Node would then never close the descriptor.
+    const isEnding = socket.writableEnded && !socket.writableFinished
+    if (this.#path === undefined && this.fd >= 0 && !isEnding) socket.resetAndDestroy()
+    else socket.destroy()
   }
 
   setReading(on: boolean): void {
