@@ -1,4 +1,4 @@
-import type { Backend, Engine, EngineOptions, PortMemory } from './backend'
+import type { Backend, Engine, EngineOptions } from './backend'
 import { CLOCK_CELLS, CONTROL_WORDS, Clock, Control } from './protocol'
 
 /** Reads one record that starts at word `at` of the inbox. */
@@ -56,8 +56,7 @@ export class Port {
     this.control = new Int32Array(CONTROL_WORDS)
     this.clock = new Float64Array(CLOCK_CELLS)
     this.clock[Clock.STARTED] = -1
-    const memory: PortMemory = this
-    this.engine = backend.createEngine(memory, options, (words) => this.#dispatch(words))
+    this.engine = backend.createEngine(this, options, (words) => this.#dispatch(words))
   }
 
   /** Time of the pass, loop milliseconds (the scale of `performance.now()`). */
