@@ -1,6 +1,9 @@
 const EMPTY = Buffer.alloc(0)
 
-/** A first-in first-out run of bytes kept as the chunks they came in. Owns its chunks. */
+/** Chunks are joined up to this size, so that a sender of single bytes cannot make objects of all of them. */
+const JOINED_BYTES = 1024
+
+/** A first-in first-out run of bytes kept as the chunks they came in, small ones joined. Owns its chunks. */
 export class ByteQueue {
   #chunks: Buffer[] = []
   #first = 0
@@ -13,8 +16,11 @@ export class ByteQueue {
 
   push(chunk: Buffer): void {
     if (chunk.length === 0) return
-    this.#chunks.push(chunk)
+    const chunks = this.#chunks
     this.#size += chunk.length
+    const last = chunks.at(-1)
+    if (last === undefined || last.length + chunk.length > JOINED_BYTES) chunks.push(chunk)
+    else chunks[chunks.length - 1] = Buffer.concat([last, chunk])
   }
 
   /** Puts bytes back at the front. */
@@ -67,9 +73,9 @@ export class ByteQueue {
    * caller backs up by the length of the pattern less one.
    */
   indexOf(pattern: Uint8Array, from: number): number {
-    this.#coalesce()
-    const whole = this.#chunks[this.#first]
-    return whole === undefined ? -1 : whole.indexOf(pattern, Math.max(0, from))
+    const start = Math.max(0, from)
+    const at = this.#tail(start).indexOf(pattern)
+    return at < 0 ? -1 : start + at
   }
 
   clear(): void {
@@ -78,10 +84,15 @@ export class ByteQueue {
     this.#size = 0
   }
 
-  /** One chunk is what a search needs; records seldom cross more than two. */
-  #coalesce(): void {
-    if (this.#chunks.length - this.#first < 2) return
-    const whole = this.take(this.#size)
-    this.unshift(whole)
+  /** The bytes from `start` on. Found from the end, and copied only where several chunks hold them. */
+  #tail(start: number): Buffer {
+    const chunks = this.#chunks
+    let at = chunks.length
+    let begin = this.#size
+    while (at > this.#first && begin > start) begin -= (chunks[--at] as Buffer).length
+    const held = chunks.length - at
+    if (held === 0) return EMPTY
+    const tail = held === 1 ? (chunks[at] as Buffer) : Buffer.concat(chunks.slice(at))
+    return tail.subarray(start - begin)
   }
 }
