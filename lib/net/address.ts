@@ -21,15 +21,24 @@ export interface EndpointOptions {
   readonly path?: string
 }
 
-/** Every endpoint the options may mean, in the order in which to try them. (LS-02) */
+/**
+ * Every endpoint the options may mean, in the order in which to try them. Fails with ERR_INVALID_ARGUMENT, or with
+ * the code of the resolver (ENOTFOUND, EAI_AGAIN). (LS-02)
+ */
 export async function resolveEndpoints(options: EndpointOptions): Promise<Endpoint[]> {
   const path = options.path ?? (options.address?.startsWith('/') ? options.address : undefined)
   if (path !== undefined) return [{ kind: 'unix', path: checkPath(path) }]
   const port = checkPort(options.port ?? 0)
   const host = spelledOut(options.address ?? options.host ?? '127.0.0.1')
   if (isIP(host) !== 0) return [{ kind: 'tcp', host, port }]
-  const found = await lookup(host, { all: true })
+  const found = await lookup(host, { all: true }).catch(lookupFailed)
   return found.map(({ address }) => ({ kind: 'tcp', host: address, port }))
+}
+
+function lookupFailed(error: NodeJS.ErrnoException): never {
+  const { code = 'ENOTFOUND', errno } = error
+  const options = { syscall: 'getaddrinfo', cause: error, ...(errno !== undefined && { errno }) }
+  throw new HeddleError(code, error.message, options)
 }
 
 export function checkPort(port: number): number {

@@ -7,11 +7,12 @@ import { NetDriver } from './driver'
 import { HandlerSet } from './handlers'
 import { Home } from './home'
 import { type ConnectOptions, type PortHolder, connectSpec, streamLimits } from './options'
-import { deadlineOf, Waiter } from './wait'
+import { deadlineOf, Waiter, within } from './wait'
 
 /**
  * Opens a connection. Every address of a host name is tried in turn; `timeout` covers them all.
- * Fails with the POSIX code of the last attempt, with ETIME, or with the reason of the signal.
+ * Fails with the code of the resolver or the POSIX code of the last attempt, with ETIME, or with the reason of the
+ * signal.
  */
 export async function open(
   loop: PortHolder,
@@ -21,12 +22,13 @@ export async function open(
   const deadline = deadlineOf(options)
   options.signal?.throwIfAborted()
   let failure: unknown
-  for (const endpoint of await resolveEndpoints(options)) {
+  const found = await within(resolveEndpoints(options), 'connect', deadline, options.signal)
+  for (const endpoint of found) {
     try {
       return await attempt(loop.port, endpoint, options, handlers, deadline)
     } catch (error) {
       failure = error
-      if (!(error instanceof HeddleError) || error.isTimeout) break
+      if (!(error instanceof HeddleError) || error.isTimeout || options.signal?.aborted) break
     }
   }
   throw failure
@@ -65,8 +67,11 @@ async function attempt(
   driver.addConnect(handle, (errno) => {
     if (errno !== 0) return waiter.reject(systemError(errno, 'connect', describe(endpoint)))
     // In the table before the promise resolves: bytes may come with the same batch.
-    begin(driver, connection)
-    waiter.resolve()
+    try {
+      begin(driver, connection)
+    } finally {
+      waiter.resolve()
+    }
   })
   try {
     await waiter.promise

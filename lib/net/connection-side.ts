@@ -15,11 +15,11 @@ export class ConnectionSide {
   #drainWaiters: Waiter[] = []
   #closeWaiters: Waiter[] = []
 
-  /** `over`: no input will come any more. */
-  readerFor(port: Port, handle: number, limit: number, over: number): Reader {
+  /** `held`: the user has paused. `over`: no input will come any more. */
+  readerFor(port: Port, handle: number, limit: number, held: boolean, over: boolean): Reader {
     if (this.reader === undefined) {
-      this.reader = new Reader(port, handle, limit)
-      if (over !== 0) this.reader.end(this.error)
+      this.reader = new Reader(port, handle, limit, held)
+      if (over) this.reader.end(this.error)
     }
     return this.reader
   }

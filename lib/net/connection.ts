@@ -1,30 +1,14 @@
+import { constants } from 'node:os'
 import type { AddressInfo } from '../backend/backend'
-import { BLOCK_BYTES } from '../backend/port'
-import { Clock, CloseReason, Control, Out } from '../backend/protocol'
-import { HeddleError, errnoName, systemError } from '../errors'
-import { ConnectionSide } from './connection-side'
+import { Clock, Out } from '../backend/protocol'
+import { HeddleError, systemError } from '../errors'
+import { closeError } from './close-error'
+import { ConnectionOutput, Flag } from './connection-output'
 import { HandlerSet, type Handlers } from './handlers'
 import type { Home } from './home'
+import { size } from './options'
 import type { Reader } from './reader'
-import { putText } from './slab'
-import { deadlineOf, type WaitOptions } from './wait'
-
-/** The peer sent FIN. */
-const ENDED = 1
-/** We sent FIN or will: nothing may be written. */
-const SHUT = 2
-/** CLOSE or DESTROY was sent. */
-const CLOSING = 4
-/** The handle is gone. */
-const CLOSED = 8
-/** The backend reported output above the high-water mark. */
-const BLOCKED = 16
-/** `write` answered false: DRAIN is due. */
-const NEED_DRAIN = 32
-/** The user paused. */
-const HELD = 64
-/** It was not the user who ended the output. */
-const CUT = 128
+import type { WaitOptions } from './wait'
 
 /** The callbacks of a connection. */
 export type ConnectionHandlers = Handlers<Connection>
@@ -33,68 +17,51 @@ export type ConnectionHandlers = Handlers<Connection>
  * One stream connection, TCP or unix. Belongs to the isolate of its loop. Everything seldom needed lives in a side
  * object made at first use: a connection that only runs callbacks costs about 110 bytes of heap.
  */
-export class Connection {
-  readonly #handle: number
-  readonly #home: Home
+export class Connection extends ConnectionOutput {
   #handlers: HandlerSet<Connection>
-  #flags = 0
-  /**
-   * Bytes written since dispatch number `#turn` began. What is too much is reported by BLOCKED, but only with a
-   * later dispatch: a loop that never lets the event loop run has to be stopped by its own count.
-   */
-  #turnBytes = 0
-  #turn = 0
-  /** Whole loop milliseconds of the last read and write, in 32 bits. */
+  /** Whole loop milliseconds of the last read, in 32 bits. */
   #readMark: number
-  #writeMark: number
-  #side: ConnectionSide | undefined = undefined
 
   /** @internal Connections are made by listeners, `connect` and `adopt`. */
   constructor(handle: number, home: Home, handlers: HandlerSet<Connection>) {
-    this.#handle = handle
-    this.#home = home
+    super(handle, home)
     this.#handlers = handlers
-    this.#readMark = this.#writeMark = (home.port.clock[Clock.NOW] as number) | 0
-  }
-
-  /** Number of the connection on its loop; a new connection may get it after this one has closed. */
-  get handle(): number {
-    return this.#handle
+    this.#readMark = this.writeMark
   }
 
   /** The descriptor. It stays the connection's own. Fails with EBADF once closed. (LS-11) */
   get fd(): number {
-    const fd = this.#home.port.engine.connectionFd(this.#handle)
+    const fd = this.closed ? -constants.errno.EBADF : this.home.port.engine.connectionFd(this.handle)
     if (fd < 0) throw systemError(fd, 'fd')
     return fd
   }
 
   /** Address of the peer; undefined when it was not asked for before the connection closed. (LS-09) */
   get remote(): AddressInfo | undefined {
-    const side = this.#rare()
-    side.remote ??= this.#home.port.engine.connectionAddress(this.#handle, true)
+    const side = this.rare()
+    side.remote ??= this.#address(true)
     return side.remote
   }
 
-  /** Address of this side. */
+  /** Address of this side; undefined when it was not asked for before the connection closed. */
   get local(): AddressInfo | undefined {
-    const side = this.#rare()
-    side.local ??= this.#home.port.engine.connectionAddress(this.#handle, false)
+    const side = this.rare()
+    side.local ??= this.#address(false)
     return side.local
   }
 
   /** Anything the user wants to keep with the connection. (LS-09) */
   get context(): unknown {
-    return this.#side?.context
+    return this.side?.context
   }
 
   set context(value: unknown) {
-    this.#rare().context = value
+    this.rare().context = value
   }
 
   /** The options of the listener it came from, as they were given. (LS-09) */
   get config(): unknown {
-    return this.#home.config
+    return this.home.config
   }
 
   /** Common name of the client's certificate; undefined without TLS. (LS-09) */
@@ -104,33 +71,18 @@ export class Connection {
 
   /** Milliseconds since the last read and the last write, by the clock of the loop. (LS-09) */
   get idle(): { readonly read: number; readonly write: number } {
-    const now = (this.#home.port.clock[Clock.NOW] as number) | 0
-    return { read: (now - this.#readMark) | 0, write: (now - this.#writeMark) | 0 }
-  }
-
-  /** Unsent bytes. Asking sends what this turn has written so far. */
-  get pending(): number {
-    const engine = this.#home.port.engine
-    engine.flush()
-    return Math.max(0, engine.connectionPending(this.#handle))
+    const now = (this.home.port.clock[Clock.NOW] as number) | 0
+    return { read: (now - this.#readMark) | 0, write: (now - this.writeMark) | 0 }
   }
 
   /** Bytes that arrived and were not read yet (async style). */
   get buffered(): number {
-    return this.#side?.reader?.buffered ?? 0
-  }
-
-  get closed(): boolean {
-    return (this.#flags & CLOSED) !== 0
+    return this.side?.reader?.buffered ?? 0
   }
 
   /** Whether the peer has sent FIN. */
   get ended(): boolean {
-    return (this.#flags & ENDED) !== 0
-  }
-
-  get writable(): boolean {
-    return (this.#flags & (SHUT | CLOSED)) === 0
+    return (this.flags & Flag.ENDED) !== 0
   }
 
   get handlers(): ConnectionHandlers {
@@ -142,79 +94,27 @@ export class Connection {
     this.adoptHandlers(new HandlerSet(handlers))
   }
 
-  /**
-   * Queues `data` for sending; all writes of a turn leave together. Answers false above the high-water mark (then
-   * `onDrain` follows) and on a connection that the peer has closed. Small arrays are copied; arrays of 16 KiB and
-   * more are sent by reference and must not change until the connection has drained. The view under delivery is
-   * sent without a copy. Throws ERR_CLOSED after `end`, `close` or `destroy`.
-   */
-  write(data: Uint8Array | string): boolean {
-    if ((this.#flags & (SHUT | CLOSED)) !== 0) return this.#refuse()
-    const received = this.#home.received
-    if (data === received.view) return this.#writeReceived(received.offset, received.length)
-    if (typeof data === 'string') return this.#account(this.#writeText(data))
-    if (received.view !== undefined && data.buffer === received.buffer) {
-      return this.#writeReceived(data.byteOffset, data.length)
-    }
-    return this.#account(this.#writeBytes(data))
-  }
-
-  /**
-   * Writes and resolves when the output is below the high-water mark, or has fallen below the low-water mark. On
-   * ETIME or abort the bytes stay queued and the connection usable.
-   */
-  async writeAll(data: Uint8Array | string, options?: WaitOptions): Promise<void> {
-    options?.signal?.throwIfAborted()
-    if (this.write(data)) return
-    await this.drained(options)
-  }
-
-  /** Resolves when writing makes sense again; at once if it does. Rejects when the connection closes first. */
-  drained(options?: WaitOptions): Promise<void> {
-    if ((this.#flags & CLOSED) !== 0) return Promise.reject(this.#closedError())
-    if ((this.#flags & (NEED_DRAIN | BLOCKED)) === 0) return Promise.resolve()
-    return this.#rare().waitForDrain(deadlineOf(options), options?.signal)
-  }
-
-  /** Half-close: FIN follows what was written, reading goes on. */
-  end(data?: Uint8Array | string): void {
-    if (data !== undefined) this.write(data)
-    if ((this.#flags & (SHUT | CLOSED)) !== 0) return
-    this.#flags |= SHUT
-    this.#home.port.push1(Out.SHUTDOWN, this.#handle)
-  }
-
-  /** Closes once everything written has been sent. Resolves when the connection is gone, whatever ended it. */
-  close(): Promise<void> {
-    if ((this.#flags & CLOSED) !== 0) return Promise.resolve()
-    if ((this.#flags & CLOSING) === 0) this.#sendClose(Out.CLOSE)
-    return this.#rare().waitForClose()
-  }
-
-  /** Closes at once; unsent output is lost and the peer sees a reset where the system allows. */
-  destroy(error?: HeddleError): void {
-    if ((this.#flags & CLOSED) !== 0) return
-    if (error !== undefined) this.#rare().error = error
-    this.#sendClose(Out.DESTROY)
-  }
-
-  /** Stops `onData` until `resume`; the peer is pushed back by TCP. */
+  /** Stops `onData` until `resume`; the peer is pushed back by TCP. What has arrived stays readable. */
   pause(): void {
-    if ((this.#flags & (HELD | CLOSED)) !== 0) return
-    this.#flags |= HELD
-    this.#home.port.push1(Out.PAUSE, this.#handle)
+    if ((this.flags & (Flag.HELD | Flag.CLOSING | Flag.CLOSED)) !== 0) return
+    this.flags |= Flag.HELD
+    this.side?.reader?.hold(true)
+    this.home.port.push1(Out.PAUSE, this.handle)
   }
 
+  /** Undoes `pause`. Input that waited goes to `onData` soon, not within this call. */
   resume(): void {
-    if ((this.#flags & HELD) === 0 || (this.#flags & CLOSED) !== 0) return
-    this.#flags &= ~HELD
-    this.#home.port.push1(Out.RESUME, this.#handle)
-    this.#deliverHeld()
+    if ((this.flags & Flag.HELD) === 0 || this.closing) return
+    this.flags &= ~Flag.HELD
+    const mayRead = this.side?.reader?.hold(false) ?? true
+    if (mayRead) this.home.port.push1(Out.RESUME, this.handle)
+    this.#deliverSoon()
   }
 
   /** Changes the idle time-out of this connection, milliseconds; 0 switches it off. (LS-05) */
   setIdleTimeout(milliseconds: number): void {
-    this.#home.port.push2(Out.IDLE_TIMEOUT, this.#handle, milliseconds)
+    const checked = size('idleTimeout', milliseconds, 0)
+    if (!this.closed) this.home.port.push2(Out.IDLE_TIMEOUT, this.handle, checked)
   }
 
   /** The next bytes as they came, null after the peer's FIN. One read at a time (EBUSY). */
@@ -251,11 +151,6 @@ export class Connection {
     await this.close()
   }
 
-  /** @internal */
-  get home(): Home {
-    return this.#home
-  }
-
   /** @internal The connection is established: the first callback. */
   opened(): void {
     const handlers = this.#handlers
@@ -272,12 +167,12 @@ export class Connection {
 
   /** @internal DATA. */
   deliver(offset: number, length: number): void {
-    const home = this.#home
+    const home = this.home
     this.#readMark = (home.port.clock[Clock.NOW] as number) | 0
     const handlers = this.#handlers
     const onData = handlers.onData
-    if (onData === undefined || (this.#flags & HELD) !== 0) {
-      this.#reader().push(Buffer.from(home.received.at(offset, length)))
+    if (onData === undefined || (this.flags & (Flag.HELD | Flag.CLOSING)) !== 0) {
+      this.#keep(offset, length)
       return
     }
     const received = home.received
@@ -291,38 +186,25 @@ export class Connection {
 
   /** @internal END. Input that the user holds back comes first. */
   peerEnded(): void {
-    this.#flags |= ENDED
-    this.#side?.reader?.end()
+    this.flags |= Flag.ENDED
+    this.side?.reader?.end()
     if (this.buffered === 0 || this.#handlers.onData === undefined) this.#inputOver()
-  }
-
-  /** @internal Destroys the connection for somebody else than its user. */
-  cut(): void {
-    this.#flags |= CUT
-    this.destroy()
-  }
-
-  /** @internal BLOCKED. */
-  blocked(): void {
-    this.#flags |= BLOCKED
   }
 
   /** @internal DRAIN. */
   drain(): void {
-    const told = (this.#flags & NEED_DRAIN) !== 0
-    this.#flags &= ~(BLOCKED | NEED_DRAIN)
-    this.#side?.drained()
+    const told = this.outputDrained()
     const handlers = this.#handlers
     if (told) handlers.onDrain?.call(handlers.owner, this)
   }
 
   /** @internal CLOSE: the handle means nothing from here on. */
   gone(errno: number, reason: number): void {
-    this.#flags |= CLOSED | SHUT
-    const error = this.#side?.error ?? closeError(errno, reason)
-    const side = this.#side
-    if (side !== undefined) side.closed(error, error ?? this.#closedError())
-    this.#home.left()
+    this.flags |= Flag.CLOSED | Flag.SHUT
+    const error = this.side?.error ?? closeError(errno, reason)
+    const side = this.side
+    if (side !== undefined) side.closed(error, error ?? this.closedError())
+    this.home.left()
     const handlers = this.#handlers
     try {
       if (error !== undefined) handlers.onError?.call(handlers.owner, this, error)
@@ -334,7 +216,7 @@ export class Connection {
   /** @internal Changes the callbacks without making another set. */
   adoptHandlers(handlers: HandlerSet<Connection>): void {
     this.#handlers = handlers
-    if (handlers.onData !== undefined && this.buffered > 0) queueMicrotask(() => this.#deliverHeld())
+    this.#deliverSoon()
   }
 
   /** @internal Input that somebody took and hands back, ahead of what follows. */
@@ -342,96 +224,45 @@ export class Connection {
     if (bytes.length > 0) this.#reader().push(bytes)
   }
 
-  #writeReceived(offset: number, length: number): boolean {
-    const port = this.#home.port
-    const at = port.begin(Out.WRITE_RECEIVED, 4)
-    const outbox = port.outbox
-    outbox[at + 1] = this.#handle
-    outbox[at + 2] = offset
-    outbox[at + 3] = length
-    return this.#account(length)
+  #address(peer: boolean): AddressInfo | undefined {
+    return this.closed ? undefined : this.home.port.engine.connectionAddress(this.handle, peer)
   }
 
-  #writeText(text: string): number {
-    if (text.length >= BLOCK_BYTES) return this.#writeBytes(Buffer.from(text))
-    const port = this.#home.port
-    const offset = port.reserve(3 * text.length)
-    const length = putText(port.send, offset, text)
-    this.#appendWrite(offset, length)
-    return length
+  /** Input that nobody may hear now. After `close` or `destroy` nobody ever will. */
+  #keep(offset: number, length: number): void {
+    if (this.closing) return
+    this.#reader().push(Buffer.from(this.home.received.at(offset, length)))
   }
 
-  #writeBytes(bytes: Uint8Array): number {
-    const port = this.#home.port
-    const length = bytes.length
-    if (length >= BLOCK_BYTES) {
-      // A failure means that the handle has just died; its CLOSE is on the way.
-      port.engine.writeBlock(this.#handle, bytes)
-      return length
-    }
-    const offset = port.reserve(length)
-    port.send.set(bytes, offset)
-    this.#appendWrite(offset, length)
-    return length
-  }
-
-  #appendWrite(offset: number, length: number): void {
-    if (length === 0) return
-    const port = this.#home.port
-    port.control[Control.SEND_BYTES] = offset + length
-    const at = port.begin(Out.WRITE, 4)
-    const outbox = port.outbox
-    outbox[at + 1] = this.#handle
-    outbox[at + 2] = offset
-    outbox[at + 3] = length
-  }
-
-  /** Counts what was written and says whether more is welcome. */
-  #account(bytes: number): boolean {
-    const home = this.#home
-    const port = home.port
-    this.#writeMark = (port.clock[Clock.NOW] as number) | 0
-    if (port.batch !== this.#turn) {
-      this.#turn = port.batch
-      this.#turnBytes = 0
-    }
-    this.#turnBytes += bytes
-    if (this.#turnBytes <= home.highWaterBytes && (this.#flags & (BLOCKED | NEED_DRAIN)) === 0) return true
-    if ((this.#flags & NEED_DRAIN) === 0) {
-      this.#flags |= NEED_DRAIN
-      port.push1(Out.WANT_DRAIN, this.#handle)
-    }
-    return false
-  }
-
-  #refuse(): boolean {
-    // Ended by the caller: his mistake. Ended by the peer or a listener: he cannot know yet.
-    if ((this.#flags & (CLOSED | CUT)) === 0)
-      throw new HeddleError('ERR_CLOSED', 'write after end, close or destroy')
-    return false
-  }
-
-  #sendClose(kind: number): void {
-    this.#flags |= SHUT | CLOSING
-    this.#home.port.push1(kind, this.#handle)
+  /** In a microtask, so that an exception of `onData` is nobody's but Node's. The next record comes after that. */
+  #deliverSoon(): void {
+    if (this.#handlers.onData !== undefined && this.buffered > 0) queueMicrotask(() => this.#deliverHeld())
   }
 
   #deliverHeld(): void {
     const handlers = this.#handlers
-    const reader = this.#side?.reader
-    if (reader === undefined || handlers.onData === undefined || (this.#flags & HELD) !== 0) return
-    if (reader.buffered === 0) return
-    handlers.onData.call(handlers.owner, this, reader.drain())
-    if ((this.#flags & (ENDED | CLOSED)) === ENDED) this.#inputOver()
+    const reader = this.side?.reader
+    if (reader === undefined || handlers.onData === undefined || reader.buffered === 0) return
+    if ((this.flags & (Flag.HELD | Flag.CLOSING)) !== 0) return
+    try {
+      handlers.onData.call(handlers.owner, this, reader.drain())
+    } finally {
+      if ((this.flags & (Flag.ENDED | Flag.CLOSED)) === Flag.ENDED) this.#inputOver()
+    }
   }
 
   #inputOver(): void {
+    if (this.closing) return
     const handlers = this.#handlers
-    handlers.onEnd?.call(handlers.owner, this)
-    if (handlers.onData === undefined || this.#home.limits.allowHalfOpen) return
-    if ((this.#flags & (CLOSING | CLOSED)) !== 0) return
-    this.#flags |= CUT
-    this.#sendClose(Out.CLOSE)
+    try {
+      handlers.onEnd?.call(handlers.owner, this)
+    } finally {
+      const staysOpen = handlers.onData === undefined || this.home.limits.allowHalfOpen
+      if (!staysOpen && !this.closing) {
+        this.flags |= Flag.CUT
+        this.sendClose(Out.CLOSE)
+      }
+    }
   }
 
   /** An async `onConnection`: the connection ends with it. What its waits fail with is no fault of the program. */
@@ -441,42 +272,15 @@ export class Connection {
       (error: unknown) => {
         if (error instanceof HeddleError) return this.destroy(error)
         this.destroy()
-        this.#home.port.uncaught(error)
+        this.home.port.uncaught(error)
       },
     )
   }
 
-  #closedError(): HeddleError {
-    return this.#side?.error ?? new HeddleError('ERR_CLOSED', 'the connection is closed')
-  }
-
-  #rare(): ConnectionSide {
-    this.#side ??= new ConnectionSide()
-    return this.#side
-  }
-
   #reader(): Reader {
-    const home = this.#home
-    const side = this.#rare()
-    return side.readerFor(
-      home.port,
-      this.#handle,
-      home.limits.readBufferBytes,
-      this.#flags & (ENDED | CLOSED),
-    )
+    const { port, limits } = this.home
+    const over = (this.flags & (Flag.ENDED | Flag.CLOSED)) !== 0
+    const held = (this.flags & Flag.HELD) !== 0
+    return this.rare().readerFor(port, this.handle, limits.readBufferBytes, held, over)
   }
-}
-
-/** Why a connection ended, undefined if both sides agreed to. */
-function closeError(errno: number, reason: number): HeddleError | undefined {
-  switch (reason) {
-    case CloseReason.IDLE:
-      return new HeddleError('ETIME', 'the connection was idle for too long')
-    case CloseReason.OVERFLOW:
-      return new HeddleError('ENOBUFS', 'the peer takes too little of the output')
-  }
-  if (errno === 0) return undefined
-  return new HeddleError(errnoName(errno), `the connection failed: ${errnoName(errno)}`, {
-    errno: -Math.abs(errno),
-  })
 }

@@ -21,6 +21,8 @@ interface Delegate {
  */
 export class Delegates {
   readonly #byCode = new Map<number, Delegate>()
+  /** What slow senders have sent of their code. */
+  readonly #begun = new WeakMap<Connection, Buffer>()
 
   /** ERR_NAME_TAKEN if the code belongs to another delegate. */
   add(code: number, handlers: ConnectionHandlers, options: DelegateOptions = {}): void {
@@ -41,16 +43,15 @@ export class Delegates {
     const head = this.#head(connection, view)
     if (head === undefined) return
     const delegate = this.#byCode.get(head.readUInt32BE(0))
-    if (delegate === undefined || delegate.permit?.(connection) === false) {
+    if (delegate === undefined || !isPermitted(delegate, connection)) {
       connection.destroy()
       return
     }
     // The codes of slow senders come in pieces; all but the last piece are in `head` alone.
     const rest = view.subarray(view.length - (head.length - CODE_BYTES))
-    connection.context = undefined
     connection.adoptHandlers(delegate.handlers)
     connection.opened()
-    if (rest.length === 0 || connection.closed) return
+    if (rest.length === 0 || connection.closing) return
     const { onData, owner } = delegate.handlers
     if (onData === undefined) connection.unread(Buffer.from(rest))
     else onData.call(owner, connection, rest)
@@ -58,10 +59,23 @@ export class Delegates {
 
   /** What has arrived of this connection once the code is complete. */
   #head(connection: Connection, view: Buffer): Buffer | undefined {
-    const before = connection.context
-    const head = Buffer.isBuffer(before) ? Buffer.concat([before, view]) : view
-    if (head.length >= CODE_BYTES) return head
-    connection.context = Buffer.from(head)
-    return undefined
+    const before = this.#begun.get(connection)
+    const head = before === undefined ? view : Buffer.concat([before, view])
+    if (head.length < CODE_BYTES) {
+      this.#begun.set(connection, Buffer.from(head))
+      return undefined
+    }
+    this.#begun.delete(connection)
+    return head
+  }
+}
+
+/** Asked once: a permit that throws has refused, or the next bytes would be taken for a code. */
+function isPermitted({ permit }: Delegate, connection: Connection): boolean {
+  try {
+    return permit?.(connection) !== false
+  } catch (error) {
+    connection.destroy()
+    throw error
   }
 }

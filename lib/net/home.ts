@@ -10,25 +10,34 @@ export class Home {
   readonly port: Port
   /** The view under delivery on this port. */
   readonly received: Received
+  /** Infinity where there is no limit. */
   readonly highWaterBytes: number
   readonly limits: StreamLimits
   /** The options as the user gave them. */
   readonly config: unknown
   /** Open connections. */
   open = 0
-  /** Called when the last open connection is gone. */
-  onEmpty: (() => void) | undefined = undefined
+  #waiting: (() => void)[] = []
 
   constructor(port: Port, received: Received, limits: StreamLimits, config: unknown) {
     this.port = port
     this.received = received
-    this.highWaterBytes = limits.highWaterBytes
+    this.highWaterBytes = limits.highWaterBytes || Infinity
     this.limits = limits
     this.config = config
   }
 
   left(): void {
     this.open--
-    if (this.open === 0) this.onEmpty?.()
+    if (this.open > 0) return
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const resolve of waiting) resolve()
+  }
+
+  /** Resolves when no connection is open. */
+  whenEmpty(): Promise<void> {
+    if (this.open === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 }

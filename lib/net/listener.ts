@@ -7,6 +7,7 @@ import { HandlerSet } from './handlers'
 import { Home } from './home'
 import { ListeningSocket } from './listening-socket'
 import { type ListenOptions, type PortHolder, streamLimits } from './options'
+import { deadlineOf, within } from './wait'
 
 /** How `Listener.close` treats open connections. */
 export interface CloseOptions {
@@ -75,12 +76,13 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   /**
    * Stops accepting; open connections go on. With `drain` resolves after the last of them, else once the address
-   * is free. (LS-12)
+   * is free. The time counts from the call. (LS-12)
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    this.#closed ??= this.#socket.close().then(() => void this.emit('close'))
+    const deadline = deadlineOf(options)
+    this.#closed ??= this.#socket.close().finally(() => void this.emit('close'))
     await this.#closed
-    if (options.drain) await this.#drained(options.timeout ?? 0)
+    if (options.drain) await this.#drain(deadline)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,25 +94,21 @@ export class Listener extends EventEmitter<ListenerEvents> {
     const connection = new Connection(handle, home, this.#handlers)
     home.open++
     this.#driver.add(connection)
-    if (this.listenerCount('connection') > 0) this.emit('connection', connection)
-    connection.opened()
+    try {
+      if (this.listenerCount('connection') > 0) this.emit('connection', connection)
+    } finally {
+      connection.opened()
+    }
   }
 
   #failed(errno: number): void {
     if (this.listenerCount('error') > 0) this.emit('error', systemError(errno, 'accept'))
   }
 
-  #drained(timeout: number): Promise<void> {
-    if (this.#home.open === 0) return Promise.resolve()
-    const timer = timeout > 0 ? setTimeout(() => this.#destroyAll(), timeout) : undefined
-    return new Promise((resolve) => {
-      const others = this.#home.onEmpty
-      this.#home.onEmpty = () => {
-        others?.()
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+  async #drain(deadline: number): Promise<void> {
+    const empty = this.#home.whenEmpty()
+    await within(empty, 'drain', deadline, undefined).catch(() => this.#destroyAll())
+    await empty
   }
 
   #destroyAll(): void {

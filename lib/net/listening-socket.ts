@@ -8,6 +8,8 @@ import { pathIdentity, preparePath, removePath } from './unix-path'
 
 /** What the owner of a listening socket hears of it. */
 export interface SocketOwner {
+  /** It listens under this handle; comes before everything else. */
+  opened?(handle: number): void
   accepted(connection: number): void
   failed(errno: number): void
 }
@@ -47,7 +49,8 @@ export class ListeningSocket {
       failed: (errno) => owner.failed(errno),
       closed: () => socket.#resolveClosed(),
     })
-    if (spec.path !== undefined) socket.#identity = await pathIdentity(spec.path)
+    owner.opened?.(handle)
+    if (spec.path !== undefined) await socket.#identify(spec.path)
     return socket
   }
 
@@ -57,13 +60,26 @@ export class ListeningSocket {
     return this.#closed
   }
 
+  async #identify(path: string): Promise<void> {
+    try {
+      this.#identity = await pathIdentity(path)
+    } catch (error) {
+      this.port.engine.listenerClose(this.handle)
+      throw error
+    }
+  }
+
   async #close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#resolveClosed = resolve
     })
-    if (this.#path !== undefined) await removePath(this.#path, this.#identity)
-    const result = this.port.engine.listenerClose(this.handle)
-    if (result >= 0) await closed
+    try {
+      if (this.#path !== undefined) await removePath(this.#path, this.#identity)
+    } finally {
+      // A file that cannot be removed must not keep the descriptor open.
+      const result = this.port.engine.listenerClose(this.handle)
+      if (result >= 0) await closed
+    }
   }
 }
 

@@ -17,14 +17,25 @@ export class Reader {
   #waiter: Waiter | undefined = undefined
   /** Bytes the waiting read needs. */
   #wanted = 1
+  /** Reading is paused because the limit is reached. */
   #paused = false
+  /** The user holds the input back: only he resumes it. */
+  #held = false
   #ended = false
   #error: HeddleError | undefined = undefined
 
-  constructor(port: Port, handle: number, limit: number) {
+  /** `limit` 0: none. `held`: the user has paused the connection. */
+  constructor(port: Port, handle: number, limit: number, held: boolean) {
     this.#port = port
     this.#handle = handle
-    this.#limit = limit
+    this.#limit = limit || Infinity
+    this.#held = held
+  }
+
+  /** The user pauses or resumes the connection. Answers whether the limit allows reading on. */
+  hold(on: boolean): boolean {
+    this.#held = on
+    return !this.#paused
   }
 
   get buffered(): number {
@@ -131,9 +142,9 @@ export class Reader {
   }
 
   #resume(): void {
-    if (!this.#paused || this.#ended || this.#queue.size >= Math.max(this.#limit >>> 1, this.#wanted)) return
+    if (!this.#paused || this.#ended || this.#queue.size >= Math.max(this.#limit / 2, this.#wanted)) return
     this.#paused = false
-    this.#port.push1(Out.RESUME, this.#handle)
+    if (!this.#held) this.#port.push1(Out.RESUME, this.#handle)
   }
 
   #cutOff(what: string): HeddleError {

@@ -1,17 +1,25 @@
 import { HeddleError } from '../errors'
 
+/** Longest delay of Node's timers; a longer one would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1
+
 /** How long to wait, and how to stop waiting. */
 export interface WaitOptions {
-  /** Milliseconds; the wait fails with `ETIME` after that. 0 and undefined mean no limit. */
+  /**
+   * Milliseconds; the wait fails with `ETIME` after that. 0 and undefined mean no limit. ERR_INVALID_ARGUMENT for
+   * anything below 0: a time that was calculated and is over must not become one without end.
+   */
   readonly timeout?: number
-  /** Its reason is what the wait rejects with. */
+  /** Its reason is what the wait rejects with; at once if it is aborted already. */
   readonly signal?: AbortSignal
 }
 
 /** Absolute form of `timeout`, so that several waits can share one budget. */
-export function deadlineOf(options: WaitOptions | undefined): number {
+export function deadlineOf(options: { readonly timeout?: number } | undefined): number {
   const timeout = options?.timeout
-  return timeout === undefined || timeout <= 0 ? Infinity : performance.now() + timeout
+  if (timeout === undefined || timeout === 0) return Infinity
+  if (typeof timeout === 'number' && timeout > 0) return performance.now() + timeout
+  throw new HeddleError('ERR_INVALID_ARGUMENT', `timeout is a number of milliseconds, not ${timeout}`)
 }
 
 /** One promise with a deadline and a signal. Settling twice is harmless. */
@@ -54,7 +62,7 @@ export class Waiter {
   #arm(what: string, deadline: number): void {
     const left = deadline - performance.now()
     if (left <= 0) this.reject(new HeddleError('ETIME', `${what} timed out`))
-    else this.#timer = setTimeout(() => this.#arm(what, deadline), left)
+    else this.#timer = setTimeout(() => this.#arm(what, deadline), Math.min(left, MAX_DELAY_MS))
   }
 
   #detach(): void {
@@ -62,4 +70,18 @@ export class Waiter {
     this.#signal?.removeEventListener('abort', this.#onAbort)
     this.#timer = undefined
   }
+}
+
+/** `work`, as long as deadline and signal allow; it goes on unheard after that. */
+export async function within<T>(
+  work: Promise<T>,
+  what: string,
+  deadline: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const limit = new Waiter(what, deadline, signal)
+  const over = (): void => limit.resolve()
+  work.then(over, over)
+  await limit.promise
+  return work
 }

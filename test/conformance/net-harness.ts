@@ -86,6 +86,21 @@ export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
 
+/** Takes uncaught exceptions in place of the test runner, until disposed. */
+export function collectUncaught(): Disposable & { readonly errors: unknown[] } {
+  const errors: unknown[] = []
+  const before = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => void errors.push(error))
+  return {
+    errors,
+    [Symbol.dispose]() {
+      process.removeAllListeners('uncaughtException')
+      for (const listener of before) process.on('uncaughtException', listener)
+    },
+  }
+}
+
 /** No connection, listener or buffered byte is left in the engine. */
 export async function expectBaseline(loop: TestLoop): Promise<void> {
   const settled = (): boolean => {
