@@ -49,7 +49,8 @@ export const In = {
 
   /**
    * listener, connection, seq | flags << 8 | method << 24, headOffset, headLength, targetOffset, targetLength,
-   * headerCount, bodyOffset, bodyLength, then two words a header (see HEADER words below).
+   * headerCount, bodyOffset, bodyLength, the index of known headers (INDEX_WORDS), then two words a header
+   * (HEADER_WORDS).
    * `headOffset … headOffset+headLength` covers the request line and the header lines. With the flag BODY_COMPLETE
    * the whole (unchunked, decoded) body lies at bodyOffset.
    */
@@ -202,6 +203,13 @@ export const RespondFlag = {
  * index + 1 into it.
  */
 export const HEADER_WORDS = 2
+
+/**
+ * Words of the index of a request's headers: one byte per known id, byte 0 for all other names, little endian. 0: no
+ * such header, HEADER_SEARCH: several lines or too far behind, otherwise 1 + the position of the only one.
+ */
+export const INDEX_WORDS = 8
+export const HEADER_SEARCH = 0xff
 
 /** Header names that arrive with an id, so that a lookup compares numbers. Lower case; order is the protocol. */
 export const KNOWN_HEADERS = [

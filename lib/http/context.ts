@@ -7,9 +7,9 @@ import type { TextCache } from './text-cache'
 export interface HttpContext {
   readonly port: Port
   readonly received: Received
-  /** Request targets seen before. */
-  readonly targets: TextCache
-  /** Last value per known header. */
+  /** Request targets and values of unknown headers, seen before. */
+  readonly texts: TextCache
+  /** The last values per known header, VALUE_SLOTS of them. */
   readonly values: TextCache
   readonly exchanges: ExchangeTable
   /** `write` answers false above this many bytes a turn. */

@@ -1,10 +1,10 @@
 import type { Port } from '../backend/port'
-import { In, KNOWN_HEADERS } from '../backend/protocol'
+import { In } from '../backend/protocol'
 import { errnoName, HeddleError } from '../errors'
 import { NetDriver } from '../net/driver'
 import type { HttpContext } from './context'
 import { type Exchange, ExchangeTable } from './exchange'
-import { Word } from './request-head'
+import { VALUE_SLOTS, Word } from './request-head'
 import { TextCache } from './text-cache'
 
 /** A server as the driver sees it. */
@@ -21,7 +21,7 @@ const drivers = new WeakMap<Port, HttpDriver>()
 export class HttpDriver {
   readonly port: Port
   readonly #net: NetDriver
-  readonly #targets: TextCache
+  readonly #texts: TextCache
   readonly #values: TextCache
   readonly #exchanges = new ExchangeTable()
   readonly #sinks = new Map<number, RequestSink>()
@@ -32,8 +32,8 @@ export class HttpDriver {
   private constructor(port: Port) {
     this.port = port
     this.#net = NetDriver.of(port)
-    this.#targets = new TextCache(port.recv, 512, 128)
-    this.#values = new TextCache(port.recv, KNOWN_HEADERS.length + 1, 256)
+    this.#texts = new TextCache(port.recv, 512, 128)
+    this.#values = new TextCache(port.recv, VALUE_SLOTS, 256)
     const inbox = port.inbox
     const word = (at: number, n: number): number => inbox[at + n] as number
     port.handle(In.HTTP_REQUEST, (at) => this.#request(at))
@@ -59,7 +59,7 @@ export class HttpDriver {
     return {
       port: this.port,
       received: this.#net.received,
-      targets: this.#targets,
+      texts: this.#texts,
       values: this.#values,
       exchanges: this.#exchanges,
       highWaterBytes,

@@ -1,6 +1,7 @@
-import { HEADER_WORDS, KNOWN_HEADERS } from '../backend/protocol'
+import { HEADER_SEARCH, HEADER_WORDS, INDEX_WORDS, KNOWN_HEADERS } from '../backend/protocol'
 import { latin1Text } from '../net/slab'
 import type { HttpContext } from './context'
+import { knownHeaderId } from './known-header'
 
 /** Words of an HTTP_REQUEST record. */
 export const Word = {
@@ -14,10 +15,14 @@ export const Word = {
   HEADER_COUNT: 8,
   BODY_OFFSET: 9,
   BODY_LENGTH: 10,
-  HEADERS: 11,
+  INDEX: 11,
+  HEADERS: 11 + INDEX_WORDS,
 } as const
 
-const KNOWN_IDS = new Map<string, number>(KNOWN_HEADERS.map((name, index) => [name, index + 1]))
+/** Values remembered per header, told apart by their length: clients differ. */
+const VALUES_PER_HEADER = 4
+/** Slots that `HttpContext.values` must have. */
+export const VALUE_SLOTS = VALUES_PER_HEADER * (KNOWN_HEADERS.length + 1)
 
 /** Headers of which only the first line counts; lines of others are joined. */
 const SINGLE = new Set([
@@ -39,33 +44,44 @@ export type HeaderRecord = Record<string, string>
 
 /** The value of `name` (any case) in the record at `at`, while its bytes are in the receive slab. */
 export function liveHeader(context: HttpContext, at: number, name: string): string | undefined {
-  const id = KNOWN_IDS.get(name)
-  if (id !== undefined) return knownHeader(context, at, name, id)
-  const lower = name.toLowerCase()
-  const knownId = KNOWN_IDS.get(lower)
-  return knownId === undefined ? otherHeader(context, at, lower) : knownHeader(context, at, lower, knownId)
+  const id = knownHeaderId(name)
+  if (id === 0) return spelledHeader(context, at, name.toLowerCase())
+  const place = placeOf(context.port.inbox, at, id)
+  if (place === 0) return undefined
+  return place === HEADER_SEARCH ? joinedHeader(context, at, id) : valueAt(context, at, id, place - 1)
 }
 
-function knownHeader(context: HttpContext, at: number, name: string, id: number): string | undefined {
+/** A name that is not known as it is written. */
+function spelledHeader(context: HttpContext, at: number, lower: string): string | undefined {
+  if (knownHeaderId(lower) !== 0) return liveHeader(context, at, lower)
+  return placeOf(context.port.inbox, at, 0) === 0 ? undefined : otherHeader(context, at, lower)
+}
+
+/** The byte of the record's index for `id`. */
+function placeOf(inbox: Int32Array, at: number, id: number): number {
+  return ((inbox[at + Word.INDEX + (id >>> 2)] as number) >>> ((id & 3) << 3)) & 0xff
+}
+
+/** The value of the header at position `n`, whose name has the id `id`. */
+function valueAt(context: HttpContext, at: number, id: number, n: number): string {
   const inbox = context.port.inbox
-  const head = inbox[at + Word.HEAD_OFFSET] as number
-  const first = at + Word.HEADERS
-  const end = first + HEADER_WORDS * (inbox[at + Word.HEADER_COUNT] as number)
+  const value = inbox[at + Word.HEADERS + HEADER_WORDS * n + 1] as number
+  const length = value >>> 16
+  const slot = VALUES_PER_HEADER * id + (length & (VALUES_PER_HEADER - 1))
+  return context.values.text(slot, (inbox[at + Word.HEAD_OFFSET] as number) + (value & 0xffff), length)
+}
+
+/** A known header that may have several lines. */
+function joinedHeader(context: HttpContext, at: number, id: number): string | undefined {
+  const inbox = context.port.inbox
+  const name = KNOWN_HEADERS[id - 1] as string
+  const count = inbox[at + Word.HEADER_COUNT] as number
   let found: string | undefined
-  for (let word = first; word < end; word += HEADER_WORDS) {
-    if ((inbox[word] as number) >>> 24 !== id) continue
-    const value = inbox[word + 1] as number
-    if (found !== undefined) {
-      if (SINGLE.has(name)) return found
-      const more = latin1Text(
-        context.port.recv,
-        head + (value & 0xffff),
-        head + (value & 0xffff) + (value >>> 16),
-      )
-      found = join(name, found, more)
-      continue
-    }
-    found = context.values.text(id, head + (value & 0xffff), value >>> 16)
+  for (let n = 0; n < count; n++) {
+    if ((inbox[at + Word.HEADERS + HEADER_WORDS * n] as number) >>> 24 !== id) continue
+    if (found !== undefined && SINGLE.has(name)) return found
+    const text = valueAt(context, at, id, n)
+    found = found === undefined ? text : join(name, found, text)
   }
   return found
 }
@@ -81,9 +97,8 @@ function otherHeader(context: HttpContext, at: number, lower: string): string | 
     if (((name >>> 16) & 0xff) !== (lower.length & 0xff) || name >>> 24 !== 0) continue
     if (!isNamed(recv, head + (name & 0xffff), lower)) continue
     const value = inbox[word + 1] as number
-    const start = head + (value & 0xffff)
-    const text = latin1Text(recv, start, start + (value >>> 16))
     if (found !== undefined && SINGLE.has(lower)) return found
+    const text = context.texts.hashed(head + (value & 0xffff), value >>> 16)
     found = found === undefined ? text : join(lower, found, text)
   }
   return found
@@ -118,7 +133,7 @@ export class KeptHead {
     const words: number[] = []
     for (let i = 0; i < count; i++) words.push(inbox[at + Word.HEADERS + i] as number)
     this.#words = words
-    this.target = context.targets.hashed(
+    this.target = context.texts.hashed(
       inbox[at + Word.TARGET_OFFSET] as number,
       inbox[at + Word.TARGET_LENGTH] as number,
     )

@@ -235,7 +235,7 @@ export class HttpRequest {
     if (at < 0) return this.#kept().target
     const context = this.#context
     const inbox = context.port.inbox
-    return context.targets.hashed(
+    return context.texts.hashed(
       inbox[at + Word.TARGET_OFFSET] as number,
       inbox[at + Word.TARGET_LENGTH] as number,
     )

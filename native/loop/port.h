@@ -31,7 +31,7 @@ struct PortMemory {
 class Port {
  public:
   // The longest record: an HTTP request with the most headers a parser accepts.
-  static constexpr uint32_t kLongestRecord = 11 + 2 * 256;
+  static constexpr uint32_t kLongestRecord = 11 + 8 + 2 * 256;
 
   explicit Port(const PortMemory& memory) : memory_(memory) {}
 

@@ -17,8 +17,23 @@ using loop::RequestFlag;
 namespace {
 constexpr uint32_t kReadBytes = 65536;
 constexpr uint32_t kLeastRoom = 4096;
-constexpr uint32_t kRequestWords = 11;
+constexpr uint32_t kFixedWords = 11;
+constexpr uint32_t kIndexWords = 8;
+constexpr uint32_t kRequestWords = kFixedWords + kIndexWords;
+constexpr uint8_t kSearch = 0xff;
+static_assert(kFieldCount <= 4 * kIndexWords);
 static_assert(kRequestWords + 2 * kMaxHeaders <= loop::Port::kLongestRecord);
+
+// So that JS finds a known header without looking through all: byte i is for the name with the id
+// i, see INDEX_WORDS in lib/backend/protocol.ts.
+void indexFields(const HttpHead& head, int32_t* words) {
+  uint8_t index[4 * kIndexWords] = {};
+  for (uint32_t i = 0; i < head.headerCount; i++) {
+    uint8_t& place = index[head.headers[i].knownId];
+    place = place == 0 && i + 1 < kSearch ? static_cast<uint8_t>(i + 1) : kSearch;
+  }
+  std::memcpy(words, index, sizeof(index));
+}
 }  // namespace
 
 // What lies in the receive slab, from `offset`, and how far it has been dealt with.
@@ -156,6 +171,7 @@ bool Http::takeRequest(Connection* c, Input* input) {
   record[8] = static_cast<int32_t>(head.headerCount);
   record[9] = static_cast<int32_t>(bodyOffset);
   record[10] = static_cast<int32_t>(input->offset + input->at - bodyOffset);
+  indexFields(head, record + kFixedWords);
   input->used = true;
   return true;
 }

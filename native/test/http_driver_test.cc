@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "net/http_names.h"
 #include "test/check.h"
 #include "test/http_loopback.h"
 
@@ -43,6 +44,36 @@ CASE("HTTP: a request arrives as one record, and its answer leaves") {
   world.checkEmpty();
   CHECK_EQ(world.count(In::CLOSE), size_t{0});
   CHECK_EQ(world.count(In::HTTP_ABORT), size_t{0});
+}
+
+// The byte for `field` in the index of the last request.
+uint32_t placeOf(HttpLoopback& world, net::HttpField field) {
+  const auto id = static_cast<uint32_t>(field);
+  const auto word = static_cast<uint32_t>(world.last(In::HTTP_REQUEST)->at(11 + id / 4));
+  return word >> (8 * (id % 4)) & 0xff;
+}
+
+CASE("HTTP: the index of a request says where its known headers stand") {
+  HttpLoopback world;
+  const uint32_t listener = world.listen(world.spec());
+  Client client = world.connectTo(listener);
+  answerTarget(world);
+  client.write(
+      get("/", "Accept: a\r\nX-Own: b\r\naCCept: c\r\nUser-Agent: d\r\nKeep-Alive: e\r\n"));
+  REQUIRE(world.answered(client, 1));
+  CHECK_EQ(placeOf(world, net::HttpField::kHost), 1u);
+  CHECK_EQ(placeOf(world, net::HttpField::kAccept), 0xffu);  // there are two
+  CHECK_EQ(placeOf(world, net::HttpField::kOther), 3u);
+  CHECK_EQ(placeOf(world, net::HttpField::kUserAgent), 5u);
+  CHECK_EQ(placeOf(world, net::HttpField::kKeepAlive), 6u);
+  CHECK_EQ(placeOf(world, net::HttpField::kCookie), 0u);
+  client.write(get("/"));
+  REQUIRE(world.answered(client, 2));
+  CHECK_EQ(placeOf(world, net::HttpField::kHost), 1u);
+  CHECK_EQ(placeOf(world, net::HttpField::kUserAgent), 0u);
+  client.close();
+  world.net().closeListener(listener);
+  world.checkEmpty();
 }
 
 const std::string kSeries = get("/a") + post("/b", "12345") + "\r\n" +

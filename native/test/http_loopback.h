@@ -280,7 +280,7 @@ class HttpLoopback : public Loopback {
     request.head = record.bytes;
     request.target = slab(record.at(6), record.at(7));
     for (int32_t i = 0; i < record.at(8); i++) {
-      const auto at = static_cast<size_t>(11 + 2 * i);
+      const auto at = static_cast<size_t>(19 + 2 * i);
       request.headers.emplace_back(part(record.bytes, record.at(at) & 0xffffff),
                                    part(record.bytes, record.at(at + 1)));
     }

@@ -1,6 +1,6 @@
 import { Agent, request as nodeRequest } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import type { HttpRequest } from '../../lib/http'
+import type { HttpHandler, HttpRequest } from '../../lib/http'
 import { parseResponses, serve } from './http-harness'
 import { until } from './net-harness'
 
@@ -87,6 +87,21 @@ describe('requests', () => {
       'x-empty': '',
       connection: 'close',
     })
+  })
+
+  test('LS-01 header finds what stands behind more headers than the index of a record can count', async () => {
+    const seen: unknown[] = []
+    const handler: HttpHandler = (req, res) => {
+      seen.push([req.header('accept'), req.header('Via'), req.header('te')])
+      res.end()
+    }
+    await using s = await serve(handler, { maxHeaders: 256 })
+    const request = (before: number, last: string) =>
+      `GET / HTTP/1.1\r\nHost: x\r\nVia: a\r\n${'x-pad: 1\r\n'.repeat(before)}${last}\r\n`
+    const all = [251, 252, 253].map((n) => request(n, 'Accept: far\r\n')).join('')
+    await s.raw(`${all}${request(251, 'Via: b\r\nTE: t\r\n')}${LAST}`)
+    const far = ['far', 'a', undefined]
+    expect(seen).toEqual([far, far, far, [undefined, 'a, b', 't'], [undefined, undefined, undefined]])
   })
 
   test('LS-01 header values that resemble each other are never mixed up', async () => {

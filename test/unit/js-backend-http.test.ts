@@ -88,7 +88,7 @@ class HttpBench extends Bench {
       words as number[]
     const headers: Request['headers'] = []
     for (let n = 0; n < count!; n++) {
-      const [name, value] = [words[10 + 2 * n]!, words[11 + 2 * n]!]
+      const [name, value] = [words[18 + 2 * n]!, words[19 + 2 * n]!]
       headers.push([
         this.#text(headAt! + (name & 0xffff), (name >>> 16) & 0xff),
         this.#text(headAt! + (value & 0xffff), value >>> 16),

@@ -1,12 +1,14 @@
 import type { HttpSpec } from '../backend'
-import { CloseReason, In, METHODS, RequestFlag } from '../protocol'
+import { CloseReason, In, INDEX_WORDS, METHODS, RequestFlag } from '../protocol'
 import { errno } from './errno'
+import { headerIndex } from './header-index'
 import { ChunkedDecoder } from './http-chunked'
 import { isWorthParsing, parseHead, Refused, type RequestHead } from './http-head'
 import type { Exchange, Responses } from './http-responses'
 import type { Inbox } from './inbox'
 
-const REQUEST_WORDS = 11
+const FIXED_WORDS = 11
+const REQUEST_WORDS = FIXED_WORDS + INDEX_WORDS
 const BODY_WORDS = 6
 /** What is left of an unwanted body is read and dropped up to this size; beyond it closing is cheaper. */
 const MAX_DISCARDED_BYTES = 262144
@@ -214,6 +216,7 @@ export class HttpReader {
     out[at + 8] = head.headerWords.length >> 1
     out[at + 9] = offset + head.headBytes
     out[at + 10] = bodyBytes
+    out.set(headerIndex(head.headerWords), at + FIXED_WORDS)
     out.set(head.headerWords, at + REQUEST_WORDS)
     return 'more'
   }
