@@ -22,14 +22,8 @@ uint32_t Port::seal() {
   return used_;
 }
 
-void Port::put(const int32_t* record, uint32_t words) {
-  // Once one record had to be deferred, all later ones are, so that their order holds.
-  if (!collecting_ || !deferred_.empty() || used_ + words > memory_.inboxWords) {
-    deferred_.insert(deferred_.end(), record, record + words);
-    return;
-  }
-  std::memcpy(memory_.inbox + used_, record, words * sizeof(int32_t));
-  used_ += words;
+void Port::defer(const int32_t* record, uint32_t words) {
+  deferred_.insert(deferred_.end(), record, record + words);
 }
 
 }  // namespace heddle::loop

@@ -158,8 +158,23 @@ bool Timers::takeDue() {
     places_[firing_.id] = kIdlePlace;
     current().pop(blocks_);
     current().dropDead(store());
+    if ((current().first & TimerBlocks::kBlockMask) == 0) prefetchPlaces();
   }
   return true;
+}
+
+// The places of the next block's timers, which lie all over the table, for when they are due: those
+// of the block at the front were brought in when it was next itself.
+void Timers::prefetchPlaces() {
+  const uint32_t first = current().first;
+  if (first == TimerBlocks::kNoPosition) return;
+  const uint32_t last = current().last;
+  if ((first ^ last) < TimerBlocks::kBlockEntries) return;
+  const uint32_t block = blocks_.next(first);
+  for (uint32_t i = 0; i < TimerBlocks::kBlockEntries; i++) {
+    const uint32_t id = blocks_.at(block + i).id;
+    if (places_.has(id)) __builtin_prefetch(&places_[id], 1);
+  }
 }
 
 // Whether the earliest timer at or before the cursor is in the heap; there must be one.

@@ -144,6 +144,7 @@ class Timers {
   void beginPass(int64_t nowNs);
   void endPass();
   bool takeDue();
+  void prefetchPlaces();
   bool reached() const { return !current().empty() || !late_.empty(); }
   void moveCursor(uint64_t tick);
   bool lateIsFirst() const;
