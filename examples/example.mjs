@@ -145,12 +145,10 @@ export class Example {
   }
 
   #timers() {
-    const now = this.#eventer.now()
-    return Array.from(this.#eventer.timedEvents(), (event) => ({
-      callback: this.#eventer.nameForCallback(event.callback),
-      whence: new Date(event.whence).toISOString(),
-      dueInMs: Math.round(event.whence - now),
-      owner: event.owner.name,
+    return [...this.#eventer.timedEvents(), ...this.#eventer.timeouts()].map(({ callback, whence }) => ({
+      callback: this.#eventer.nameForCallback(callback),
+      whence: new Date(whence).toISOString(),
+      dueInMs: Math.round(whence - this.#eventer.now()),
     }))
   }
 }

@@ -11,7 +11,7 @@ export const describe = 'one million timers: insert, cancel, fire, lateness and 
 
 const runFile = promisify(execFile)
 const MEASURE = fileURLToPath(new URL('../timers/measure.mjs', import.meta.url))
-const CONTESTANTS = ['heddle', 'heddle-js', 'set-timeout']
+const CONTESTANTS = ['heddle', 'heddle-events', 'heddle-js', 'set-timeout']
 const TIMEOUT_MS = 120_000
 const COUNT = 1_000_000
 

@@ -13,7 +13,7 @@ const count = Number(countText)
 const FAR_STEP_MS = 1_000
 const FAR_START_MS = 60_000
 const DUE_WITHIN_MS = 100
-const WARM_UP = 20_000
+const WARM_UP = 200_000
 
 const nsEach = (milliseconds) => (milliseconds * 1e6) / count
 const nothing = () => {}

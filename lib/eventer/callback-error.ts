@@ -1,7 +1,9 @@
 import { threadId } from 'node:worker_threads'
 import { HeddleError } from '../errors'
-import { describeEvent } from './describe'
+import { describeEvent, describeTimeout } from './describe'
 import type { Event } from './event'
+import type { Loop } from './loop'
+import { Mask } from './mask'
 import { UNNAMED } from './names'
 
 /**
@@ -19,15 +21,32 @@ export class CallbackError extends HeddleError {
   /** The event in one line. */
   readonly event: string
 
-  constructor(event: Event, mask: number, error: unknown) {
+  constructor(site: CallbackSite, error: unknown) {
     const ours = error instanceof HeddleError && error.code.startsWith('ERR_')
-    const callbackName = event.core.names.name(event.callback) ?? UNNAMED
+    const callbackName = site.loop.core.names.name(site.callback) ?? UNNAMED
     const why = error instanceof Error ? error.message : String(error)
     super(ours ? error.code : 'ERR_CALLBACK', `callback ${callbackName}: ${why}`, { cause: error })
     this.callbackName = callbackName
-    this.mask = mask
-    this.threadName = event.owner.name
+    this.mask = site.mask
+    this.threadName = site.loop.name
     this.threadId = threadId
-    this.event = describeEvent(event)
+    this.event = site.event
   }
+}
+
+/** Which callback failed, and where. */
+export interface CallbackSite {
+  readonly callback: object
+  readonly loop: Loop
+  readonly mask: number
+  /** What it was called for, in one line. */
+  readonly event: string
+}
+
+export function eventSite(event: Event, mask: number): CallbackSite {
+  return { callback: event.callback, loop: event.owner, mask, event: describeEvent(event) }
+}
+
+export function timeoutSite(callback: object, loop: Loop): CallbackSite {
+  return { callback, loop, mask: Mask.TIMER, event: describeTimeout(callback, loop) }
 }

@@ -28,11 +28,12 @@ export class Contexts {
   readonly #types: ContextType<unknown>[] = []
   readonly #values = new Map<Event, unknown[]>()
   readonly #resources = new Map<Event, AsyncResource>()
-  readonly #keepAsync: boolean
+  /** Callbacks run in the async context of the code that made their event. (EV-16) */
+  readonly keepsAsync: boolean
   #copying = false
 
-  constructor(keepAsync: boolean) {
-    this.#keepAsync = keepAsync
+  constructor(keepsAsync: boolean) {
+    this.keepsAsync = keepsAsync
   }
 
   register<T>(type: ContextType<T>): ContextSlot<T> {
@@ -55,7 +56,7 @@ export class Contexts {
   }
 
   born(event: Event): void {
-    if (this.#keepAsync) this.#resources.set(event, new AsyncResource('HEDDLE_EVENT'))
+    if (this.keepsAsync) this.#resources.set(event, new AsyncResource('HEDDLE_EVENT'))
     if (this.#copying || this.#types.length === 0) return
     const current = event.core.current
     const inherited = current === undefined ? undefined : this.#values.get(current)

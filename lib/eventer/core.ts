@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { Backend } from '../backend/backend'
 import { Out } from '../backend/protocol'
 import { HeddleError } from '../errors'
-import { CallbackError } from './callback-error'
+import { CallbackError, type CallbackSite, eventSite } from './callback-error'
 import type { Contexts } from './contexts'
 import { type Event, HELD, State } from './event'
 import { FdEvent } from './fd-event'
@@ -180,7 +180,16 @@ export class Core {
 
   /** What to report about a failed callback: made while the event lives, reported when it is out of the way. */
   failure(event: Event, mask: number, error: unknown): unknown {
-    return this.#emitter.listenerCount('error') === 0 ? error : new CallbackError(event, mask, error)
+    return this.#reports ? new CallbackError(eventSite(event, mask), error) : error
+  }
+
+  /** Reports the failure of a callback that belongs to no event. */
+  reportFailed(site: () => CallbackSite, error: unknown): void {
+    this.report(this.#reports ? new CallbackError(site(), error) : error)
+  }
+
+  get #reports(): boolean {
+    return this.#emitter.listenerCount('error') > 0
   }
 
   /**
@@ -188,7 +197,7 @@ export class Core {
    * whatever must be done is done before. (EV-14)
    */
   report(error: unknown): void {
-    if (this.#emitter.listenerCount('error') === 0) {
+    if (!this.#reports) {
       this.backend.uncaught(error)
       return
     }

@@ -3,11 +3,13 @@ import { HeddleError } from '../errors'
 import type { Core } from './core'
 import { type Event, State } from './event'
 import type { FdEvent } from './fd-event'
-import { runInstrumented } from './instrument'
+import { timeoutSite } from './callback-error'
+import { runInstrumented, runInstrumentedTimeout } from './instrument'
 import type { Loop } from './loop'
 import { Mask } from './mask'
 import { SEGMENT_MASK, type SlotTable } from './slots'
 import { toTime } from './time'
+import type { TimeoutCallback } from './timeouts'
 
 /** Reading the clock costs as much as a small callback, so the heartbeat is stamped at every 32nd. */
 const BEAT_MASK = 31
@@ -125,8 +127,8 @@ export class Dispatcher {
     let at = from
     let sink = 0
     for (; at < end && inbox[at] === TIMER_RECORD; at += TIMER_WORDS) {
-      const event = slots.find(inbox[at + 1] as number)
-      if (event !== undefined) sink ^= event.bits
+      const occupant = slots.occupantOf(inbox[at + 1] as number)
+      if (typeof occupant === 'object') sink ^= occupant.bits
     }
     this.sink = sink
     this.#touched = at
@@ -135,10 +137,32 @@ export class Dispatcher {
 
   #timer(at: number): void {
     if (at >= this.#touched || this.#touchedIn !== this.#loop.port.batch) this.#touch(at)
-    const event = this.#slots.find(this.#inbox[at + 1] as number)
-    if (event === undefined || (event.bits & State.SCHEDULED) === 0) return
-    event.bits &= ~State.SCHEDULED
-    this.run(event, Mask.TIMER)
+    const handle = this.#inbox[at + 1] as number
+    const occupant = this.#slots.occupantOf(handle)
+    if (typeof occupant === 'function') {
+      this.#timeout(handle, occupant)
+    } else if (occupant !== undefined && (occupant.bits & State.SCHEDULED) !== 0) {
+      occupant.bits &= ~State.SCHEDULED
+      this.run(occupant, Mask.TIMER)
+    }
+  }
+
+  /** A timeout is over before its callback runs: clearing it there does nothing. */
+  #timeout(handle: number, callback: TimeoutCallback): void {
+    const core = this.#core
+    const loop = this.#loop
+    const arg = this.#slots.vacate(handle)
+    const now = toTime(this.#clock[Clock.NOW] as number)
+    core.currentLoop = loop
+    try {
+      if (core.instrumented) runInstrumentedTimeout(core, callback, arg, now)
+      else callback(arg, now)
+    } catch (error) {
+      core.currentLoop = undefined
+      core.reportFailed(() => timeoutSite(callback, loop), error)
+    }
+    core.currentLoop = undefined
+    this.#beat()
   }
 
   #recurrent(at: number): void {

@@ -8,6 +8,7 @@ import { type RecurrentCallback, RecurrentEvent } from './recurrent-event'
 import { sleep } from './sleep'
 import { type TimeInput, fromNow, toLoopMs } from './time'
 import { TimedEvent, type TimerCallback } from './timed-event'
+import { type TimeoutCallback, type TimeoutId, cancelTimeout, scheduleTimeout } from './timeouts'
 
 /** Events an eventer emits. */
 export interface EventerEvents {
@@ -71,6 +72,25 @@ export abstract class EventFactory extends EventEmitter<EventerEvents> {
     this.core.add(event)
     owner.wakeup()
     return event
+  }
+
+  /**
+   * Calls `callback(arg, now)` once, `ms` from now, as Node's `setTimeout` would, never early. It has no event: no mask,
+   * no return value, no references; it takes a third of the time and memory of one. EINVAL. (TM-01, TM-03)
+   */
+  setTimeout<A>(callback: TimeoutCallback<A>, ms: number, arg?: A): TimeoutId {
+    return scheduleTimeout(this.homeLoop(), callback as TimeoutCallback, fromNow(ms), arg)
+  }
+
+  /** The same at a point in time. */
+  setDeadline<A>(callback: TimeoutCallback<A>, time: TimeInput, arg?: A): TimeoutId {
+    return scheduleTimeout(this.homeLoop(), callback as TimeoutCallback, toLoopMs(time), arg)
+  }
+
+  /** Ends a timeout: true when it was still to come. Ids of timeouts that have run do nothing. (TM-06) */
+  clearTimeout(id: TimeoutId): boolean {
+    this.core.assertOpen()
+    return cancelTimeout(this.core.loops, id)
   }
 
   /** Resolves after `ms`; rejects with the signal's reason and leaves no timer behind. (TM-10) */

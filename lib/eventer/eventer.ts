@@ -19,6 +19,7 @@ import { Scheduler } from './scheduler'
 import { assignThreadClasses } from './thread-class'
 import { type Time, type TimeInput, toLoopMs, toTime } from './time'
 import type { TimedEvent } from './timed-event'
+import type { TimeoutCallback, TimeoutInfo } from './timeouts'
 
 /** Counts of events. (EV-18) */
 export interface Allocations {
@@ -299,6 +300,11 @@ export class Eventer extends EventFactory implements AsyncDisposable {
     }
   }
 
+  /** Timeouts to come, unordered. They may be cleared meanwhile; those are not reported any more. (EV-17) */
+  *timeouts(): IterableIterator<TimeoutInfo> {
+    for (const loop of this.core.loops) yield* loop.slots.timeouts()
+  }
+
   /** Events detached from their watch. (EK-10) */
   floatingEvents(): IterableIterator<FdEvent> {
     return this.core.floating.values()
@@ -355,7 +361,7 @@ export class Eventer extends EventFactory implements AsyncDisposable {
   }
 
   /** The name of a callback; with an event, its describer's text. */
-  nameForCallback(callback: AnyCallback, event?: Event): string | undefined {
+  nameForCallback(callback: AnyCallback | TimeoutCallback, event?: Event): string | undefined {
     return this.core.names.name(callback, event)
   }
 

@@ -1,18 +1,30 @@
+import type { Core } from './core'
 import type { Event } from './event'
-import { maskText } from './mask'
+import { Mask, maskText } from './mask'
 import { UNNAMED } from './names'
 import type { Time } from './time'
+import type { TimeoutCallback } from './timeouts'
 
 /** Calls the callback with its contexts in place, and logs it when it took longer than the threshold. (EV-19) */
 export function runInstrumented(event: Event, mask: number, closure: unknown, now: Time): unknown {
-  const core = event.core
-  const { callback, kind } = event
+  const { core, callback } = event
+  return measured(core, callback, event.kind, mask, () => {
+    if (core.contexts === undefined) return callback(event, mask, closure, now)
+    return core.contexts.run(event, () => callback(event, mask, closure, now))
+  })
+}
+
+/** The same for a timeout, which carries no contexts but those bound to its callback. */
+export function runInstrumentedTimeout(core: Core, callback: TimeoutCallback, arg: unknown, now: Time): void {
+  measured(core, callback, 'timeout', Mask.TIMER, () => callback(arg, now))
+}
+
+function measured(core: Core, callback: object, kind: string, mask: number, call: () => unknown): unknown {
   const outer = core.callbackStarted
   const started = performance.now()
   core.callbackStarted = started
   try {
-    if (core.contexts === undefined) return callback(event, mask, closure, now)
-    return core.contexts.run(event, () => callback(event, mask, closure, now))
+    return call()
   } finally {
     core.callbackStarted = outer
     const tookMs = performance.now() - started

@@ -15,7 +15,7 @@ interface Named {
 /** Callbacks by name and back. Names are what other isolates and observers know callbacks by. (EV-13) */
 export class CallbackNames {
   readonly #callbacks = new Map<string, AnyCallback>()
-  readonly #names = new WeakMap<AnyCallback, Named>()
+  readonly #names = new WeakMap<object, Named>()
 
   /** ERR_NAME_TAKEN if the name belongs to another callback. Of two names of one callback the later counts. */
   set(name: string, callback: AnyCallback, describe?: Describe): void {
@@ -32,7 +32,7 @@ export class CallbackNames {
   }
 
   /** With an event, what the describer of the name makes of it. */
-  name(callback: AnyCallback, event?: Event): string | undefined {
+  name(callback: object, event?: Event): string | undefined {
     const named = this.#names.get(callback)
     if (named === undefined) return undefined
     return event === undefined || named.describe === undefined ? named.name : named.describe(event)

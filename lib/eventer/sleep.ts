@@ -1,8 +1,9 @@
-import type { TimedEvent, TimerCallback } from './timed-event'
+import type { TimeoutCallback, TimeoutId } from './timeouts'
 
 /** What `sleep` needs of the eventer. */
 interface TimerMaker {
-  addIn<C>(ms: number, callback: TimerCallback<C>, closure?: C): TimedEvent<C>
+  setTimeout<A>(callback: TimeoutCallback<A>, ms: number, arg?: A): TimeoutId
+  clearTimeout(id: TimeoutId): boolean
 }
 
 /** A timer as a promise. (TM-10) */
@@ -14,10 +15,10 @@ export function sleep(eventer: TimerMaker, ms: number, signal: AbortSignal | und
       resolve()
     }
     const abort = () => {
-      timer[Symbol.dispose]()
+      eventer.clearTimeout(id)
       reject(signal?.reason)
     }
-    const timer = eventer.addIn(ms, wake)
+    const id = eventer.setTimeout(wake, ms)
     signal?.addEventListener('abort', abort, { once: true })
   })
 }

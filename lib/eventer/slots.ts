@@ -1,8 +1,11 @@
 import { HeddleError } from '../errors'
 import type { Event } from './event'
+import { FreeSlots } from './free-slots'
 import type { Loop } from './loop'
+import { toTime } from './time'
+import { type TimeoutCallback, type TimeoutInfo, timeoutId } from './timeouts'
 
-const SEGMENT_BITS = 13
+const SEGMENT_BITS = 15
 const SEGMENT_SLOTS = 1 << SEGMENT_BITS
 export const SEGMENT_MASK = SEGMENT_SLOTS - 1
 export const INDEX_MASK = 0xffffff
@@ -16,17 +19,19 @@ const LAST_GENERATION = 255
 export class Segment {
   readonly loop: Loop
   readonly base: number
-  /** Of a free slot: the index of the next free one, so that freeing touches no other memory. */
-  readonly events: (Event | number | undefined)[] = new Array(SEGMENT_SLOTS).fill(undefined)
+  /** An event, or the callback of a timeout. */
+  readonly occupants: (Event | TimeoutCallback | undefined)[] = new Array(SEGMENT_SLOTS).fill(undefined)
   /** Deadlines in loop milliseconds. */
   readonly whence = new Float64Array(SEGMENT_SLOTS)
   readonly generations = new Uint8Array(SEGMENT_SLOTS)
+  readonly free: FreeSlots
   /** Only there once an event of the segment has a closure. */
   closures: unknown[] | undefined
 
   constructor(loop: Loop, base: number) {
     this.loop = loop
     this.base = base
+    this.free = new FreeSlots(SEGMENT_SLOTS)
   }
 
   closureAt(slot: number): unknown {
@@ -53,45 +58,48 @@ export class SlotTable {
   /** Events ever made here. */
   total = 0
   readonly #loop: Loop
-  #free = 0
-  #next = 1
+  /** The segment that slots are taken from. */
+  #filling: Segment
+  /** Others that have free slots. */
+  readonly #open: Segment[] = []
   readonly #retired: number[] = []
   #retiredIn = -1
 
   constructor(loop: Loop) {
     this.#loop = loop
+    this.#filling = this.#grow()
+    // Index 0 is no event's.
+    this.#filling.free.take()
   }
 
   /** Gives the event a slot: writes its `segment` and `bits` (the index, no flags). ERR_TOO_MANY_EVENTS. */
   take(event: Event, whence: number): void {
-    const index = this.#free === 0 ? this.#more() : this.#free
+    const index = this.#claim(event, whence)
+    event.segment = this.segments[index >>> SEGMENT_BITS] as Segment
+    event.bits = index
+  }
+
+  /** Gives a timeout a slot and returns its handle. ERR_TOO_MANY_EVENTS. */
+  seat(callback: TimeoutCallback, whence: number, arg: unknown): number {
+    const index = this.#claim(callback, whence)
     const segment = this.segments[index >>> SEGMENT_BITS] as Segment
     const slot = index & SEGMENT_MASK
-    if (index === this.#free) this.#free = segment.events[slot] as number
-    segment.events[slot] = event
-    segment.whence[slot] = whence
-    event.segment = segment
-    event.bits = index
-    this.live++
-    this.total++
+    segment.setClosure(slot, arg)
+    return handleAt(segment, slot)
   }
 
   /** Takes the slot of a dying or moving event back; records about its handle are dropped from here on. */
   release(event: Event): void {
-    const segment = event.segment
-    const index = event.bits & INDEX_MASK
-    const slot = index & SEGMENT_MASK
-    if (segment.closures !== undefined) segment.closures[slot] = undefined
-    this.live--
-    const generation = segment.generations[slot] as number
-    segment.generations[slot] = generation + 1
-    if (generation === LAST_GENERATION) {
-      segment.events[slot] = undefined
-      this.#retire(index)
-      return
-    }
-    segment.events[slot] = this.#free
-    this.#free = index
+    this.#surrender(event.segment, event.bits & SEGMENT_MASK)
+  }
+
+  /** Takes the slot of a timeout back and returns its closure. The handle must be that of one. */
+  vacate(handle: number): unknown {
+    const segment = this.segments[(handle & INDEX_MASK) >>> SEGMENT_BITS] as Segment
+    const slot = handle & SEGMENT_MASK
+    const closure = segment.closureAt(slot)
+    this.#surrender(segment, slot)
+    return closure
   }
 
   /** Gives an event another handle, so that records under way about the old one are dropped. */
@@ -114,29 +122,77 @@ export class SlotTable {
   }
 
   handleOf(event: Event): number {
-    const index = event.bits & INDEX_MASK
-    return index | ((event.segment.generations[index & SEGMENT_MASK] as number) << GENERATION_SHIFT)
+    return handleAt(event.segment, event.bits & SEGMENT_MASK)
   }
 
   /** The event of a handle, or undefined when the handle is stale. */
   find(handle: number): Event | undefined {
+    const occupant = this.occupantOf(handle)
+    return typeof occupant === 'object' ? occupant : undefined
+  }
+
+  /** The callback of a timeout, or undefined when the handle is stale or an event's. */
+  callbackOf(handle: number): TimeoutCallback | undefined {
+    const occupant = this.occupantOf(handle)
+    return typeof occupant === 'function' ? occupant : undefined
+  }
+
+  /** What a handle names, or undefined when it is stale. */
+  occupantOf(handle: number): Event | TimeoutCallback | undefined {
     const segment = this.segments[(handle & INDEX_MASK) >>> SEGMENT_BITS]
     if (segment === undefined) return undefined
     const slot = handle & SEGMENT_MASK
     if (segment.generations[slot] !== handle >>> GENERATION_SHIFT) return undefined
-    const event = segment.events[slot]
-    return typeof event === 'object' ? event : undefined
+    return segment.occupants[slot]
   }
 
   /** Events alive, in no useful order. Events may be freed and made while iterating. */
   *[Symbol.iterator](): IterableIterator<Event> {
     for (let at = 0; at < this.segments.length; at++) {
-      const events = (this.segments[at] as Segment).events
+      const events = (this.segments[at] as Segment).occupants
       for (let slot = 0; slot < SEGMENT_SLOTS; slot++) {
         const event = events[slot]
         if (typeof event === 'object') yield event
       }
     }
+  }
+
+  /** Timeouts to come, in no useful order. They may be cancelled and made while iterating. */
+  *timeouts(): IterableIterator<TimeoutInfo> {
+    for (const segment of this.segments) {
+      for (let slot = 0; slot < SEGMENT_SLOTS; slot++) {
+        const callback = segment.occupants[slot]
+        if (typeof callback !== 'function') continue
+        const id = timeoutId(this.#loop, handleAt(segment, slot))
+        yield { id, whence: toTime(segment.whence[slot] as number), callback }
+      }
+    }
+  }
+
+  #claim(occupant: Event | TimeoutCallback, whence: number): number {
+    if (this.#filling.free.count === 0) this.#filling = this.#nextOpen()
+    const segment = this.#filling
+    const slot = segment.free.take()
+    segment.occupants[slot] = occupant
+    segment.whence[slot] = whence
+    this.live++
+    this.total++
+    return segment.base | slot
+  }
+
+  #surrender(segment: Segment, slot: number): void {
+    segment.occupants[slot] = undefined
+    if (segment.closures !== undefined) segment.closures[slot] = undefined
+    this.live--
+    const generation = segment.generations[slot] as number
+    segment.generations[slot] = generation + 1
+    if (generation === LAST_GENERATION) this.#retire(segment.base | slot)
+    else this.#vacant(segment, slot)
+  }
+
+  #vacant(segment: Segment, slot: number): void {
+    if (segment.free.count === 0 && segment !== this.#filling) this.#open.push(segment)
+    segment.free.give(slot)
   }
 
   /**
@@ -148,24 +204,28 @@ export class SlotTable {
     this.#retiredIn = this.#loop.port.batch
   }
 
-  #more(): number {
-    if (this.#retired.length !== 0 && this.#retiredIn !== this.#loop.port.batch) return this.#revive()
-    const index = this.#next
-    if (index > INDEX_MASK) throw new HeddleError('ERR_TOO_MANY_EVENTS')
-    const at = index >>> SEGMENT_BITS
-    if (at === this.segments.length) this.segments.push(new Segment(this.#loop, at << SEGMENT_BITS))
-    this.#next = index + 1
-    return index
+  #nextOpen(): Segment {
+    if (this.#retired.length !== 0 && this.#retiredIn !== this.#loop.port.batch) this.#revive()
+    if (this.#filling.free.count > 0) return this.#filling
+    return this.#open.pop() ?? this.#grow()
   }
 
-  /** Puts the retired slots on the free list and returns its head. */
-  #revive(): number {
+  #revive(): void {
     for (const index of this.#retired) {
-      const segment = this.segments[index >>> SEGMENT_BITS] as Segment
-      segment.events[index & SEGMENT_MASK] = this.#free
-      this.#free = index
+      this.#vacant(this.segments[index >>> SEGMENT_BITS] as Segment, index & SEGMENT_MASK)
     }
     this.#retired.length = 0
-    return this.#free
   }
+
+  #grow(): Segment {
+    const base = this.segments.length << SEGMENT_BITS
+    if (base > INDEX_MASK) throw new HeddleError('ERR_TOO_MANY_EVENTS')
+    const segment = new Segment(this.#loop, base)
+    this.segments.push(segment)
+    return segment
+  }
+}
+
+function handleAt(segment: Segment, slot: number): number {
+  return segment.base | slot | ((segment.generations[slot] as number) << GENERATION_SHIFT)
 }
