@@ -18,7 +18,7 @@ async function play(backend: string, scenario: string) {
 
 describe.each(['native', 'js'])('the end of workers and programs on the %s backend', (backend) => {
   it('workers that drain under traffic end by themselves and leave nothing (PK-06, LS-12)', async () => {
-    const report = { codes: [0, 0, 0], leftOver: 0 }
+    const report = { codes: [0, 0, 0], leftOver: [] }
     expect(await play(backend, 'normally')).toEqual({ code: 0, report, stderr: '' })
   })
 

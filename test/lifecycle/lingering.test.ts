@@ -12,7 +12,7 @@ it('a worker that closes a lingering descriptor is terminated without waiting fo
   const { stdout } = await run(
     'python3',
     [`${FOLDER}/lingering.py`, process.execPath, `${FOLDER}/lingering.mjs`],
-    { cwd: ROOT, env: { ...process.env, HEDDLE_BACKEND: 'native' }, timeout: 45_000 },
+    { cwd: ROOT, env: { ...process.env, HEDDLE_BACKEND: 'native' }, timeout: 100_000 },
   )
   const { terminateMs } = JSON.parse(stdout) as { terminateMs: number }
   expect(terminateMs).toBeLessThan(MOST_MS)

@@ -3,18 +3,18 @@
 //   node ends.mjs <scenario>
 import { createServer, Eventer, Mask } from 'heddle'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { descriptorsAtRest, leftOver } from './descriptors.mjs'
 import { Traffic } from './traffic.mjs'
 
 const SERVING = new URL('./serving-worker.mjs', import.meta.url)
-const descriptors = () => readdirSync('/proc/self/fd').length
 
 const scenarios = {
   /** Workers drain and end by themselves, under traffic. */
   async normally() {
-    const before = descriptors()
+    const before = await descriptorsAtRest()
     const codes = await Promise.all(
       Array.from({ length: 3 }, async () => {
         const { worker, traffic } = await serve()
@@ -25,7 +25,7 @@ const scenarios = {
         return code
       }),
     )
-    print({ codes, leftOver: descriptors() - before })
+    print({ codes, leftOver: await leftOver(before) })
   },
 
   /** The program exits while its workers serve. */

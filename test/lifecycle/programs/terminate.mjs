@@ -4,18 +4,17 @@
 //
 // Prints one JSON line: exit codes, and descriptors that are left over.
 import { Eventer } from 'heddle'
-import { readdirSync } from 'node:fs'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { descriptorsAtRest, leftOver } from './descriptors.mjs'
 import { KINDS, STATES } from './states.mjs'
 
 if (isMainThread) await terminateAll(JSON.parse(process.argv[2]).kind)
 else await bringTo(workerData.kind, workerData.state)
 
 async function terminateAll(kind) {
-  const before = readdirSync('/proc/self/fd').length
+  const before = await descriptorsAtRest()
   const codes = await Promise.all(STATES.map((state) => terminate(kind, state)))
-  const leftOver = readdirSync('/proc/self/fd').length - before
-  console.log(JSON.stringify({ codes, leftOver }))
+  console.log(JSON.stringify({ codes, leftOver: await leftOver(before) }))
 }
 
 /** Exit code of the worker: 1, unless it ended by itself. */

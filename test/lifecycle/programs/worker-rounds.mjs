@@ -1,12 +1,13 @@
 // Starts workers that serve, puts traffic on them and terminates each in the middle of it, round after round.
-// The process itself serves all the time and must not notice. Prints one JSON document about every round.
+// The process itself serves all the time and must not notice. Prints one JSON document; the rounds end with the first
+// that leaves a descriptor behind.
 //
 //   node worker-rounds.mjs '{"rounds":50,"workers":4}'
 import { createServer } from 'heddle'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import { descriptorsAtRest, leftOver } from './descriptors.mjs'
 import { Traffic } from './traffic.mjs'
 
 const { rounds, workers } = JSON.parse(process.argv[2])
@@ -15,12 +16,16 @@ const PROGRAM = new URL('./serving-worker.mjs', import.meta.url)
 const PATIENCE_MS = 30_000
 
 const main = await createServer((_req, res) => res.end('Hello, world\n')).listen()
-const report = { rounds: [], slowestTerminateMs: 0, undisturbed: true }
+const report = { rssMb: [], leftOver: [], slowestTerminateMs: 0, undisturbed: true }
 
-for (let round = 0; round < rounds; round++) {
+// One ahead: the first worker, and the first connection, of a process open what all later ones share.
+await playRound()
+const atRest = await descriptorsAtRest(() => main.connections === 0)
+for (let round = 0; round < rounds && report.leftOver.length === 0; round++) {
   await playRound()
+  report.leftOver = await leftOver(atRest)
   globalThis.gc?.()
-  report.rounds.push({ descriptors: openDescriptors(), rssMb: process.memoryUsage.rss() / 2 ** 20 })
+  report.rssMb.push(process.memoryUsage.rss() / 2 ** 20)
 }
 report.mainAnswered = (await (await fetch(`http://127.0.0.1:${main.port}/`)).text()) === 'Hello, world\n'
 await main.close({ drain: true, timeout: 1000 })
@@ -59,8 +64,4 @@ async function flowing(traffic) {
     if (performance.now() > until) throw new Error('a worker that nobody ended has stopped serving')
     await sleep(2)
   }
-}
-
-function openDescriptors() {
-  return readdirSync('/proc/self/fd').length
 }

@@ -4,9 +4,9 @@
 //   node worker-shared-port.mjs '{"workers":4}'
 import { createServer } from 'heddle'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { Worker } from 'node:worker_threads'
+import { descriptorsAtRest, leftOver } from './descriptors.mjs'
 
 const { workers } = JSON.parse(process.argv[2])
 const PROGRAM = new URL('./serving-worker.mjs', import.meta.url)
@@ -15,7 +15,7 @@ const HELLO = 'GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r
 const main = createServer((_req, res) => res.end('Hello, world\n'))
 // One ahead, because the first worker of a process opens what all of them share.
 await (await startWorker()).terminate()
-const before = readdirSync('/proc/self/fd').length
+const before = await descriptorsAtRest()
 await main.listen({ reusePort: true })
 const crew = await Promise.all(Array.from({ length: workers }, startWorker))
 const report = { rounds: [], lost: 0, late: 0 }
@@ -31,7 +31,7 @@ for (let left = crew.length; left >= 0; left--) {
   report.rounds.push({ answers: answers.length, broken: answers.filter((a) => a === 'broken').length })
 }
 await main.close({ drain: true, timeout: 1000 })
-report.leftOver = readdirSync('/proc/self/fd').length - before
+report.leftOver = await leftOver(before)
 console.log(JSON.stringify(report))
 
 async function startWorker() {
