@@ -385,7 +385,7 @@ describe('what is known about events', () => {
           const started: (number | undefined)[] = []
           const slow = () => {
             started.push(eventer.callbackTime())
-            burn(25)
+            burn(40)
           }
           const quick = () => void started.push(eventer.callbackTime())
           eventer.nameCallback('slow', slow)
@@ -404,8 +404,11 @@ describe('what is known about events', () => {
     expect(await runsWith(-1)).toEqual([])
     expect(await runsWith(0)).toHaveLength(2)
     const lines = await runsWith(20)
-    expect(lines).toHaveLength(1)
-    expect(lines[0]).toMatch(/slow took [2-9]\d+\.\d+ ms in timer/)
+    const took = lines.map((line) => Number(/took (\d+\.\d+) ms in timer/.exec(line)?.[1]))
+    expect(lines[0]).toContain('slow took')
+    expect(took[0]).toBeGreaterThanOrEqual(25)
+    // The quick one is told only when the machine held it up for as long.
+    for (const ms of took) expect(ms).toBeGreaterThanOrEqual(20)
   })
 
   it('EV-11 callbacks know their loop', () =>

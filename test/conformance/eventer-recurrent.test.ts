@@ -34,10 +34,12 @@ describe('recurrent events', () => {
         return Mask.RECURRENT
       })
       eventer.add(event)
+      const start = performance.now()
       eventer.start()
       await new Promise((resolve) => setTimeout(resolve, 500))
-      expect(runs).toBeGreaterThanOrEqual(3)
-      expect(runs).toBeLessThanOrEqual(30)
+      await bench.until(() => runs >= 3)
+      // Whatever the machine made of the half second: twice what the time since allows, and a few at the start.
+      expect(runs).toBeLessThanOrEqual(5 + (2 * (performance.now() - start)) / 50)
       event[Symbol.dispose]()
     }))
 

@@ -179,6 +179,7 @@ describe('request bodies', () => {
     socket.write(`POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 30000000\r\n\r\n`)
     const part = Buffer.alloc(1_000_000)
     for (let i = 0; i < 30; i++) socket.write(part)
+    await until(() => read !== undefined, 'the handler runs')
     await pause(200)
     expect(socket.writableLength).toBeGreaterThan(10_000_000)
     expect(s.loop.stats().bufferedBytes).toBeLessThan(2_000_000)
@@ -241,7 +242,9 @@ describe('request bodies', () => {
 
   test('LS-10 a client that resets mid-body: every way of reading fails with ECONNRESET', async () => {
     const codes: string[] = []
+    let under = 0
     await using s = await serve(async (req, res) => {
+      under++
       const read = readers[req.path.slice(1)] as (r: HttpRequest) => Promise<number>
       const signal = new Promise<string>((resolve) => {
         req.signal.addEventListener('abort', () => resolve((req.signal.reason as { code: string }).code))
@@ -260,6 +263,8 @@ describe('request bodies', () => {
     for (const way of ['bytes', 'text', 'iterate', 'callback']) {
       const socket = await client({ host: HOST, port: s.server.port })
       socket.write(`POST /${way} HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n${'x'.repeat(100_000)}`)
+      const before = under
+      await until(() => under > before, 'the handler runs')
       await pause(30)
       socket.resetAndDestroy()
     }

@@ -309,6 +309,7 @@ describe('responses', () => {
     const socket = await client({ host: '127.0.0.1', port: s.server.port })
     socket.pause()
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+    await until(() => yielded > 1, 'the stream is under way')
     await pause(150)
     expect(yielded).toBeLessThan(400)
     socket.destroy()
@@ -383,9 +384,9 @@ describe('responses', () => {
         setTimeout(() => {
           late.push(res.aborted, res.setHeader('X-A', '1').write('too late'))
           late.push(res.end('too late').finished)
-        }, 500)
+        }, 3000)
       },
-      { responseTimeout: 150 },
+      { responseTimeout: 1500 },
     )
     expect(await (await fetch(`${s.url}/late`)).text()).toBe('late')
     expect((await fetch(`${s.url}/never`)).status).toBe(503)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Connection, connect, listen } from '../../lib/net'
-import { client, makeLoop, pause, readAll, readBytes, until } from './net-harness'
+import { client, makeLoop, OWN_HOST, pause, readAll, readBytes, until } from './net-harness'
 
 const HOST = '127.0.0.1'
 
@@ -151,6 +151,7 @@ describe('connections in the async style', () => {
     const part = Buffer.alloc(1_000_000, 5)
     for (let i = 0; i < 30; i++) socket.write(part)
     socket.end()
+    await until(() => connections.length === 1, 'accepted')
     await pause(150)
     const [c] = connections as [Connection]
     expect(c.buffered).toBeLessThan(400_000)
@@ -224,11 +225,11 @@ describe('connect', () => {
 
   test('LS-01 connect reports refusal, abort and time-out, and leaves nothing behind', async () => {
     const loop = makeLoop()
-    const probe = await listen({ loop, port: 0 })
+    const probe = await listen({ loop, host: OWN_HOST, port: 0 })
     const port = probe.port
     await probe.close()
-    await expect(connect({ loop, host: HOST, port })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
-    await expect(connect({ loop, host: HOST, port, signal: AbortSignal.abort('no') })).rejects.toBe('no')
+    await expect(connect({ loop, host: OWN_HOST, port })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    await expect(connect({ loop, host: OWN_HOST, port, signal: AbortSignal.abort('no') })).rejects.toBe('no')
     await expect(connect({ loop, path: '/nonexistent/heddle.sock' })).rejects.toMatchObject({
       code: 'ENOENT',
     })

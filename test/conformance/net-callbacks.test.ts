@@ -273,8 +273,9 @@ describe('connections with callbacks', () => {
     )
     const socket = await client({ host: HOST, port: listener.port })
     socket.pause()
+    // Nothing has moved between two looks, of which the first saw the connection blocked.
     let before = -1
-    while (total !== before) {
+    while (total !== before || blocked !== drained + 1) {
       before = total
       await pause(100)
     }
@@ -330,6 +331,7 @@ describe('connections with callbacks', () => {
     )
     const socket = await client({ host: HOST, port: listener.port })
     socket.end(Buffer.alloc(1_000_000))
+    await until(() => held.length === 1, 'accepted')
     await pause(100)
     expect(got).toBe(0)
     held[0]?.resume()

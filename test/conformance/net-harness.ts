@@ -12,6 +12,16 @@ export interface TestLoop extends PortHolder {
   stats(): EngineStats
 }
 
+/** Matters only when something is broken: far more than a slow, busy machine needs. */
+const PATIENCE_MS = 30_000
+
+/**
+ * An address that no other process listens on, for ports that are given up and expected to be free: elsewhere another
+ * test may be given the same port meanwhile. On systems whose loopback is one address, that one.
+ */
+export const OWN_HOST =
+  process.platform === 'linux' ? `127.1.${(process.pid >> 8) & 0xff}.${process.pid & 0xff}` : '127.0.0.1'
+
 const loops: TestLoop[] = []
 const sockets: Socket[] = []
 
@@ -74,10 +84,10 @@ export function readBytes(socket: Socket, count: number): Promise<Buffer> {
 }
 
 /** Waits until `condition` holds; a test that it never holds for times out with its name. */
-export async function until(condition: () => boolean, what: string, limit = 10_000): Promise<void> {
+export async function until(condition: () => boolean, what: string): Promise<void> {
   const start = performance.now()
   while (!condition()) {
-    if (performance.now() - start > limit) throw new Error(`still waiting until ${what}`)
+    if (performance.now() - start > PATIENCE_MS) throw new Error(`still waiting until ${what}`)
     await pause(2)
   }
 }
@@ -107,7 +117,7 @@ export async function expectBaseline(loop: TestLoop): Promise<void> {
     const { connections, listeners, bufferedBytes } = loop.stats()
     return connections === 0 && listeners === 0 && bufferedBytes === 0
   }
-  await until(settled, 'the engine is empty', 3000).catch(() => {})
+  await until(settled, 'the engine is empty').catch(() => {})
   const { connections, listeners, bufferedBytes } = loop.stats()
   expect({ connections, listeners, bufferedBytes }).toEqual({
     connections: 0,

@@ -24,7 +24,7 @@ export interface Subject {
   close(): Promise<void>
 }
 
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 30_000
 
 /** Status codes of the responses in a stream of responses whose bodies are `ok`. */
 function statuses(answer: string): number[] {

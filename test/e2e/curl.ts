@@ -9,7 +9,7 @@ export interface CurlResult {
 }
 
 /** Seconds after which curl gives up, so that no test hangs. */
-const MAX_SECONDS = '60'
+const MAX_SECONDS = '120'
 
 /** Runs curl; `input` goes to its standard input. Never throws for an exit code. */
 export async function curl(args: readonly string[], input?: Uint8Array): Promise<CurlResult> {

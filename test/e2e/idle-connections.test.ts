@@ -6,7 +6,7 @@ import { ServerChild, stopServers } from './server-child'
 const COUNT = 10_000
 /** For the connections and what else a program holds. */
 const DESCRIPTORS = COUNT + 500
-const CROWD_MS = 120_000
+const CROWD_MS = 300_000
 /** One after the other, so that each waits for whatever the idle ones cost. */
 const REQUESTS = 1000
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 
 /** How long a client waits for what must come. */
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 60_000
 
 /** A client that sends exactly the bytes it is told to, when it is told to. */
 export class RawClient {

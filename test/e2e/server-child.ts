@@ -35,7 +35,7 @@ interface Listening {
 
 /** Pauses between looks at the counters, and how long they may take to settle on a busy machine. */
 const LOOK_MS = 50
-const SETTLE_MS = 20_000
+const SETTLE_MS = 60_000
 /** Resident memory that an allocator keeps, not a leak; a sanitizer keeps all that was freed. */
 const RSS_SLACK = process.env.ASAN_OPTIONS === undefined ? 96 * 2 ** 20 : Number.POSITIVE_INFINITY
 const BUFFER_SLACK = 2 ** 20

@@ -34,7 +34,7 @@ async function startExample(backend: string): Promise<Example> {
 }
 
 async function curl(...args: string[]): Promise<string> {
-  const { stdout } = await run('curl', ['--silent', '--show-error', '--max-time', '20', ...args], {
+  const { stdout } = await run('curl', ['--silent', '--show-error', '--max-time', '120', ...args], {
     maxBuffer: 1 << 26,
   })
   return stdout
@@ -70,7 +70,7 @@ describe.each(['native', 'js'])('npm start on the %s backend', (backend) => {
       [
         '-sS',
         '--max-time',
-        '20',
+        '120',
         '-T',
         '-',
         '-X',

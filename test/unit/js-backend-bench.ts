@@ -13,7 +13,7 @@ export interface Seen {
 
 type Callback = (words: number[]) => unknown
 
-const WAIT_MS = 5000
+const WAIT_MS = 30_000
 
 /** An engine behind a port whose records are kept for inspection. */
 export class Bench {
