@@ -28,7 +28,7 @@ void count(void* ctx, uint64_t request, int err) {
 }
 
 bool waitUntil(const std::function<bool()>& condition) {
-  const int64_t deadline = monotonicNs() + 10'000'000'000;
+  const int64_t deadline = monotonicNs() + 60'000'000'000;
   while (!condition()) {
     if (monotonicNs() > deadline) return false;
     std::this_thread::yield();

@@ -178,7 +178,7 @@ class Loopback {
     if (control(Control::OUT_WORDS) > 0) loop_->apply();
   }
   // False when it did not come true within the time, which no healthy run needs.
-  bool until(const std::function<bool()>& done, int64_t patienceMs = 10'000) {
+  bool until(const std::function<bool()>& done, int64_t patienceMs = 60'000) {
     const int64_t end = sys::monotonicNs() + patienceMs * 1'000'000;
     while (!done()) {
       if (sys::monotonicNs() > end) return false;

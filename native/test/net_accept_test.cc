@@ -202,9 +202,9 @@ CASE("LS-10 FD-08 without descriptors a listener rests, does not spin, and recov
     }));
     // A connection that leaves makes a place at once.
     world.out(Out::CLOSE, acceptedOf(world));
-    CHECK(world.until([&] { return world.count(In::ACCEPT) == 3; }, 5'000));
+    CHECK(world.until([&] { return world.count(In::ACCEPT) == 3; }));
   }
-  CHECK(world.until([&] { return world.count(In::ACCEPT) == 4; }, 5'000));
+  CHECK(world.until([&] { return world.count(In::ACCEPT) == 4; }));
   clients.clear();
   world.net().closeListener(listener);
   world.checkEmpty();

@@ -53,7 +53,7 @@ struct TemporaryFolder {
 
 bool isReadyToRead(int fd) {
   pollfd query{fd, POLLIN, 0};
-  return poll(&query, 1, 5000) == 1;
+  return poll(&query, 1, 60'000) == 1;
 }
 
 int flagsOf(int fd) { return fcntl(fd, F_GETFD); }
