@@ -17,8 +17,11 @@ type Message =
 
 const CHANNEL = 'heddle/js/loops'
 const LOOP_BITS = 16
-/** While this young, a loop we have not heard of may be one whose announcement is still on its way. */
-const SETTLING_MS = 1000
+/**
+ * While this young, a loop we have not heard of may be one whose announcement is still on its way: its isolate answers
+ * between two callbacks, and a busy machine may not let it run at all for a while.
+ */
+const SETTLING_MS = 10_000
 
 /**
  * Calls between loops of different isolates of the process. A loop's number holds its thread, so that numbers
