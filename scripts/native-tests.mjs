@@ -10,6 +10,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { root } from './tools.mjs'
 
+/** Fuzzers go the same way every time; HEDDLE_SEED sends them on another. */
+const SEED = process.env.HEDDLE_SEED ?? '1'
 const TEST_PRESETS = ['release', 'asan-ubsan', 'tsan']
 const [preset, seconds = '30'] = process.argv.slice(2)
 
@@ -18,7 +20,7 @@ else process.exitCode = (preset ? [preset] : TEST_PRESETS).every(test) ? 0 : 1
 
 function test(name) {
   const folder = build(name)
-  return folder !== undefined && run('ctest', ['--test-dir', folder, '--verbose', '--timeout', '600'])
+  return folder !== undefined && run('ctest', ['--test-dir', folder, '--verbose', '--timeout', '1200'])
 }
 
 /** Configures and builds one preset; returns its build folder, or undefined when that failed. */
@@ -35,6 +37,7 @@ function fuzz() {
   if (!folder) return false
   const fuzzers = readdirSync(folder).filter((name) => name.endsWith('_fuzz'))
   const failed = fuzzers.filter((name) => !fuzzOne(folder, name))
+  for (const name of failed) process.stdout.write(`FAILED ${name}\n`)
   process.stdout.write(`${fuzzers.length - failed.length} passed, ${failed.length} failed\n`)
   return failed.length === 0 && fuzzers.length > 0
 }
@@ -44,7 +47,13 @@ function fuzzOne(folder, name) {
   const found = join(folder, `${name}-found`)
   const seeds = join(root, 'native/test/corpus', name)
   mkdirSync(found, { recursive: true })
-  const limits = [`-max_total_time=${seconds}`, '-timeout=10', '-rss_limit_mb=2048', '-print_final_stats=1']
+  const limits = [
+    `-max_total_time=${seconds}`,
+    '-timeout=60',
+    '-rss_limit_mb=2048',
+    `-seed=${SEED}`,
+    '-print_final_stats=1',
+  ]
   const corpus = existsSync(seeds) ? [found, seeds] : [found]
   return run(join(folder, name), [...limits, `-artifact_prefix=${folder}/`, ...corpus])
 }
