@@ -75,7 +75,7 @@ function complaints(files: { name: string; text: string }[], options: ts.Compile
 // One compilation each, because the types of Node take seconds to check.
 it.each(Object.entries(CONSUMERS))(
   'every sample of the pages, require and heddle/js compile strictly with %s (PK-02, PK-05, A-PK-4)',
-  { timeout: 120_000 },
+  { timeout: 600_000 },
   (name, options) => {
     const pages = samples()
     expect(pages.length).toBeGreaterThan(8)

@@ -8,6 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const PERIOD_MS = 10
 const WATCH_MS = 1000
+const PATIENCE_MS = 10_000
+const FEW = 5
 
 const [count, ...descriptors] = process.argv.slice(2).map(Number)
 const own = descriptors.slice(0, count)
@@ -32,6 +34,9 @@ const closings = own.map(async (fd) => {
   closed++
 })
 await sleep(WATCH_MS)
+// A machine with other work may have let few of them come.
+for (const until = performance.now() + PATIENCE_MS; ticks <= FEW && performance.now() < until; )
+  await sleep(PERIOD_MS)
 const report = { ticks, latestMs, closedWhileLingering: closed }
 timer[Symbol.dispose]()
 for (const fd of peers) closeSync(fd)
