@@ -9,7 +9,6 @@ export const HeaderFlag = {
   CONTENT_TYPE: 0x100,
 } as const
 
-const LOOP_BYTES = 40
 const CHILDREN = 32
 /** Different values of one header that are remembered beside each other; more than that is a value of its own kind. */
 const VALUES_PER_NAME = 4
@@ -124,10 +123,7 @@ export class HeaderSet {
       return
     }
     this.#bytes ??= Buffer.from(lines, 'latin1')
-    const bytes = this.#bytes
-    const length = bytes.length
-    if (length > LOOP_BYTES) slab.set(bytes, at)
-    else for (let i = 0; i < length; i++) slab[at + i] = bytes[i] as number
+    slab.set(this.#bytes, at)
   }
 
   #remembered(name: string, value: string): HeaderSet | undefined {
