@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   ERR_TLS_UNAVAILABLE: 'this Node has no usable TLS library',
   ERR_TOO_LATE: 'only possible before the loops start',
   ERR_TOO_MANY_EVENTS: 'the loop has no event handle left',
+  ERR_WRITE_OVERFLOW: 'more unsent output than the connection may hold',
   ERR_WRONG_THREAD: 'the event belongs to another loop or thread',
 } as const
 

@@ -1,5 +1,5 @@
 import type { Port } from '../backend/port'
-import { In } from '../backend/protocol'
+import { CloseReason, In } from '../backend/protocol'
 import { errnoName, HeddleError } from '../errors'
 import { NetDriver } from '../net/driver'
 import type { HttpContext } from './context'
@@ -40,7 +40,7 @@ export class HttpDriver {
     port.handle(In.HTTP_BODY, (at) => {
       this.#body(word(at, 1), word(at, 2), word(at, 3), word(at, 4), word(at, 5) !== 0)
     })
-    port.handle(In.HTTP_ABORT, (at) => this.#abort(word(at, 1), word(at, 2)))
+    port.handle(In.HTTP_ABORT, (at) => this.#abort(word(at, 1), word(at, 2), word(at, 3)))
     port.handle(In.HTTP_DRAIN, (at) => this.#guard(word(at, 1), word(at, 2), drain))
     port.handle(In.HTTP_BLOCKED, (at) => this.#guard(word(at, 1), word(at, 2), blocked))
     port.handle(In.HTTP_REFUSED, (at) => this.#sinks.get(word(at, 1))?.refused(word(at, 2), word(at, 3)))
@@ -110,10 +110,9 @@ export class HttpDriver {
     }
   }
 
-  #abort(connection: number, errno: number): void {
-    const code = errno === 0 ? 'ECONNRESET' : errnoName(errno)
+  #abort(connection: number, errno: number, reason: number): void {
     for (const exchange of this.#exchanges.take(connection)) {
-      const error = new HeddleError(code, `the client went away: ${code}`)
+      const error = abortError(errno, reason)
       try {
         exchange.response.gone(error)
         exchange.request.gone(error)
@@ -122,6 +121,14 @@ export class HttpDriver {
       }
     }
   }
+}
+
+function abortError(errno: number, reason: number): HeddleError {
+  if (reason === CloseReason.OVERFLOW) {
+    return new HeddleError('ERR_WRITE_OVERFLOW', 'the client takes too little of its responses')
+  }
+  const code = errno === 0 ? 'ECONNRESET' : errnoName(errno)
+  return new HeddleError(code, `the client went away: ${code}`)
 }
 
 function drain(exchange: Exchange): void {

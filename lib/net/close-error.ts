@@ -7,7 +7,7 @@ export function closeError(errno: number, reason: number): HeddleError | undefin
     case CloseReason.IDLE:
       return new HeddleError('ETIME', 'the connection was idle for too long')
     case CloseReason.OVERFLOW:
-      return new HeddleError('ENOBUFS', 'the peer takes too little of the output')
+      return new HeddleError('ERR_WRITE_OVERFLOW', 'the peer takes too little of the output')
   }
   if (errno === 0) return undefined
   return new HeddleError(errnoName(errno), `the connection failed: ${errnoName(errno)}`, {

@@ -30,12 +30,6 @@ bool isStill(int fd, const sys::Identity& identity) {
   return sys::identify(fd, &present) == 0 && present == identity;
 }
 
-// The isolate ends and must not wait for a peer.
-void closeSoon(int fd) {
-  if (sys::lingers(fd) && sys::submitClose(fd, nullptr, nullptr, 0) == 0) return;
-  sys::closeFd(fd);
-}
-
 }  // namespace
 
 int noteDescriptor(Environment* owner, int fd) {
@@ -62,7 +56,8 @@ void closeDescriptorsOf(const Environment* owner) {
   std::lock_guard<std::mutex> held(table().lock);
   std::erase_if(table().byNumber, [owner](const auto& entry) {
     if (entry.second.owner != owner) return false;
-    if (isStill(entry.first, entry.second.identity)) closeSoon(entry.first);
+    // The isolate ends and must not wait for a peer.
+    if (isStill(entry.first, entry.second.identity)) sys::closeSoon(entry.first);
     return true;
   });
 }

@@ -34,6 +34,8 @@ struct Connection {
     kUnread = 1u << 16,  // HTTP: closing with input that nobody will read
     kSettling =
         1u << 15,  // in Net's list of connections to look at when the outbox has been applied
+    kOverflow = 1u << 17,  // kFailed because more output waits than its settings allow
+    kAdopted = 1u << 18,   // its descriptor comes from elsewhere, and its close may block
   };
 
   Settings* settings = nullptr;

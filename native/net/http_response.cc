@@ -377,7 +377,7 @@ HeldResponse* Http::heldFor(Connection* c, uint8_t seq, bool create) {
 void Http::watchHeld(Connection* c, uint8_t seq) {
   if (seq == c->firstSeq) return;
   const size_t size = heldFor(c, seq, true)->bytes.size();
-  if (size > c->settings->maxWriteBufferBytes) return net_->fail(c, ENOBUFS);
+  if (size > c->settings->maxWriteBufferBytes) return net_->overflow(c);
   const uint32_t bit = seqBit(seq);
   if (size <= c->settings->highWaterBytes || (c->side->blockedBits & bit) != 0) return;
   c->side->blockedBits |= bit;

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "sys/clock.h"
+#include "sys/closer.h"
 
 namespace heddle::net {
 
@@ -27,15 +28,14 @@ Net::~Net() { closeAll(); }
 
 void Net::closeAll() {
   listeners_.each([this](Listener& listener, uint32_t handle) {
-    sys::closeFd(listener.fd);
-    sys::removeSocketFile(listener.bound);
+    closeDescriptor(&listener);
     release(listener.settings);
     listeners_.destroy(handle);
   });
   connections_.each([this](Connection& connection, uint32_t handle) {
     http_.detach(&connection);
     delete connection.output;
-    sys::closeFd(connection.fd);
+    closeDescriptor(&connection);
     deadlines_.cancel(handle & loop::kHandleIndexMask);
     release(connection.settings);
     connections_.destroy(handle);
@@ -79,12 +79,28 @@ int Net::watch(int fd, uint32_t interest, uint64_t data) {
   return added;
 }
 
+// Its file goes first: once the descriptor is closed, another process may take the path for
+// abandoned and bind a socket of its own there.
+void Net::closeDescriptor(const Listener* listener) {
+  sys::removeSocketFile(listener->bound);
+  sys::closeFd(listener->fd);
+}
+
+void Net::closeDescriptor(const Connection* connection) {
+  if (!connection->has(Connection::kAdopted)) {
+    sys::closeFd(connection->fd);
+    return;
+  }
+  // Whoever made it may have told it to linger, and may still do so.
+  sys::closeSoon(connection->fd);
+}
+
 int64_t Net::connect(const ConnectSpec& spec) {
   bool inProgress = false;
   const int fd = sys::connectStream(spec.address, &inProgress);
   if (fd < 0) return fd;
   if (spec.settings.noDelay) sys::setNoDelay(fd, true);
-  const int64_t handle = adopt(fd, spec.settings);
+  const int64_t handle = take(fd, spec.settings);
   if (handle < 0) {
     sys::closeFd(fd);
     return handle;
@@ -97,7 +113,15 @@ int64_t Net::connect(const ConnectSpec& spec) {
   return handle;
 }
 
-int64_t Net::adopt(int fd, const Settings& given) {
+int64_t Net::adopt(int fd, const Settings& settings) {
+  if (const int changed = sys::setBlocking(fd, false); changed < 0) return changed;
+  const int64_t handle = take(fd, settings);
+  if (handle >= 0) connections_.get(static_cast<uint32_t>(handle))->set(Connection::kAdopted);
+  return handle;
+}
+
+// On failure the descriptor stays the caller's.
+int64_t Net::take(int fd, const Settings& given) {
   Settings* const settings = new Settings(given);
   settings->refs = 0;  // the connection takes the only reference
   settings->connections = 0;
@@ -106,17 +130,25 @@ int64_t Net::adopt(int fd, const Settings& given) {
     delete settings;
     return -ENFILE;
   }
-  const uint8_t interest = wantedInterest(connection);
-  const int added = watch(fd, interest, tagged(kConnectionTag, connection->handle));
+  const int64_t handle = watchNew(connection);
+  if (handle >= 0) count();
+  return handle;
+}
+
+// Returns the handle of a connection that was just created, or destroys it and returns why.
+int64_t Net::watchNew(Connection* connection) {
+  Settings* const settings = connection->settings;
+  const uint32_t handle = connection->handle;
+  connection->interest = wantedInterest(connection);
+  const int added = watch(connection->fd, connection->interest, tagged(kConnectionTag, handle));
   if (added < 0) {
-    connections_.destroy(connection->handle);
+    settings->connections--;
+    connections_.destroy(handle);
     release(settings);
     return added;
   }
-  connection->interest = interest;
   if (settings->checkEveryMs() != 0) recheckAt(connection, settings->checkEveryMs());
-  count();
-  return connection->handle;
+  return handle;
 }
 
 void Net::ready(uint64_t data, uint32_t mask) {
@@ -189,6 +221,12 @@ void Net::fail(Connection* connection, int error) {
   connection->set(Connection::kFailed);
   connection->error = error;
   settleLater(connection);
+}
+
+void Net::overflow(Connection* connection) {
+  if (connection->has(Connection::kFailed)) return;
+  connection->set(Connection::kOverflow);
+  fail(connection, ENOBUFS);
 }
 
 void Net::resumed() {

@@ -34,7 +34,8 @@ class Net final : public loop::Guest, private WriteEvents {
   // Both take the settings over by copy and return a handle.
   [[nodiscard]] int64_t listen(const ListenSpec& spec);
   [[nodiscard]] int64_t connect(const ConnectSpec& spec);
-  // Takes over a connected stream socket; on failure it stays the caller's.
+  // Takes over a connected stream socket and makes it non-blocking; on failure it stays the
+  // caller's. EEXIST: it is watched already. ENFILE: no handle is left.
   [[nodiscard]] int64_t adopt(int fd, const Settings& settings);
   int closeListener(uint32_t handle);
   int drainListener(uint32_t handle);
@@ -72,7 +73,10 @@ class Net final : public loop::Guest, private WriteEvents {
   // In the next pass: HTTP goes on with its kept input, a stream whose peer has ended closes.
   void queue(Connection* connection);
   void settleLater(Connection* connection);  // look at it again when the outbox has been applied
+  // Ends the connection with this errno, soon; the first reason counts.
   void fail(Connection* connection, int error);
+  // The same because it has more unsent output than it may have.
+  void overflow(Connection* connection);
   void updateInterest(Connection* connection);
   void recheckAt(Connection* connection, uint32_t inMs);
 
@@ -83,10 +87,14 @@ class Net final : public loop::Guest, private WriteEvents {
   // net_accept.cc
   void acceptReady(Listener* listener);
   void acceptFailed(Listener* listener, int error);
-  Connection* adoptAccepted(Listener* listener, int fd);
+  [[nodiscard]] int64_t takeAccepted(Listener* listener, int fd);
   void watchListener(Listener* listener, bool on);
   void restartListeners(int64_t nowNs);
+  [[nodiscard]] int64_t take(int fd, const Settings& settings);
+  [[nodiscard]] int64_t watchNew(Connection* connection);
   Connection* create(int fd, Settings* settings);
+  static void closeDescriptor(const Connection* connection);
+  static void closeDescriptor(const Listener* listener);
   [[nodiscard]] int watch(int fd, uint32_t interest, uint64_t data);
 
   // net_stream.cc

@@ -14,7 +14,9 @@ namespace {
 constexpr int64_t kRestNs = 100'000'000;
 
 bool isExhaustion(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+  // ENOSPC: the user's watches are used up.
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         error == ENOSPC;
 }
 }  // namespace
 
@@ -42,7 +44,7 @@ int64_t Net::listen(const ListenSpec& spec) {
   if (spec.settings.noDelay) sys::setNoDelay(fd, true);
   const int added = watch(fd, sys::kRead, kListenerTag << 32 | listener->handle);
   if (added < 0) {
-    sys::closeFd(fd);
+    closeDescriptor(listener);
     release(listener->settings);
     listeners_.destroy(created.handle);
     return added;
@@ -55,8 +57,7 @@ int Net::closeListener(uint32_t handle) {
   Listener* const listener = listeners_.get(handle);
   if (listener == nullptr) return -EBADF;
   loop_->poller().remove(listener->fd);
-  sys::closeFd(listener->fd);
-  sys::removeSocketFile(listener->bound);
+  closeDescriptor(listener);
   if (listener->retryNs != 0) restingListeners_--;
   release(listener->settings);
   listeners_.destroy(handle);
@@ -114,30 +115,18 @@ void Net::acceptReady(Listener* listener) {
     if (fd == -EAGAIN) return;
     if (fd == -ECONNABORTED) continue;  // that client is gone; the next one is not
     if (fd < 0) return acceptFailed(listener, -fd);
-    Connection* const connection = adoptAccepted(listener, fd);
-    if (connection == nullptr) return acceptFailed(listener, ENOMEM);
-    if (!connection->has(Connection::kHttp)) {
-      port().emit(In::ACCEPT, listener->handle, connection->handle);
-    }
+    const int64_t handle = takeAccepted(listener, fd);
+    if (handle < 0) return acceptFailed(listener, static_cast<int>(-handle));
+    if (!listener->settings->http) port().emit(In::ACCEPT, listener->handle, handle);
   }
 }
 
-Connection* Net::adoptAccepted(Listener* listener, int fd) {
+// The handle of the connection, or why the client had to be sent away.
+int64_t Net::takeAccepted(Listener* listener, int fd) {
   Connection* const connection = create(fd, listener->settings);
-  if (connection == nullptr) {
-    sys::closeFd(fd);
-    return nullptr;
-  }
-  const uint8_t interest = wantedInterest(connection);
-  const int added = watch(fd, interest, kConnectionTag << 32 | connection->handle);
-  if (added < 0) {
-    destroy(connection, -added, loop::CloseReason::ERROR);
-    return nullptr;
-  }
-  connection->interest = interest;
-  const uint32_t check = listener->settings->checkEveryMs();
-  if (check != 0) recheckAt(connection, check);
-  return connection;
+  const int64_t handle = connection == nullptr ? -ENFILE : watchNew(connection);
+  if (handle < 0) sys::closeFd(fd);
+  return handle;
 }
 
 void Net::acceptFailed(Listener* listener, int error) {

@@ -122,7 +122,7 @@ void Net::flushOutput(Connection* c) {
 void Net::written(Connection* c, int64_t bytes) {
   if (bytes > 0) c->activeMs = nowMs_;
   if (c->output == nullptr) return;
-  if (c->pending() > c->settings->maxWriteBufferBytes) return fail(c, ENOBUFS);
+  if (c->pending() > c->settings->maxWriteBufferBytes) return overflow(c);
   checkWaterMarks(c);
   updateInterest(c);
 }
@@ -189,7 +189,8 @@ void Net::streamRecord(Connection* c, const int32_t* record) {
 
 void Net::settleConnection(Connection* c) {
   if (c->has(Connection::kFailed)) {
-    const auto reason = c->error == ENOBUFS ? CloseReason::OVERFLOW : CloseReason::ERROR;
+    const bool overflowed = c->has(Connection::kOverflow);
+    const auto reason = overflowed ? CloseReason::OVERFLOW : CloseReason::ERROR;
     return destroy(c, c->error, reason);
   }
   if (c->pending() > 0 || c->has(Connection::kConnecting)) return updateInterest(c);
@@ -250,6 +251,7 @@ int Net::writeHttpBlock(uint32_t handle, uint8_t seq, const Block& block, bool* 
 
 int Net::sendBlock(Connection* c, const Block& block, bool* kept) {
   writer_.settle(c);
+  if (c->has(Connection::kFailed)) return -EPIPE;  // what comes before it did not leave
   size_t sent = 0;
   if (c->output == nullptr && !c->has(Connection::kConnecting)) {
     const int64_t n = sys::sendSome(c->fd, block.data, block.size);
@@ -286,7 +288,7 @@ void Net::destroy(Connection* c, int error, CloseReason::Id reason) {
   http_.detach(c);
   delete c->output;
   if (!c->has(Connection::kDetached)) loop_->poller().remove(c->fd);
-  sys::closeFd(c->fd);
+  closeDescriptor(c);
   deadlines_.cancel(handle & loop::kHandleIndexMask);
   Settings* const settings = c->settings;
   settings->connections--;

@@ -77,6 +77,8 @@ void Writer::forget(const Connection* connection) {
 }
 
 void Writer::send(Connection* connection, const uint8_t* data, uint32_t size) {
+  // After a gap nothing may follow: the peer would take it for what is missing.
+  if (connection->has(Connection::kFailed)) return;
   uint32_t sent = 0;
   if (connection->output == nullptr && !connection->has(Connection::kConnecting)) {
     const int64_t n = sys::sendSome(connection->fd, data, size);

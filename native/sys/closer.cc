@@ -238,6 +238,16 @@ int submitClose(int fd, CloseDone done, void* ctx, uint64_t request) {
   return result;
 }
 
+void closeSoon(int fd) {
+  if (lingers(fd) && submitClose(fd, nullptr, nullptr, 0) == 0) return;
+  closeNow(fd);
+}
+
+int closeNow(int fd) {
+  if (lingers(fd)) setLinger(fd, -1);
+  return closeFd(fd);
+}
+
 int setCloserConcurrency(int concurrency) {
   if (concurrency < 1 || concurrency > kCloserMaxConcurrency) return -EINVAL;
   closer().setConcurrency(concurrency);

@@ -28,6 +28,14 @@ void releaseCloser();
 // ENOMEM, EAGAIN when no thread could be started. `done` may be nullptr.
 [[nodiscard]] int submitClose(int fd, CloseDone done, void* ctx, uint64_t request);
 
+// Takes over a descriptor and never blocks: where its close might, a helper thread does it; without
+// one (no acquire, no memory, no thread) lingering is switched off first, so that the system sends
+// what is left by itself. Nobody is told. Any thread.
+void closeSoon(int fd);
+// Closes on this thread without waiting for a peer: a lingering socket stops to linger. 0 or a
+// negative errno, the descriptor is gone whatever the result.
+int closeNow(int fd);
+
 // 1 … kCloserMaxConcurrency; EINVAL otherwise. Holds for the process and may change at any time.
 [[nodiscard]] int setCloserConcurrency(int concurrency);
 

@@ -78,7 +78,7 @@ int setListenOptions(int fd, const Address& address, const ListenFlags& flags) {
 #elif defined(__linux__)
     error = setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 #else
-    error = -ENOTSUP;  // elsewhere the option exists, but the last listener gets everything
+    error = -ENOTSUP;
 #endif
   }
   if (error == 0 && address.ss.ss_family == AF_INET6) {
@@ -94,7 +94,10 @@ int listenStream(const Address& address, const ListenFlags& flags) {
   if (fd < 0) return fd;
   int error = setListenOptions(fd, address, flags);
   if (error == 0) error = bindTo(fd, address);
-  if (error == 0 && ::listen(fd, flags.backlog) < 0) error = -errno;
+  if (error == 0 && ::listen(fd, flags.backlog) < 0) {
+    error = -errno;
+    removeSocketFile(address);
+  }
   if (error == 0) return fd;
   ::close(fd);
   return error;

@@ -41,9 +41,17 @@ constexpr size_t kHostTextBytes = 128;
 // leading NUL). Returns the length without the terminating NUL, or -ENOSPC.
 [[nodiscard]] int formatHost(const Address& address, char* out, size_t size);
 
+// Whether several listeners of one address share its connections. Elsewhere SO_REUSEPORT exists,
+// but the last listener gets everything.
+#if defined(SO_REUSEPORT_LB) || defined(__linux__)
+constexpr bool kSpreadsByReusePort = true;
+#else
+constexpr bool kSpreadsByReusePort = false;
+#endif
+
 struct ListenFlags {
   int backlog = 511;
-  bool reusePort = false;  // ENOTSUP where the system does not spread connections by it
+  bool reusePort = false;  // ENOTSUP without kSpreadsByReusePort
   bool ipv6Only = false;
   bool reuseAddr = true;
 };

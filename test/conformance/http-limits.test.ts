@@ -181,6 +181,29 @@ describe('closing', () => {
     ])
   })
 
+  test('LS-10 a response that nobody takes is cut off at the limit of unsent output, with a code of its own', async () => {
+    let code: string | undefined
+    await using s = await serve((req, res) => {
+      req.signal.addEventListener('abort', () => {
+        code = (req.signal.reason as { code: string }).code
+      })
+      const part = new Uint8Array(4 << 20)
+      const more = (): void => {
+        if (code !== undefined) return
+        res.write(part)
+        setTimeout(more, 1)
+      }
+      more()
+    })
+    const socket = await client({ host: HOST, port: s.server.port })
+    socket.on('error', () => {})
+    socket.pause()
+    socket.write(GET)
+    await until(() => code !== undefined, 'the connection is cut off')
+    expect(code).toBe('ERR_WRITE_OVERFLOW')
+    socket.destroy()
+  })
+
   test('LS-12 a second close waits for the drain that is under way', async () => {
     const gate = deferred()
     let under = 0

@@ -309,7 +309,7 @@ describe('connections with callbacks', () => {
     const socket = await client({ host: HOST, port: listener.port })
     socket.pause()
     await until(() => code !== undefined, 'the connection is cut off')
-    expect(code).toBe('ENOBUFS')
+    expect(code).toBe('ERR_WRITE_OVERFLOW')
     socket.destroy()
   })
 
