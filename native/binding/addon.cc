@@ -1,4 +1,5 @@
 // Module initialisation and the backend's own calls; everything else is in the file named after it.
+#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -14,19 +15,23 @@ namespace heddle::binding {
 namespace {
 
 // The monotonic time at which performance.now() was 0. Read after performance.now(), so that the
-// loop's clock is never ahead of it and a timer is never early by either.
-int64_t originNs(napi_env env) {
+// loop's clock is never ahead of it and a timer is never early by either. False when the program
+// has put something else in its place; what that threw is pending.
+bool readOriginNs(napi_env env, int64_t* out) {
   napi_value global;
   napi_value performance;
   napi_value now;
   napi_value result;
   double ms = 0;
-  napi_get_global(env, &global);
-  napi_get_named_property(env, global, "performance", &performance);
-  napi_get_named_property(env, performance, "now", &now);
-  napi_call_function(env, performance, now, 0, nullptr, &result);
-  napi_get_value_double(env, result, &ms);
-  return sys::monotonicNs() - static_cast<int64_t>(ms * 1e6);
+  if (napi_get_global(env, &global) != napi_ok ||
+      napi_get_named_property(env, global, "performance", &performance) != napi_ok ||
+      napi_get_named_property(env, performance, "now", &now) != napi_ok ||
+      napi_call_function(env, performance, now, 0, nullptr, &result) != napi_ok ||
+      napi_get_value_double(env, result, &ms) != napi_ok) {
+    return false;
+  }
+  *out = sys::monotonicNs() - saturated<int64_t>(ms * 1e6);
+  return true;
 }
 
 loop::PortMemory readMemory(napi_env env, napi_value object) {
@@ -53,9 +58,17 @@ loop::PortMemory readMemory(napi_env env, napi_value object) {
   return memory;
 }
 
+// Leaves the first exception alone: it says more.
 napi_value refuse(napi_env env, const char* code, const char* message) {
-  napi_throw_error(env, code, message);
+  bool isPending = false;
+  napi_is_exception_pending(env, &isPending);
+  if (!isPending) napi_throw_error(env, code, message);
   return nullptr;
+}
+
+napi_value refuseDescriptor(napi_env env, int error) {
+  const char* code = error == -EMFILE ? "EMFILE" : error == -ENOMEM ? "ENOMEM" : "ENFILE";
+  return refuse(env, code, "no descriptor for the loop's multiplexer");
 }
 
 napi_value createEngine(napi_env env, napi_callback_info info) {
@@ -68,8 +81,10 @@ napi_value createEngine(napi_env env, napi_callback_info info) {
   }
   const Fields fields(env, args.at(1));
   loop::LoopOptions options;
-  options.originNs = originNs(env);
-  options.maxSleepNs = static_cast<int64_t>(fields.number("maxSleepMs", 200) * 1e6);
+  if (!readOriginNs(env, &options.originNs)) {
+    return refuse(env, "EINVAL", "performance.now() does not tell the time");
+  }
+  options.maxSleepNs = saturated<int64_t>(fields.number("maxSleepMs", 200) * 1e6);
   options.maxTimersPerPass = fields.u32("maxTimersPerPass", 1024);
   options.maxEventsPerWait = fields.u32("maxEventsPerWait", 1024);
   auto engine = std::make_unique<Engine>(env, memory, options, fields.text("name"));
@@ -78,8 +93,7 @@ napi_value createEngine(napi_env env, napi_callback_info info) {
   Environment::of(env)->add(std::move(engine));
   if (opened < 0) {
     raw->close();
-    return refuse(env, opened == -24 ? "EMFILE" : "ENFILE",
-                  "no descriptor for the loop's multiplexer");
+    return refuseDescriptor(env, opened);
   }
   return engineObject(raw);
 }
@@ -87,6 +101,7 @@ napi_value createEngine(napi_env env, napi_callback_info info) {
 napi_value post(napi_env env, napi_callback_info info) {
   const Args<2> args(env, info);
   const Bytes bytes = bytesOf(env, args.at(1));
+  if (bytes.size > loop::Mailbox::kMaxBytes) return integer(env, -EMSGSIZE);  // not even copied
   loop::Letter letter;
   letter.kind = loop::In::POST;
   letter.bytes.assign(bytes.data, bytes.data + bytes.size);
@@ -131,7 +146,7 @@ napi_value capabilities(napi_env env) {
   napi_set_named_property(env, object, "implementation",
                           text(env, sys::pollerName(), NAPI_AUTO_LENGTH));
   napi_set_named_property(env, object, "systemDescriptors", flag(env, true));
-  napi_set_named_property(env, object, "reusePort", flag(env, true));
+  napi_set_named_property(env, object, "reusePort", flag(env, sys::kSpreadsByReusePort));
   napi_set_named_property(env, object, "threadedClose", flag(env, true));
   return object;
 }

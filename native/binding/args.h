@@ -4,10 +4,24 @@
 
 #include <node_api.h>
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace heddle::binding {
+
+// The integer nearest to a number of JavaScript, which may be anything: the plain conversion is
+// undefined where the result does not fit.
+template <class T>
+T saturated(double value) {
+  constexpr T kMax = std::numeric_limits<T>::max();
+  constexpr T kMin = std::numeric_limits<T>::min();
+  // Of a 64-bit kMax the double is one too large, hence >=.
+  if (value >= static_cast<double>(kMax)) return kMax;
+  if (value <= static_cast<double>(kMin)) return kMin;
+  return std::isnan(value) ? T{0} : static_cast<T>(value);
+}
 
 struct Bytes {
   uint8_t* data = nullptr;
@@ -24,8 +38,13 @@ class Fields {
  public:
   Fields(napi_env env, napi_value object) : env_(env), object_(object) {}
   double number(const char* name, double otherwise) const;
+  // Out of range it is the nearest that fits: Infinity is the largest, NaN 0.
+  template <class T>
+  T integer(const char* name, T otherwise) const {
+    return saturated<T>(number(name, static_cast<double>(otherwise)));
+  }
   uint32_t u32(const char* name, uint32_t otherwise) const {
-    return static_cast<uint32_t>(number(name, otherwise));
+    return integer<uint32_t>(name, otherwise);
   }
   bool boolean(const char* name, bool otherwise) const;
   std::string text(const char* name) const;

@@ -182,7 +182,8 @@ napi_value writePinned(Engine* engine, napi_value value, Write&& write) {
   napi_env env = engine->env();
   const Bytes bytes = bytesOf(env, value);
   if (bytes.data == nullptr || bytes.size == 0) return integer(env, bytes.size == 0 ? 0 : -EINVAL);
-  const net::Block block = engine->pin(value, bytes.data, bytes.size);
+  const net::Block block = engine->pin(value);
+  if (block.release == nullptr) return integer(env, -ENOMEM);
   bool kept = false;
   const int result = write(block, &kept);
   if (!kept) block.release(block.context);

@@ -7,14 +7,19 @@
 namespace heddle::binding {
 namespace {
 
+// Connections keep time in 32 bits that wrap, and compare by the sign of a difference: 24 days.
+uint32_t timeout(const Fields& fields, const char* name, uint32_t otherwise) {
+  return std::min(fields.u32(name, otherwise), uint32_t{INT32_MAX});
+}
+
 void readHttp(const Fields& fields, net::HttpSettings* out) {
   out->limits.maxHeadBytes = std::min(fields.u32("maxHeadBytes", 16384), net::kMaxHeadBytes);
   out->limits.maxHeaders = std::min(fields.u32("maxHeaders", 100), net::kMaxHeaders);
-  out->maxBodyBytes = static_cast<int64_t>(fields.number("maxBodyBytes", 1 << 20));
-  out->headTimeoutMs = fields.u32("headTimeoutMs", 10'000);
-  out->requestTimeoutMs = fields.u32("requestTimeoutMs", 60'000);
-  out->keepAliveTimeoutMs = fields.u32("keepAliveTimeoutMs", 5'000);
-  out->writeTimeoutMs = fields.u32("writeTimeoutMs", 30'000);
+  out->maxBodyBytes = fields.integer<int64_t>("maxBodyBytes", 1 << 20);
+  out->headTimeoutMs = timeout(fields, "headTimeoutMs", 10'000);
+  out->requestTimeoutMs = timeout(fields, "requestTimeoutMs", 60'000);
+  out->keepAliveTimeoutMs = timeout(fields, "keepAliveTimeoutMs", 5'000);
+  out->writeTimeoutMs = timeout(fields, "writeTimeoutMs", 30'000);
   out->maxRequestsPerConnection = fields.u32("maxRequestsPerConnection", 0);
   out->maxPipelined = std::clamp(fields.u32("maxPipelined", 32), 1u, 32u);
 }
@@ -27,16 +32,15 @@ int readAddress(napi_env env, napi_value object, sys::Address* out) {
     const std::string path = fields.text("path");
     return sys::unixAddress(path.data(), path.size(), out);
   }
-  return sys::parseAddress(fields.text("host").c_str(), static_cast<int>(fields.number("port", 0)),
-                           out);
+  return sys::parseAddress(fields.text("host").c_str(), fields.integer<int>("port", 0), out);
 }
 
 void readSettings(napi_env env, napi_value object, net::Settings* out) {
   const Fields fields(env, object);
-  out->idleTimeoutMs = fields.u32("idleTimeoutMs", 0);
+  out->idleTimeoutMs = timeout(fields, "idleTimeoutMs", 0);
   out->highWaterBytes = fields.u32("highWaterBytes", 65536);
   out->lowWaterBytes = fields.u32("lowWaterBytes", 16384);
-  out->maxWriteBufferBytes = static_cast<uint64_t>(fields.number("maxWriteBufferBytes", 64 << 20));
+  out->maxWriteBufferBytes = fields.integer<uint64_t>("maxWriteBufferBytes", 64 << 20);
   if (out->maxWriteBufferBytes == 0) out->maxWriteBufferBytes = UINT64_MAX;
   out->noDelay = fields.boolean("noDelay", true);
   out->autoClose = fields.boolean("autoClose", true);
@@ -51,7 +55,7 @@ void readSettings(napi_env env, napi_value object, net::Settings* out) {
 
 int readListenSpec(napi_env env, napi_value object, net::ListenSpec* out) {
   const Fields fields(env, object);
-  out->backlog = static_cast<int>(fields.number("backlog", 511));
+  out->backlog = fields.integer<int>("backlog", 511);
   out->reusePort = fields.boolean("reusePort", false);
   out->ipv6Only = fields.boolean("ipv6Only", false);
   out->maxConnections = fields.u32("maxConnections", 0);

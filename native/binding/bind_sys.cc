@@ -71,7 +71,7 @@ napi_value listenFd(napi_env env, napi_callback_info info) {
   const int read = readAddress(env, args.at(0), &address);
   if (read < 0) return integer(env, read);
   sys::ListenFlags flags;
-  flags.backlog = static_cast<int>(Fields(env, args.at(0)).number("backlog", 511));
+  flags.backlog = Fields(env, args.at(0)).integer<int>("backlog", 511);
   return opened(env, sys::listenStream(address, flags));
 }
 
@@ -102,7 +102,7 @@ napi_value descriptorLimit(napi_env env, napi_callback_info info) {
   if (napi_get_value_double(env, args.at(0), &wanted) != napi_ok) {
     return integer(env, sys::descriptorLimit());
   }
-  return integer(env, sys::raiseDescriptorLimit(static_cast<int64_t>(wanted)));
+  return integer(env, sys::raiseDescriptorLimit(saturated<int64_t>(wanted)));
 }
 
 napi_value descriptorFlags(napi_env env, napi_callback_info info) {

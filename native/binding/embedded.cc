@@ -17,19 +17,28 @@ Embedded* Embedded::of(const void* handle) {
   return static_cast<Embedded*>(uv_handle_get_data(static_cast<const uv_handle_t*>(handle)));
 }
 
+// Memory that libuv never saw is freed here: `close` asks it for the others only.
+int Embedded::discard(int error) {
+  for (void* handle : {static_cast<void*>(poll_), static_cast<void*>(prepare_),
+                       static_cast<void*>(timer_), static_cast<void*>(idle_)}) {
+    std::free(handle);
+  }
+  poll_ = nullptr;
+  prepare_ = nullptr;
+  timer_ = nullptr;
+  idle_ = nullptr;
+  return error;
+}
+
 int Embedded::open() {
   poll_ = allocate<uv_poll_t>(UV_POLL);
   prepare_ = allocate<uv_prepare_t>(UV_PREPARE);
   timer_ = allocate<uv_timer_t>(UV_TIMER);
   idle_ = allocate<uv_idle_t>(UV_IDLE);
   if (poll_ == nullptr || prepare_ == nullptr || timer_ == nullptr || idle_ == nullptr)
-    return -ENOMEM;
+    return discard(-ENOMEM);
   const int polled = uv_poll_init(uv_, poll_, loop_->poller().fd());
-  if (polled < 0) {
-    std::free(poll_);
-    poll_ = nullptr;
-    return polled;
-  }
+  if (polled < 0) return discard(polled);
   uv_prepare_init(uv_, prepare_);
   uv_timer_init(uv_, timer_);
   uv_idle_init(uv_, idle_);

@@ -44,6 +44,7 @@ class Embedded {
   Handle* allocate(uv_handle_type type);
   uv_handle_t* base(void* handle) const { return static_cast<uv_handle_t*>(handle); }
   void closeHandle(void* handle);
+  int discard(int error);
   static Embedded* of(const void* handle);
   static void onPoll(uv_poll_t* handle, int status, int events);
   static void onPrepare(uv_prepare_t* handle);

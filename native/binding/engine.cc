@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "binding/args.h"
 #include "binding/loose_descriptors.h"
 #include "sys/closer.h"
 #include "sys/socket.h"
@@ -21,7 +22,21 @@ constexpr uint32_t kEagerReady = 4;
 struct Pin {
   napi_env env;
   napi_ref reference;
+  Bytes bytes;
 };
+
+// A reference keeps the typed array, not its memory: JavaScript may transfer the buffer to another
+// thread, or shrink it, while the bytes wait to be sent.
+bool isStillThere(void* context) {
+  const auto* const pin = static_cast<const Pin*>(context);
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(pin->env, &scope) != napi_ok) return false;
+  napi_value value = nullptr;
+  napi_get_reference_value(pin->env, pin->reference, &value);
+  const Bytes now = value == nullptr ? Bytes{} : bytesOf(pin->env, value);
+  napi_close_handle_scope(pin->env, scope);
+  return now.data == pin->bytes.data && now.size >= pin->bytes.size;
+}
 
 void unpin(void* context) {
   auto* const pin = static_cast<Pin*>(context);
@@ -44,16 +59,18 @@ int Engine::open(napi_value memory, napi_value dispatch) {
   const int opened = loop_->open();
   if (opened < 0) return opened;
   uv_loop_t* uv = nullptr;
-  napi_get_uv_event_loop(env_, &uv);
+  if (napi_get_uv_event_loop(env_, &uv) != napi_ok) return -ENOTSUP;
   net_ = std::make_unique<net::Net>(loop_.get());
   loop_->attach(net_.get());
   embedded_ = std::make_unique<Embedded>(uv, loop_.get(), this);
-  napi_create_reference(env_, memory, 1, &memory_);
-  napi_create_reference(env_, dispatch, 1, &dispatch_);
   napi_value label;
   const std::string title = "heddle:" + name_;
-  napi_create_string_utf8(env_, title.c_str(), title.size(), &label);
-  napi_async_init(env_, memory, label, &async_);
+  if (napi_create_reference(env_, memory, 1, &memory_) != napi_ok ||
+      napi_create_reference(env_, dispatch, 1, &dispatch_) != napi_ok ||
+      napi_create_string_utf8(env_, title.c_str(), title.size(), &label) != napi_ok ||
+      napi_async_init(env_, memory, label, &async_) != napi_ok) {
+    return -EINVAL;
+  }
   return embedded_->open();
 }
 
@@ -63,7 +80,7 @@ void Engine::start() {
 }
 
 void Engine::close(void (*done)(void*), void* context) {
-  if (loop_ == nullptr || closing_) {
+  if (closing_) {
     // Closed, or on the way: who asks second is told at the same time or at once.
     if (done == nullptr) return;
     if (loop_ == nullptr) return done(context);
@@ -74,7 +91,9 @@ void Engine::close(void (*done)(void*), void* context) {
   closing_ = true;
   closed_ = done;
   closedContext_ = context;
-  net_->closeAll();
+  // An engine that was not opened to its end has less to close.
+  if (net_ != nullptr) net_->closeAll();
+  if (embedded_ == nullptr) return finished(this);
   embedded_->close(finished, this);
 }
 
@@ -83,9 +102,9 @@ void Engine::finished(void* data) {
   self->embedded_.reset();
   self->net_.reset();
   self->loop_.reset();
-  napi_delete_reference(self->env_, self->memory_);
-  napi_delete_reference(self->env_, self->dispatch_);
-  napi_async_destroy(self->env_, self->async_);
+  if (self->memory_ != nullptr) napi_delete_reference(self->env_, self->memory_);
+  if (self->dispatch_ != nullptr) napi_delete_reference(self->env_, self->dispatch_);
+  if (self->async_ != nullptr) napi_async_destroy(self->env_, self->async_);
   if (self->closed_ != nullptr) self->closed_(self->closedContext_);
 }
 
@@ -143,21 +162,23 @@ int Engine::closeDescriptor(uint32_t request, int fd) {
     const int posted = loop::Mailbox::post(loopId, std::move(letter));
     static_cast<void>(posted);  // -ENOENT: the loop has ended, nobody waits any more
   };
-  if (sys::lingers(fd)) {
-    void* const context = reinterpret_cast<void*>(static_cast<uintptr_t>(loop_->loopId()));
-    return sys::submitClose(fd, done, context, request);
-  }
-  const int closed = sys::closeFd(fd);
+  void* const context = reinterpret_cast<void*>(static_cast<uintptr_t>(loop_->loopId()));
+  if (sys::lingers(fd) && sys::submitClose(fd, done, context, request) == 0) return 0;
+  const int closed = sys::closeNow(fd);
   if (closed < 0) return closed;
   loop_->port().emit(loop::In::FD_CLOSED, request, 0);
   embedded_->arm();
   return 0;
 }
 
-net::Block Engine::pin(napi_value value, const uint8_t* data, size_t size) {
-  auto* const pin = new Pin{env_, nullptr};
-  napi_create_reference(env_, value, 1, &pin->reference);
-  return net::Block{data, size, unpin, pin};
+net::Block Engine::pin(napi_value value) {
+  const Bytes bytes = bytesOf(env_, value);
+  auto* const pin = new Pin{env_, nullptr, bytes};
+  if (napi_create_reference(env_, value, 1, &pin->reference) != napi_ok) {
+    delete pin;
+    return {};
+  }
+  return net::Block{bytes.data, bytes.size, unpin, pin, isStillThere};
 }
 
 }  // namespace heddle::binding

@@ -26,16 +26,20 @@ class Engine final : public Embedded::Driver {
   // Keeps the memory and the dispatch function alive and registers with libuv. 0 or a negative
   // errno.
   [[nodiscard]] int open(napi_value memory, napi_value dispatch);
+  // Also after `open` has failed. `done(context)` runs when libuv has let go of everything, which
+  // may be at once.
   void close(void (*done)(void*) = nullptr, void* context = nullptr);
-  bool closed() const { return loop_ == nullptr; }
+  // Closed or on the way: nothing may be asked of it any more.
+  bool closed() const { return closing_; }
 
   void start();
   void stop() { embedded_->stop(); }
   void keepAlive(bool on) { embedded_->keepAlive(on); }
   void flush() { loop_->apply(); }
   [[nodiscard]] int closeDescriptor(uint32_t request, int fd);
-  // A strong reference that ends with the block's release.
-  [[nodiscard]] net::Block pin(napi_value value, const uint8_t* data, size_t size);
+  // The bytes of a typed array, with a reference that ends with the block's release. Without memory
+  // for it the block has no release.
+  [[nodiscard]] net::Block pin(napi_value value);
 
   napi_env env() const { return env_; }
   loop::Loop& loop() { return *loop_; }

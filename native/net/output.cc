@@ -18,6 +18,7 @@ struct Output::Segment {
   Block block;
 
   uint8_t* own() { return reinterpret_cast<uint8_t*>(this + 1); }
+  bool isThere() const { return block.isThere == nullptr || block.isThere(block.context); }
 };
 
 namespace {
@@ -88,6 +89,10 @@ int64_t Output::sendTo(int fd) {
     int count = 0;
     size_t offered = 0;
     for (Segment* s = head_; s != nullptr && count < kVectors; s = s->next) {
+      if (!s->isThere()) {
+        if (count == 0) return -EFAULT;
+        break;  // what stands before it still leaves
+      }
       parts[count++] = {const_cast<uint8_t*>(s->data) + s->begin, s->end - s->begin};
       offered += s->end - s->begin;
     }

@@ -9,12 +9,15 @@
 namespace heddle::net {
 
 // Somebody else's memory. `release(context)` is called exactly once, when the block has been sent
-// or its connection is gone.
+// or its connection is gone. `isThere(context)` is asked before each later look at the bytes; false
+// means that the owner has taken them away in spite of our reference. Both on the loop's thread;
+// without isThere the bytes stay.
 struct Block {
   const uint8_t* data = nullptr;
   size_t size = 0;
   void (*release)(void* context) = nullptr;
   void* context = nullptr;
+  bool (*isThere)(void* context) = nullptr;
 };
 
 class Output {
@@ -29,7 +32,7 @@ class Output {
   [[nodiscard]] int refer(const Block& block, size_t offset);
   size_t pending() const { return pending_; }
   // Sends as much as the descriptor takes. Returns the bytes sent (0: would block), or a negative
-  // errno.
+  // errno; EFAULT: the bytes of a block are gone.
   [[nodiscard]] int64_t sendTo(int fd);
 
  private:

@@ -99,6 +99,28 @@ CASE("output: a block is kept while one byte of it is unsent") {
   CHECK(got == owner.bytes);
 }
 
+CASE("output: of a block that its owner took away nothing is sent") {
+  const UnixPair pair;
+  static bool there = true;
+  Owner owner;
+  owner.bytes = "taken away";
+  net::Block block = owner.block();
+  block.isThere = [](void*) { return there; };
+  {
+    Output output;
+    CHECK_EQ(copy(output, "before"), 0);
+    CHECK_EQ(output.refer(block, 2), 0);
+    CHECK_EQ(copy(output, "behind"), 0);
+    there = false;
+    CHECK_EQ(output.sendTo(pair.a), -EFAULT);
+    CHECK(take(pair.b) == "before");
+    CHECK_EQ(owner.released, 0);
+    CHECK_EQ(output.sendTo(pair.a), -EFAULT);
+  }
+  CHECK_EQ(owner.released, 1);
+  CHECK(take(pair.b).empty());
+}
+
 CASE("output: what is unsent at the end is let go once") {
   std::vector<Owner> owners(20);
   {
