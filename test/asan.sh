@@ -62,7 +62,7 @@ if (($# > 0)); then
 else
   sanitized "${vitest[@]}" --project native
   sanitized "${vitest[@]}" --project e2e --testNamePattern 'native backend ones' hostile
-  sanitized timeout 120 node --expose-gc test/lifecycle/programs/worker-rounds.mjs '{"rounds":5,"workers":4}'
+  sanitized timeout 600 node --expose-gc test/lifecycle/programs/worker-rounds.mjs '{"rounds":5,"workers":4}'
 fi
 
 for report in "$OUT"/report.*; do

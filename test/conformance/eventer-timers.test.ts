@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { Mask, type TimedEvent, compareWhence } from '../../lib/eventer'
 import { codeOf, withEventer } from './eventer-harness'
 
+/** For how long other work on the machine may hold the process up. */
+const STANDSTILL_MS = 400
+
 const never = () => {
   throw new Error('this callback must not run')
 }
@@ -84,8 +87,8 @@ describe('timers', () => {
       eventer.addIn(periodMs, tick, runs)
       await bench.until(() => events.size === runs)
       expect(end - start).toBeGreaterThanOrEqual(runs * periodMs)
-      // Making the next timer takes a moment as well.
-      expect(end - start - runs * periodMs).toBeLessThanOrEqual(runs * (latency + 1))
+      // Making the next timer takes a moment as well, in which a busy machine may turn to others.
+      expect(end - start - runs * periodMs).toBeLessThanOrEqual(runs * (latency + 1) + STANDSTILL_MS)
     }))
 
   it('TM-03 A-TM-1 are never early, and run in the order of whence, then of insertion', () =>

@@ -185,7 +185,7 @@ describe('what still works on a connection that ends', () => {
     // Reading made room, but the user still holds the input back.
     expect(connection.buffered).toBeLessThanOrEqual(before)
     connection.resume()
-    for (let got = 0; got < sent / 2; ) got += ((await connection.read({ timeout: 5000 })) as Buffer).length
+    for (let got = 0; got < sent / 2; ) got += ((await connection.read({ timeout: 60_000 })) as Buffer).length
     connection.destroy()
   })
 
@@ -224,7 +224,7 @@ describe('what still works on a connection that ends', () => {
     const listener = await listen({ loop, port: 0 }, { onConnection: (c) => void open.push(c) })
     const socket = await client({ host: HOST, port: listener.port })
     await until(() => open.length === 1, 'accepted')
-    const drains = [listener.close({ drain: true }), listener.close({ drain: true, timeout: 5000 })]
+    const drains = [listener.close({ drain: true }), listener.close({ drain: true, timeout: 60_000 })]
     open[0]?.destroy()
     await Promise.all(drains)
     await readAll(socket)

@@ -86,7 +86,7 @@ describe('arguments and callbacks that are wrong', () => {
     const loop = makeLoop()
     await using listener = await listen({ loop, port: 0 })
     const connection = await connect(
-      { loop, host: HOST, port: listener.port, timeout: 2000 },
+      { loop, host: HOST, port: listener.port, timeout: 60_000 },
       {
         onConnection() {
           throw new Error('planned')

@@ -71,7 +71,7 @@ export class Installation {
       cwd: this.project,
       env: { HOME: process.env.HOME, PATH: this.#bin, ...env },
       encoding: 'utf8',
-      timeout: 280_000,
+      timeout: 1_200_000,
     })
   }
 

@@ -9,7 +9,7 @@ let installation: Installation
 
 beforeAll(() => {
   installation = new Installation()
-}, 180_000)
+}, 1_200_000)
 
 afterAll(() => installation?.remove())
 
@@ -112,7 +112,7 @@ describe('the installed package without its binary', () => {
     expect(stderr).toContain('npm install --no-save node-gyp')
   })
 
-  it('builds the core from the sources it carries', { timeout: 300_000 }, () => {
+  it('builds the core from the sources it carries', { timeout: 1_200_000 }, () => {
     symlinkSync(join(ROOT, 'node_modules/node-gyp'), join(installation.project, 'node_modules/node-gyp'))
     const build = installation.node(
       'build.mjs',
