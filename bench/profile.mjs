@@ -3,7 +3,7 @@
  *
  * Loads the server as the benches do while perf samples it with the software clock (which works in virtual
  * machines too), then prints the hottest symbols, JavaScript functions among them by name. Who calls them is
- * written to bench/build/profile.txt.
+ * written to bench/build/profile.txt. With --user the kernel's share is left out.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -27,6 +27,7 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string', default: '64' },
     pipelining: { type: 'string', default: '1' },
     lines: { type: 'string', default: '50' },
+    user: { type: 'boolean', default: false },
   },
 })
 const [name = 'heddle', protocol = 'http', variant = protocol === 'tcp' ? '64' : 'hello'] = positionals
@@ -49,7 +50,7 @@ async function record(pid, seconds) {
     'record',
     '-q',
     '-e',
-    'cpu-clock',
+    values.user ? 'cpu-clock:u' : 'cpu-clock',
     '-F',
     '999',
     '--call-graph',
