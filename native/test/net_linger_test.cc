@@ -8,8 +8,8 @@
 namespace heddle::test {
 namespace {
 
-constexpr int kLingerSeconds = 5;
-constexpr int64_t kStallNs = 1'000'000'000;  // a close that blocks takes five times as long
+constexpr int kLingerSeconds = 60;
+constexpr int64_t kStallNs = 20'000'000'000;  // a close that blocks takes three times as long
 
 // A peer that reads nothing, and a connection with output for it in the system's buffer.
 struct Unread : check::TcpPair {

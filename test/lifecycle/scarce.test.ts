@@ -17,7 +17,7 @@ async function play(scenario: string) {
   return { code, report, stderr: program.stderr }
 }
 
-describe('engines of the addon', { timeout: 60_000 }, () => {
+describe('engines of the addon', () => {
   it('say EMFILE without descriptors for them, leave none behind, and can be had later (LS-10)', async () => {
     const report = { codes: ['EMFILE', 'EMFILE'], leftOver: 0 }
     expect(await play('descriptors')).toEqual({ code: 0, report, stderr: '' })
