@@ -1,3 +1,4 @@
+import { checkAdopt, checkConnect, checkListen, checkServer, checkServerListen } from './checked'
 import { defaultLoop, keepAlive } from './default-loop'
 import { type HttpHandler, type HttpListenOptions, HttpServer, type HttpServerOptions } from './http'
 import * as net from './net'
@@ -6,10 +7,11 @@ import * as net from './net'
  * Starts a listener on the default loop, or on `options.loop`; resolves when it accepts. `handlers` serve all its
  * connections. (LS-01, LS-02)
  */
-export function listen(
+export async function listen(
   options: net.ListenOptions,
   handlers: net.ConnectionHandlers = {},
 ): Promise<net.Listener> {
+  checkListen(options, handlers)
   return onLoop(options, (complete) => net.listen(complete, handlers))
 }
 
@@ -17,10 +19,11 @@ export function listen(
  * Connects on the default loop, or on `options.loop`; resolves when the connection is established. Without `onData`
  * it is read in the async style.
  */
-export function connect(
+export async function connect(
   options: net.ConnectOptions,
   handlers: net.ConnectionHandlers = {},
 ): Promise<net.Connection> {
+  checkConnect(options, handlers)
   return onLoop(options, (complete) => net.connect(complete, handlers))
 }
 
@@ -33,6 +36,7 @@ export function adopt(
   options: net.ConnectOptions = {},
   handlers: net.ConnectionHandlers = {},
 ): net.Connection {
+  checkAdopt(fd, options, handlers)
   if (options.loop !== undefined) return net.adopt(fd, options, handlers)
   const connection = net.adopt(fd, { ...options, loop: defaultLoop() }, handlers)
   void keepAlive(async () => connection)
@@ -45,12 +49,20 @@ export function createServer(options: HttpServerOptions, handler?: HttpHandler):
 export function createServer(first: HttpServerOptions | HttpHandler = {}, second?: HttpHandler): HttpServer {
   const options = typeof first === 'function' ? {} : first
   const handler = typeof first === 'function' ? first : second
-  if (options.loop !== undefined) return new HttpServer(options.loop, options, handler)
+  checkServer(options, handler)
+  if (options.loop !== undefined) return new CheckedServer(options.loop, options, handler)
   return new DefaultServer(defaultLoop(), options, handler)
 }
 
+class CheckedServer extends HttpServer {
+  override async listen(options: HttpListenOptions = {}): Promise<this> {
+    checkServerListen(options)
+    return super.listen(options)
+  }
+}
+
 /** A server that keeps the process alive while it listens, on a loop that was made on demand. */
-class DefaultServer extends HttpServer {
+class DefaultServer extends CheckedServer {
   override listen(options: HttpListenOptions = {}): Promise<this> {
     return keepAlive(() => super.listen(options))
   }

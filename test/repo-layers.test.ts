@@ -16,14 +16,18 @@ const NATIVE: Record<string, readonly string[]> = {
 
 /** Floors of lib/, lowest first: a file may import from its own floor's folder and from floors below. */
 const LIB: readonly { readonly name: string; readonly files: RegExp; readonly never?: RegExp }[] = [
-  { name: 'errors', files: /^lib\/errors$/ },
+  { name: 'errors', files: /^lib\/(errors|arguments)$/ },
   { name: 'backend contract', files: /^lib\/backend\/(backend|protocol|port|platform)$/ },
   { name: 'backend implementations', files: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'backend choice', files: /^lib\/backend\/select$/ },
   { name: 'eventer', files: /^lib\/eventer(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'net', files: /^lib\/net(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'http', files: /^lib\/http(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
-  { name: 'defaults', files: /^lib\/(app|default-loop|version)$/, never: /^lib\/backend\/(native|js)(\/|$)/ },
+  {
+    name: 'defaults',
+    files: /^lib\/(app|checked|default-loop|version)$/,
+    never: /^lib\/backend\/(native|js)(\/|$)/,
+  },
   { name: 'entries', files: /^lib\/(index|js)$/ },
 ]
 

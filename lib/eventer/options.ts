@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend'
+import { shown } from '../arguments'
 import { HeddleError } from '../errors'
 
 /** Multiplexers: what a loop waits with. (EV-02) */
@@ -77,6 +78,9 @@ const BEATS_PER_TIMEOUT = 20
 
 /** Fills in the defaults; EINVAL for a value out of range, a warning for a key that means nothing. (EV-01) */
 export function resolveOptions(options: EventerOptions): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new HeddleError('EINVAL', `an eventer takes an object of options, not ${shown(options)}`)
+  }
   for (const key of Object.keys(options)) if (!Object.hasOwn(KNOWN, key)) warnUnknown(key)
   const watchdogMs = positive('watchdogTimeoutMs', options.watchdogTimeoutMs ?? 5000)
   const sleepMs = positive('maxSleepMs', options.maxSleepMs ?? 200)
@@ -104,12 +108,18 @@ export function resolveOptions(options: EventerOptions): ResolvedOptions {
 
 function integer(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw new HeddleError('EINVAL', `option ${name} must be an integer from ${min} to ${max}, not ${value}`)
+  throw new HeddleError(
+    'EINVAL',
+    `option ${name} must be an integer from ${min} to ${max}, not ${shown(value)}`,
+  )
 }
 
 function positive(name: string, value: number): number {
   if (value > 0 && value < Number.POSITIVE_INFINITY) return value
-  throw new HeddleError('EINVAL', `option ${name} must be a positive number of milliseconds, not ${value}`)
+  throw new HeddleError(
+    'EINVAL',
+    `option ${name} must be a positive number of milliseconds, not ${shown(value)}`,
+  )
 }
 
 function warnUnknown(key: string): void {

@@ -1,3 +1,4 @@
+import { shown } from '../arguments'
 import { HeddleError } from '../errors'
 
 /** Epoch milliseconds with a fraction. */
@@ -24,13 +25,16 @@ export function toTime(loopMs: number): Time {
 
 /** Deadline of a delay from this moment. Negative delays are due. */
 export function fromNow(ms: number): number {
+  if (typeof ms !== 'number')
+    throw new HeddleError('EINVAL', `a delay is a number of milliseconds, not ${shown(ms)}`)
   return clampDeadline(performance.now() + ms)
 }
 
 function toEpochMs(time: TimeInput): number {
   if (typeof time === 'number') return time
   if (time instanceof Date) return time.getTime()
-  return time.sec * 1000 + time.usec / 1000
+  if (typeof time?.sec === 'number') return time.sec * 1000 + time.usec / 1000
+  throw new HeddleError('EINVAL', `a time is milliseconds, a Date or { sec, usec }, not ${shown(time)}`)
 }
 
 function clampDeadline(loopMs: number): number {

@@ -1,5 +1,6 @@
 import createTable, { type HTTPMethod, type HTTPVersion, type Instance } from 'find-my-way'
 import { METHODS as METHOD_NAMES } from '../backend/protocol'
+import { invalid } from '../arguments'
 import { HeddleError } from '../errors'
 import type { HttpRequest } from './request'
 import type { HttpResponse } from './response'
@@ -34,6 +35,8 @@ export class Router {
 
   /** ERR_INVALID_ARGUMENT for a bad path or method, or a route that is there already. */
   add(method: string, path: string, handler: HttpHandler): void {
+    if (typeof handler !== 'function')
+      throw invalid(`the handler of ${method} ${path}`, 'is a function', handler)
     try {
       this.#table.on(method as HTTPMethod, path, ignore, handler)
     } catch (error) {

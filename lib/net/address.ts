@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
+import { invalid, shown } from '../arguments'
 import { HeddleError } from '../errors'
 
 /** Where to listen or connect, reduced to what an engine takes. */
@@ -26,6 +27,7 @@ export interface EndpointOptions {
  * the code of the resolver (ENOTFOUND, EAI_AGAIN). (LS-02)
  */
 export async function resolveEndpoints(options: EndpointOptions): Promise<Endpoint[]> {
+  for (const name of ['path', 'address', 'host'] as const) checkText(name, options[name])
   const path = options.path ?? (options.address?.startsWith('/') ? options.address : undefined)
   if (path !== undefined) return [{ kind: 'unix', path: checkPath(path) }]
   const port = checkPort(options.port ?? 0)
@@ -33,6 +35,12 @@ export async function resolveEndpoints(options: EndpointOptions): Promise<Endpoi
   if (isIP(host) !== 0) return [{ kind: 'tcp', host, port }]
   const found = await lookup(host, { all: true }).catch(lookupFailed)
   return found.map(({ address }) => ({ kind: 'tcp', host: address, port }))
+}
+
+/** An empty name would be looked up, and mean every address to one system and none to another. */
+function checkText(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === 'string' && (value !== '' || name === 'path'))) return
+  throw invalid(name, 'is a text that is not empty', value)
 }
 
 function lookupFailed(error: NodeJS.ErrnoException): never {
@@ -43,7 +51,7 @@ function lookupFailed(error: NodeJS.ErrnoException): never {
 
 export function checkPort(port: number): number {
   if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
-  throw new HeddleError('ERR_INVALID_ARGUMENT', `a port is an integer from 0 to 65535, not ${port}`)
+  throw invalid('a port', 'is an integer from 0 to 65535', port)
 }
 
 // Room in sockaddr_un, less the terminating zero; the smaller of the systems we run on.
@@ -52,7 +60,10 @@ const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103
 function checkPath(path: string): string {
   const bytes = Buffer.byteLength(path)
   if (bytes > 0 && bytes <= MAX_PATH_BYTES && !path.includes('\0')) return path
-  throw new HeddleError('ERR_INVALID_ARGUMENT', `a socket path has 1 to ${MAX_PATH_BYTES} bytes: ${path}`)
+  throw new HeddleError(
+    'ERR_INVALID_ARGUMENT',
+    `a socket path has 1 to ${MAX_PATH_BYTES} bytes: ${shown(path)}`,
+  )
 }
 
 function spelledOut(address: string): string {

@@ -1,5 +1,6 @@
 import type { Port } from '../backend/port'
 import { Out } from '../backend/protocol'
+import { invalid } from '../arguments'
 import { HeddleError, systemError } from '../errors'
 import { type Endpoint, resolveEndpoints } from './address'
 import { Connection, type ConnectionHandlers } from './connection'
@@ -20,6 +21,8 @@ export async function open(
   handlers: ConnectionHandlers,
 ): Promise<Connection> {
   const deadline = deadlineOf(options)
+  if (options.signal?.aborted === undefined && options.signal !== undefined)
+    throw invalid('signal', 'is an AbortSignal', options.signal)
   options.signal?.throwIfAborted()
   let failure: unknown
   const found = await within(resolveEndpoints(options), 'connect', deadline, options.signal)

@@ -1,6 +1,6 @@
 import type { ConnectSpec, HttpSpec, ListenSpec } from '../backend/backend'
 import type { Port } from '../backend/port'
-import { HeddleError } from '../errors'
+import { flag, invalid } from '../arguments'
 import type { Endpoint, EndpointOptions } from './address'
 import type { WaitOptions } from './wait'
 
@@ -66,13 +66,13 @@ export interface StreamLimits {
 export function streamLimits(options: StreamOptions): StreamLimits {
   const highWaterBytes = size('highWaterBytes', options.highWaterBytes, 65536)
   return {
-    noDelay: options.noDelay ?? true,
+    noDelay: flag('noDelay', options.noDelay, true),
     idleTimeoutMs: size('idleTimeout', options.idleTimeout, 0),
     highWaterBytes,
     lowWaterBytes: size('lowWaterBytes', options.lowWaterBytes, highWaterBytes >>> 2),
     maxWriteBufferBytes: size('maxWriteBufferBytes', options.maxWriteBufferBytes, 67108864),
     readBufferBytes: size('readBufferBytes', options.readBufferBytes, 65536),
-    allowHalfOpen: options.allowHalfOpen ?? false,
+    allowHalfOpen: flag('allowHalfOpen', options.allowHalfOpen, false),
   }
 }
 
@@ -82,8 +82,8 @@ export function listenSpec(endpoint: Endpoint, options: ListenOptions, http?: Ht
     ...endpoint,
     backlog: size('backlog', options.backlog, 511),
     noDelay: limits.noDelay,
-    reusePort: options.reusePort ?? false,
-    ipv6Only: options.ipv6Only ?? false,
+    reusePort: flag('reusePort', options.reusePort, false),
+    ipv6Only: flag('ipv6Only', options.ipv6Only, false),
     maxConnections: size('maxConnections', options.maxConnections, 0),
     acceptsPerPass: size('acceptsPerPass', options.acceptsPerPass, 64),
     idleTimeoutMs: limits.idleTimeoutMs,
@@ -114,5 +114,5 @@ export function connectSpec(endpoint: Endpoint, limits: StreamLimits): ConnectSp
 export function size(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
   if (Number.isInteger(value) && value >= 0 && value < 2 ** 31) return value
-  throw new HeddleError('ERR_INVALID_ARGUMENT', `${name} is an integer from 0 to 2147483647, not ${value}`)
+  throw invalid(name, 'is an integer from 0 to 2147483647', value)
 }

@@ -1,3 +1,4 @@
+import { invalid } from '../arguments'
 import { HeddleError } from '../errors'
 
 /** Longest delay of Node's timers; a longer one would fire at once. */
@@ -19,7 +20,7 @@ export function deadlineOf(options: { readonly timeout?: number } | undefined): 
   const timeout = options?.timeout
   if (timeout === undefined || timeout === 0) return Infinity
   if (typeof timeout === 'number' && timeout > 0) return performance.now() + timeout
-  throw new HeddleError('ERR_INVALID_ARGUMENT', `timeout is a number of milliseconds, not ${timeout}`)
+  throw invalid('timeout', 'is a number of milliseconds', timeout)
 }
 
 /** One promise with a deadline and a signal. Settling twice is harmless. */
