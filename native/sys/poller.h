@@ -11,7 +11,7 @@
 // Errors and hang-ups are reported as kException, whatever the interest (which may be 0, for
 // nothing but them), together with the requested ones of kRead and kWrite, so that a reader sees
 // the end of file and a writer the error. The end of the peer's stream alone (half-close) is kRead.
-// Urgent data is kRead.
+// Urgent data is kRead (where kqueue has no filter for it, only together with other data).
 
 #include <atomic>
 #include <cstdint>

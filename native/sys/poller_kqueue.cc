@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/event.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,8 +15,9 @@
 // kqueue knows filters where the interface knows descriptors: this table brings them together. The
 // differences that it evens out: one report per descriptor, EEXIST and ENOENT, regular files, and
 // hang-ups while nothing is requested. The last needs a filter all the same, the guard: a read
-// filter with EV_CLEAR, whose reports of mere data are swallowed (once per arrival). Urgent data is
-// not reported here: kqueue has no portable filter for it.
+// filter with EV_CLEAR, whose reports of mere data are swallowed (once per arrival). Urgent data
+// alone is reported where the system has a filter for it (macOS and OpenBSD): it is of use to
+// nobody else, as in-line data comes with the read filter.
 
 namespace heddle::sys {
 namespace {
@@ -29,6 +31,7 @@ struct Watch {
   uint8_t interest = 0;
   bool watched = false;
   bool writeFilter = false;
+  bool urgentFilter = false;
   ReadFilter readFilter = ReadFilter::kNone;
 };
 
@@ -51,13 +54,53 @@ int checkWatchable(int fd) {
   return S_ISREG(file.st_mode) || S_ISDIR(file.st_mode) ? -EPERM : 0;
 }
 
-// EV_EOF says that one direction has ended; poll says whether both have, or whether there was an
-// error.
-bool isBroken(const struct kevent& event) {
-  if ((event.flags & EV_EOF) == 0) return false;
-  if (event.fflags != 0) return true;
-  pollfd query{static_cast<int>(event.ident), 0, 0};
+// EV_EOF says that one direction has ended; this, whether both have, or whether there was an error.
+#ifdef __APPLE__
+// poll reports nothing there unless it is asked for something, and then takes a half-close for a
+// hang-up. A socket that is shut in both directions has no peer any more. What is no socket has one
+// direction only.
+bool hasHungUp(int fd) {
+  sockaddr_storage peer;
+  socklen_t length = sizeof peer;
+  return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) < 0;
+}
+#else
+bool hasHungUp(int fd) {
+  pollfd query{fd, 0, 0};
   return poll(&query, 1, 0) == 1 && (query.revents & (POLLERR | POLLHUP)) != 0;
+}
+#endif
+
+bool isBroken(const struct kevent& event) {
+  if (event.filter != EVFILT_READ && event.filter != EVFILT_WRITE) return false;
+  if ((event.flags & EV_EOF) == 0) return false;
+  return event.fflags != 0 || hasHungUp(static_cast<int>(event.ident));
+}
+
+// Readers of a socket learn of urgent data at once, not with what follows it. Refused for anything
+// but sockets, and where there is no such filter: not an error.
+bool addUrgent([[maybe_unused]] int queue, [[maybe_unused]] uintptr_t ident) {
+#if defined(EVFILT_EXCEPT) && defined(NOTE_OOB)
+  // EV_CLEAR: the mark stays until data behind it is read, and none may ever come.
+  return applyFilter(queue, ident, EVFILT_EXCEPT, EV_ADD | EV_CLEAR, NOTE_OOB) == 0;
+#else
+  return false;
+#endif
+}
+
+bool isUrgent([[maybe_unused]] const struct kevent& event) {
+#if defined(EVFILT_EXCEPT) && defined(NOTE_OOB)
+  return event.filter == EVFILT_EXCEPT && (event.fflags & NOTE_OOB) != 0;
+#else
+  return false;
+#endif
+}
+
+void dropUrgent([[maybe_unused]] int queue, [[maybe_unused]] uintptr_t ident) {
+#if defined(EVFILT_EXCEPT) && defined(NOTE_OOB)
+  // Fails only when the descriptor is closed, which has dropped the filter.
+  static_cast<void>(applyFilter(queue, ident, EVFILT_EXCEPT, EV_DELETE));
+#endif
 }
 
 }  // namespace
@@ -103,13 +146,17 @@ struct Poller::Watches {
     if (read == ReadFilter::kNone) return 0;
     const int flags = read == ReadFilter::kGuard ? EV_ADD | EV_CLEAR : EV_ADD;
     const int error = applyFilter(queue, ident, EVFILT_READ, flags);
-    if (error == 0) watch->readFilter = read;
-    return error;
+    if (error < 0) return error;
+    watch->readFilter = read;
+    if (read == ReadFilter::kLevel) watch->urgentFilter = addUrgent(queue, ident);
+    return 0;
   }
 
   static int dropRead(int queue, uintptr_t ident, Watch* watch) {
     if (watch->readFilter == ReadFilter::kNone) return 0;
     watch->readFilter = ReadFilter::kNone;
+    if (watch->urgentFilter) dropUrgent(queue, ident);
+    watch->urgentFilter = false;
     return applyFilter(queue, ident, EVFILT_READ, EV_DELETE);
   }
 
@@ -141,7 +188,8 @@ struct Poller::Watches {
       }
       return kException | requested;
     }
-    return requested & (event.filter == EVFILT_READ ? kRead : kWrite);
+    if (event.filter == EVFILT_WRITE) return requested & kWrite;
+    return event.filter == EVFILT_READ || isUrgent(event) ? requested & kRead : 0;
   }
 };
 

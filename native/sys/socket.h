@@ -128,13 +128,23 @@ constexpr int kSendFlags = MSG_NOSIGNAL;
 constexpr int kSendFlags = 0;  // SO_NOSIGPIPE is set on every socket instead
 #endif
 
-// The hot path: sockets only, one system call, nothing retried but EINTR.
+// Whether a send that failed is to be repeated as it was.
+inline bool isRetried(int error) {
+#ifdef __APPLE__
+  // Said of a socket that is shutting down at this moment; a moment later it is EPIPE.
+  if (error == EPROTOTYPE) return true;
+#endif
+  return error == EINTR;
+}
+
+// The hot path: sockets only, one system call, nothing retried but EINTR. EAGAIN: no room now.
+// ENOBUFS: the system has no memory for it, which ends a connection as other errors do.
 [[nodiscard]] inline int64_t sendSome(int fd, const void* bytes, size_t size) {
   while (true) {
     const ssize_t n = ::send(fd, bytes, size, kSendFlags);
     if (n >= 0) [[likely]]
       return n;
-    if (errno != EINTR) return -errno;
+    if (!isRetried(errno)) return -errno;
   }
 }
 

@@ -88,6 +88,7 @@ int applyChange(int fd, Queue* queue, const struct kevent& change) {
 }
 
 short pollEvents(short filter) {
+  if (filter == EVFILT_EXCEPT) return POLLPRI;
   return static_cast<short>(filter == EVFILT_READ ? POLLIN | POLLRDHUP : POLLOUT);
 }
 
@@ -100,10 +101,16 @@ int64_t stateOf(const pollfd& polled) {
 
 bool report(const Key& key, Filter* filter, const pollfd& polled, struct kevent* out) {
   if (polled.revents == 0 || (polled.revents & POLLNVAL)) return false;
+  const bool urgent = key.second == EVFILT_EXCEPT;
+  if (urgent && !(polled.revents & POLLPRI)) return false;
   if (filter->flags & EV_CLEAR) {
     const int64_t state = stateOf(polled);
     if (filter->reportedState == state) return false;
     filter->reportedState = state;
+  }
+  if (urgent) {
+    EV_SET(out, key.first, key.second, 0, NOTE_OOB, 0, nullptr);
+    return true;
   }
   const int end = key.second == EVFILT_READ ? POLLRDHUP | POLLHUP | POLLERR : POLLHUP | POLLERR;
   const bool ended = (polled.revents & end) != 0;

@@ -20,6 +20,7 @@ struct kevent {
 #define EVFILT_READ (-1)
 #define EVFILT_WRITE (-2)
 #define EVFILT_USER (-11)
+#define EVFILT_EXCEPT (-15)  // macOS and OpenBSD have it
 
 #define EV_ADD 0x0001
 #define EV_DELETE 0x0002
@@ -27,6 +28,7 @@ struct kevent {
 #define EV_CLEAR 0x0020
 #define EV_EOF 0x8000
 
+#define NOTE_OOB 0x00000002
 #define NOTE_TRIGGER 0x01000000
 
 #define EV_SET(event, i, f, fl, ff, d, u) \
