@@ -37,7 +37,8 @@ void echoWhenComplete(HttpLoopback& world) {
 
 CASE("HTTP bodies: complete beside the head, or in pieces, by length and chunked") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   echoWhenComplete(world);
   const std::string large = pattern(200'000);
   const std::string all = post("/1", "small") + post("/2", large) +
@@ -61,7 +62,8 @@ CASE("HTTP bodies: complete beside the head, or in pieces, by length and chunked
 
 CASE("HTTP bodies: not wanted yet, they push back on the client, and come when wanted") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   const std::string body = pattern(900'000);
   const std::string all = post("/late", body) + get("/next");
   size_t sent = 0;
@@ -89,7 +91,8 @@ CASE("HTTP bodies: not wanted yet, they push back on the client, and come when w
 CASE("HTTP bodies: paused and resumed, nothing is delivered in between, nothing is lost") {
   for (const bool chunked : {false, true}) {
     HttpLoopback world;
-    auto [handle, client] = world.adopt(HttpLoopback::settings());
+    auto adopted = world.adopt(HttpLoopback::settings());
+    Client& client = adopted.client;
     const std::string body = pattern(300'000);
     world.onRequest = [&](Request& request) { world.want(request); };
     world.onBody = [&](Request& request) { world.pause(request); };
@@ -116,7 +119,8 @@ CASE("HTTP bodies: paused and resumed, nothing is delivered in between, nothing 
 CASE("HTTP bodies: unwanted ones are discarded and the connection goes on") {
   for (const bool chunked : {false, true}) {
     HttpLoopback world;
-    auto [handle, client] = world.adopt(HttpLoopback::settings());
+    auto adopted = world.adopt(HttpLoopback::settings());
+    Client& client = adopted.client;
     world.onRequest = [&](Request& request) { world.respond(request, 200, request.target); };
     const std::string body = pattern(150'000);
     const std::string first = chunked ? chunkedPost("/1", chunksOf(body, 9999)) : post("/1", body);
@@ -131,7 +135,8 @@ CASE("HTTP bodies: unwanted ones are discarded and the connection goes on") {
 
 CASE("HTTP bodies: half read, then answered: the rest is discarded") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   echoWhenComplete(world);
   world.onBody = [&](Request& request) {
     if (request.target == "/1") world.respond(request, 200, "enough");
@@ -218,7 +223,8 @@ CASE("HTTP bodies: larger than the limit, announced or not, are 413") {
 
 CASE("HTTP bodies: a long one that is echoed while it comes does not end the connection") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   world.onRequest = [&](Request& request) {
     if (request.bodyEnded) return world.respond(request, 200, request.target);
     world.want(request);
@@ -264,7 +270,8 @@ CASE("HTTP bodies: a malformed chunk is 400, or the end where an answer is under
   const std::string bad = "5\r\nhello\r\nzz\r\n";
   for (int how = 0; how < 3; how++) {
     HttpLoopback world;
-    auto [handle, client] = world.adopt(HttpLoopback::settings());
+    auto adopted = world.adopt(HttpLoopback::settings());
+    Client& client = adopted.client;
     world.onRequest = [&](Request& request) {
       world.want(request);
       if (how != 1 || request.target != "/bad") return;
@@ -295,7 +302,8 @@ const std::string kExpectant =
 
 CASE("HTTP Expect: the client is told to continue when its body is wanted, not before") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   client.write(kExpectant);
   world.settle();
   REQUIRE(world.requests.size() == 1);
@@ -318,7 +326,8 @@ CASE("HTTP Expect: the client is told to continue when its body is wanted, not b
 
 CASE("HTTP Expect: answered without wanting the body, the connection closes and no 100 is sent") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   world.onRequest = [&](Request& request) { world.respond(request, 401, "no"); };
   client.write(kExpectant);
   REQUIRE(world.ended(client));
@@ -331,7 +340,8 @@ CASE("HTTP Expect: answered without wanting the body, the connection closes and 
 CASE("HTTP Expect: 100 waits for the responses before it") {
   for (const bool whole : {true, false}) {
     HttpLoopback world;
-    auto [handle, client] = world.adopt(HttpLoopback::settings());
+    auto adopted = world.adopt(HttpLoopback::settings());
+    Client& client = adopted.client;
     client.write(get("/1") + get("/2") + kExpectant);
     world.settle();
     REQUIRE(world.requests.size() == 3);
@@ -357,7 +367,8 @@ CASE("HTTP Expect: 100 waits for the responses before it") {
 
 CASE("HTTP Expect: never a 100 inside a response that has begun") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   client.write(kExpectant);
   world.settle();
   REQUIRE(world.requests.size() == 1);
@@ -374,7 +385,8 @@ CASE("HTTP Expect: never a 100 inside a response that has begun") {
 
 CASE("HTTP Expect: a client that does not wait, or has no body, is served as any other") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   echoWhenComplete(world);
   client.write(post("/1", "complete", kExpect) + post("/2", "", kExpect) + get("/3", kExpect));
   REQUIRE(world.answered(client, 3));
@@ -423,7 +435,8 @@ CASE("HTTP bodies: the client ends inside one, in every phase of its request") {
 
 CASE("HTTP bodies: a client that gives its body up still gets a long answer whole") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings(), 4096);
+  auto adopted = world.adopt(HttpLoopback::settings(), 4096);
+  Client& client = adopted.client;
   const std::string answer = pattern(200'000);
   world.onRequest = [&](Request& request) { world.respond(request, 200, answer); };
   client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nonly this");

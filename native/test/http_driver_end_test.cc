@@ -37,7 +37,8 @@ net::Settings strict() {
 CASE("HTTP refusals: the status is sent, the connection closed, the log told") {
   for (const Refusal& refusal : refusals()) {
     HttpLoopback world;
-    auto [handle, client] = world.adopt(strict());
+    auto adopted = world.adopt(strict());
+    Client& client = adopted.client;
     client.write(refusal.head);
     REQUIRE(world.ended(client));
     CHECK(summary(client) == std::to_string(refusal.status) + ":");
@@ -54,7 +55,8 @@ CASE("HTTP refusals: the status is sent, the connection closed, the log told") {
 CASE("HTTP refusals: earlier requests get their answers first") {
   for (const Refusal& refusal : refusals()) {
     HttpLoopback world;
-    auto [handle, client] = world.adopt(strict());
+    auto adopted = world.adopt(strict());
+    Client& client = adopted.client;
     client.write(get("/1") + get("/2") + refusal.head + get("/never"));
     world.settle();
     REQUIRE(world.requests.size() == 2);
@@ -138,7 +140,8 @@ CASE("HTTP lingering: requests that will not be answered are aborted at its begi
 
 CASE("HTTP lingering: ends by itself when the client neither reads nor leaves") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(strict());
+  auto adopted = world.adopt(strict());
+  Client& client = adopted.client;
   client.write("bad\r\n\r\n");
   world.settle();
   CHECK_EQ(world.net().connections(), size_t{1});
@@ -152,7 +155,9 @@ CASE("HTTP lingering: a slab filled by others is no end of input") {
   sizes.recvBytes = 65'536;
   HttpLoopback world(sizes);
   auto filler = world.adopt({});
-  auto [handle, client] = world.adopt(strict());
+  auto adopted = world.adopt(strict());
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   client.write("bad\r\n\r\n");
   world.settle();
   CHECK_EQ(world.net().connections(), size_t{2});
@@ -200,7 +205,8 @@ CASE("HTTP time-outs: silence before the first request closes, a partial head ge
 
 CASE("HTTP time-outs: a head that trickles in is cut off all the same") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(timed(&net::HttpSettings::headTimeoutMs, kStandstillMs));
+  auto adopted = world.adopt(timed(&net::HttpSettings::headTimeoutMs, kStandstillMs));
+  Client& client = adopted.client;
   client.write("GET / HTTP/1.1\r\nX: ");
   const bool cut = world.until([&] {
     client.write("x");
@@ -216,7 +222,8 @@ CASE("HTTP time-outs: a head that trickles in is cut off all the same") {
 
 CASE("HTTP time-outs: silence between requests closes, without a word") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(timed(&net::HttpSettings::keepAliveTimeoutMs, 40));
+  auto adopted = world.adopt(timed(&net::HttpSettings::keepAliveTimeoutMs, 40));
+  Client& client = adopted.client;
   world.onRequest = [&](Request& request) { world.respond(request, 200, "ok"); };
   world.rest(80);  // not before the first request
   CHECK_EQ(world.net().connections(), size_t{1});
@@ -234,7 +241,8 @@ CASE("HTTP time-outs: a handler may take as long as it likes") {
   settings.httpSettings.headTimeoutMs = kStandstillMs;
   settings.httpSettings.requestTimeoutMs = kStandstillMs;
   settings.httpSettings.writeTimeoutMs = 20;
-  auto [handle, client] = world.adopt(settings);
+  auto adopted = world.adopt(settings);
+  Client& client = adopted.client;
   client.write(get("/") + post("/unread", "12345").substr(0, 60));
   world.rest(kStandstillMs + 100);
   REQUIRE(world.requests.size() >= 1);
@@ -247,7 +255,8 @@ CASE("HTTP time-outs: a handler may take as long as it likes") {
 CASE("HTTP time-outs: a body that does not come is 408, unless its answer has begun") {
   for (const bool begun : {false, true}) {
     HttpLoopback world;
-    auto [handle, client] = world.adopt(timed(&net::HttpSettings::requestTimeoutMs, 50));
+    auto adopted = world.adopt(timed(&net::HttpSettings::requestTimeoutMs, 50));
+    Client& client = adopted.client;
     world.onRequest = [&](Request& request) {
       world.want(request);
       if (begun) world.head(request, 200);
@@ -264,7 +273,8 @@ CASE("HTTP time-outs: a body that does not come is 408, unless its answer has be
 
 CASE("HTTP time-outs: a body that was given up, and that nobody wants, is waited for no more") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(timed(&net::HttpSettings::requestTimeoutMs, kStandstillMs));
+  auto adopted = world.adopt(timed(&net::HttpSettings::requestTimeoutMs, kStandstillMs));
+  Client& client = adopted.client;
   client.write(get("/slow") + "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n123");
   CHECK(world.until([&] { return world.requests.size() == 2; }));
   world.respond(world.requests[1], 200, "quick");
@@ -281,7 +291,8 @@ CASE("HTTP time-outs: a body that was given up, and that nobody wants, is waited
 
 CASE("HTTP time-outs: time in which the handler did not want the body is not the client's") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(timed(&net::HttpSettings::requestTimeoutMs, kStandstillMs));
+  auto adopted = world.adopt(timed(&net::HttpSettings::requestTimeoutMs, kStandstillMs));
+  Client& client = adopted.client;
   client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n123");
   world.rest(kStandstillMs + 100);
   REQUIRE(world.requests.size() == 1);
@@ -298,7 +309,8 @@ CASE("HTTP time-outs: time in which the handler did not want the body is not the
 
 CASE("HTTP time-outs: a client that takes no output is dropped, also from a 408 it does not take") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(timed(&net::HttpSettings::writeTimeoutMs, 50), 4096);
+  auto adopted = world.adopt(timed(&net::HttpSettings::writeTimeoutMs, 50), 4096);
+  Client& client = adopted.client;
   client.write(get("/"));
   world.pass();
   REQUIRE(world.requests.size() == 1);
@@ -324,7 +336,8 @@ CASE("HTTP limits: maxRequestsPerConnection") {
   HttpLoopback world;
   net::Settings settings = HttpLoopback::settings();
   settings.httpSettings.maxRequestsPerConnection = 3;
-  auto [handle, client] = world.adopt(settings);
+  auto adopted = world.adopt(settings);
+  Client& client = adopted.client;
   world.onRequest = [&](Request& request) { world.respond(request, 200, request.target); };
   client.write(get("/1") + get("/2") + get("/3") + get("/4"));
   REQUIRE(world.ended(client));
@@ -416,7 +429,8 @@ CASE("HTTP: a listener closed, its connections go on with keep-alive") {
 
 CASE("HTTP: a half-closed client gets its answers, in every state") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   client.write(get("/1") + get("/2") + "GET /partial");
   client.finish();
   CHECK(world.until([&] { return world.requests.size() == 2; }));
@@ -506,7 +520,8 @@ CASE("HTTP: a client on a Unix socket that hangs up while held does not keep the
   HttpLoopback world;
   net::Settings settings = HttpLoopback::settings();
   settings.httpSettings.maxPipelined = 1;
-  auto [handle, client] = world.adopt(settings);
+  auto adopted = world.adopt(settings);
+  Client& client = adopted.client;
   client.write(get("/1") + get("/2"));
   world.settle();
   client.close();

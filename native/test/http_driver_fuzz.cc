@@ -109,7 +109,9 @@ class Script {
     settings.httpSettings.maxRequestsPerConnection = bytes_.below(8) == 0 ? 1 + bytes_.below(6) : 0;
     const uint32_t peers = 1 + bytes_.below(3);
     for (uint32_t i = 0; i < peers; i++) {
-      auto [handle, client] = world_.adopt(settings, 4096);
+      auto adopted = world_.adopt(settings, 4096);
+      const uint32_t handle = adopted.handle;
+      Client& client = adopted.client;
       peers_.push_back(Peer{handle, std::move(client), "", false, false, false});
     }
     auto_ = bytes_.below(4);

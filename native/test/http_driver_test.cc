@@ -94,7 +94,8 @@ void answerWhole(HttpLoopback& world) {
 
 CASE("HTTP: a pipelined series, one byte at a time") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   answerWhole(world);
   for (const char c : kSeries) {
     client.write(std::string(1, c));
@@ -109,7 +110,8 @@ CASE("HTTP: a pipelined series, one byte at a time") {
 CASE("HTTP: a pipelined series, cut at every place") {
   HttpLoopback world;
   for (size_t cut = 0; cut <= kSeries.size(); cut++) {
-    auto [handle, client] = world.adopt(HttpLoopback::settings());
+    auto adopted = world.adopt(HttpLoopback::settings());
+    Client& client = adopted.client;
     answerWhole(world);
     client.write(kSeries.substr(0, cut));
     world.pass();
@@ -128,7 +130,8 @@ CASE("HTTP: a pipelined series, cut at every place") {
 
 CASE("HTTP: an answered series leaves in one system call's worth of passes") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   answerTarget(world);
   std::string series;
   for (int i = 0; i < 16; i++) series += get("/x");
@@ -148,7 +151,8 @@ CASE(
     HttpLoopback world;
     net::Settings settings = HttpLoopback::settings();
     settings.httpSettings.maxPipelined = most;
-    auto [handle, client] = world.adopt(settings);
+    auto adopted = world.adopt(settings);
+    Client& client = adopted.client;
     std::string series;
     for (int i = 0; i < 100; i++) series += get("/" + std::to_string(i));
     client.write(series);
@@ -174,7 +178,8 @@ CASE(
 
 CASE("HTTP: sequence numbers wrap; a thousand requests on one connection") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   answerTarget(world);
   size_t wanted = 0;
   for (int round = 0; round < 100; round++) {
@@ -215,7 +220,8 @@ CASE("HTTP: responses leave in the order of requests, in whatever order they are
         continue;  // a fifth of the mixes each
       std::array<Way, 4> way;
       for (size_t i = 0, left = mix; i < 4; i++, left /= 3) way[i] = ways[left % 3];
-      auto [handle, client] = world.adopt(HttpLoopback::settings());
+      auto adopted = world.adopt(HttpLoopback::settings());
+      Client& client = adopted.client;
       world.requests.clear();
       client.write(get("/a") + get("/bb") + get("/ccc") + get("/dddd"));
       world.pass();
@@ -242,7 +248,8 @@ CASE("HTTP: responses leave in the order of requests, in whatever order they are
 
 CASE("HTTP: HEAD, 204 and 304 have no body, whole or streamed, also behind others") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   const std::string head = "HEAD /h HTTP/1.1\r\nHost: a\r\n\r\n";
   client.write(head + get("/1") + get("/2") + head + get("/3") + get("/4") + get("/last"));
   world.pass();
@@ -275,7 +282,8 @@ CASE("HTTP: HEAD, 204 and 304 have no body, whole or streamed, also behind other
 
 CASE("HTTP: lines of the handler, its own Date, its own Content-Length") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   client.write(get("/1") + "HEAD /2 HTTP/1.1\r\nHost: a\r\n\r\n");
   world.pass();
   REQUIRE(world.requests.size() == 2);
@@ -353,7 +361,8 @@ CASE("HTTP: Connection: close, asked by the client or by the handler, ends after
 
 CASE("HTTP: a held response that closes drops what was answered behind it") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   client.write(get("/1") + get("/2") + get("/3"));
   world.pass();
   REQUIRE(world.requests.size() == 3);
@@ -368,7 +377,8 @@ CASE("HTTP: a held response that closes drops what was answered behind it") {
 
 CASE("HTTP: second answers, answers to nobody and pieces without a beginning are ignored") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   client.write(get("/1") + get("/2") + get("/3"));
   world.pass();
   REQUIRE(world.requests.size() == 3);
@@ -412,7 +422,9 @@ CASE("HTTP: second answers, answers to nobody and pieces without a beginning are
 
 CASE("HTTP: slices outside the send slab are ignored") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   client.write(get("/1"));
   world.pass();
   const auto send = static_cast<int32_t>(world.memory().sendBytes);
@@ -437,7 +449,8 @@ CASE("HTTP: slices outside the send slab are ignored") {
 
 CASE("HTTP: answers of every size, whole and streamed, to a client that takes little") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings(), 4096);
+  auto adopted = world.adopt(HttpLoopback::settings(), 4096);
+  Client& client = adopted.client;
   const std::vector<size_t> sizes = {0, 1, 30'000, 32'768, 65'000, 65'280, 65'536, 66'000, 200'000};
   const std::string lines = "X-Long: " + std::string(20'000, 'l') + "\r\n";
   for (const size_t size : sizes) {
@@ -474,7 +487,9 @@ CASE("HTTP: a streamed response reports BLOCKED and DRAIN once each, straight an
   net::Settings settings = HttpLoopback::settings();
   settings.highWaterBytes = 30'000;
   settings.lowWaterBytes = 10'000;
-  auto [handle, client] = world.adopt(settings, 4096);
+  auto adopted = world.adopt(settings, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   client.write(get("/1") + get("/2"));
   world.pass();
   REQUIRE(world.requests.size() == 2);
@@ -523,7 +538,8 @@ CASE("HTTP: a client that pipelines and does not read costs a bounded amount of 
   net::Settings settings = HttpLoopback::settings();
   settings.highWaterBytes = 50'000;
   settings.lowWaterBytes = 10'000;
-  auto [handle, client] = world.adopt(settings, 4096);
+  auto adopted = world.adopt(settings, 4096);
+  Client& client = adopted.client;
   world.onRequest = [&](Request& request) { world.respond(request, 200, std::string(4000, 'x')); };
   std::string series;
   for (int i = 0; i < 1000; i++) series += get("/");
@@ -551,7 +567,9 @@ struct Owner {
 
 CASE("HTTP: blocks as body bytes: framed, in order, held, dropped for HEAD, let go once") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings(), 4096);
+  auto adopted = world.adopt(HttpLoopback::settings(), 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   client.write(get("/1") + get("/2") + "HEAD /3 HTTP/1.1\r\nHost: a\r\n\r\n");
   world.pass();
   REQUIRE(world.requests.size() == 3);
@@ -588,7 +606,9 @@ CASE("HTTP: a block whose connection ends in the middle is let go once") {
     Owner owner{0, std::string(500'000, 'x')};
     {
       HttpLoopback world;
-      auto [handle, client] = world.adopt(HttpLoopback::settings(), 4096);
+      auto adopted = world.adopt(HttpLoopback::settings(), 4096);
+      const uint32_t handle = adopted.handle;
+      Client& client = adopted.client;
       client.write(get("/1"));
       world.pass();
       world.head(world.requests[0], 200);

@@ -39,7 +39,9 @@ bool exists(const std::string& path) {
 
 CASE("connections: ENOBUFS of the system is its own error and no overflow of ours") {
   Loopback world;
-  auto [handle, client] = world.adopt({});
+  auto adopted = world.adopt({});
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   {
     const Fault fault(&sendFaults, ENOBUFS);
     world.write(handle, "lost");
@@ -53,7 +55,9 @@ CASE("connections: ENOBUFS of the system is its own error and no overflow of our
 
 CASE("connections: a pinned block that the system refuses is not kept") {
   Loopback world;
-  auto [handle, client] = world.adopt({});
+  auto adopted = world.adopt({});
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   static const uint8_t bytes[20'000] = {};
   bool kept = true;
   const Fault fault(&sendFaults, ENOBUFS);
@@ -68,7 +72,8 @@ CASE("connections: a pinned block that the system refuses is not kept") {
 
 CASE("connections: nothing follows a write that failed, not even its own rest") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  Client& client = adopted.client;
   client.write(get("/"));
   CHECK(world.until([&] { return world.requests.size() == 1; }));
   const std::string body(100'000, 'b');  // head and body leave in two system calls
@@ -86,7 +91,9 @@ CASE("connections: nothing follows a write that failed, not even its own rest") 
 
 CASE("connections: a block does not follow a write that failed just before it") {
   Loopback world;
-  auto [handle, client] = world.adopt({});
+  auto adopted = world.adopt({});
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   static const uint8_t bytes[20'000] = {};
   bool kept = true;
   const Fault fault(&sendFaults, ENOBUFS);
@@ -103,7 +110,9 @@ CASE("connections: a block does not follow a write that failed just before it") 
 
 CASE("HTTP responses: a block does not follow its chunk's size line that failed") {
   HttpLoopback world;
-  auto [handle, client] = world.adopt(HttpLoopback::settings());
+  auto adopted = world.adopt(HttpLoopback::settings());
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   client.write(get("/"));
   CHECK(world.until([&] { return world.requests.size() == 1; }));
   world.head(world.requests[0], 200);
@@ -133,7 +142,9 @@ CASE("HTTP responses: a block does not follow its chunk's size line that failed"
 
 CASE("connections: interrupted calls are repeated") {
   Loopback world;
-  auto [handle, client] = world.adopt({});
+  auto adopted = world.adopt({});
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   const Fault sends(&sendFaults, EINTR, 3);
   const Fault receives(&recvFaults, EINTR, 3);
   client.write("in");

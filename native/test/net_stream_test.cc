@@ -38,7 +38,9 @@ void checkClosed(const Loopback& world, uint32_t handle, int error, int32_t reas
 
 CASE("connections: bytes come in, go out of either slab, and the order holds") {
   Loopback world;
-  auto [handle, client] = world.adopt({});
+  auto adopted = world.adopt({});
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   echo(world);
   client.write("hello ");
   world.pass();
@@ -82,7 +84,9 @@ CASE("connections: writes of two connections may alternate in one batch") {
 CASE("connections: output that the system does not take continues when it does") {
   Loopback world;
   Settings settings;
-  auto [handle, client] = world.adopt(settings, 4096);
+  auto adopted = world.adopt(settings, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   std::string expected;
   for (int i = 0; i < 40; i++) {
     const std::string piece = pattern(20'000, static_cast<size_t>(i));
@@ -108,7 +112,9 @@ CASE("connections: BLOCKED above the high-water mark, DRAIN below the low one, o
   Settings settings;
   settings.highWaterBytes = 50'000;
   settings.lowWaterBytes = 10'000;
-  auto [handle, client] = world.adopt(settings, 4096);
+  auto adopted = world.adopt(settings, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   for (int round = 1; round <= 3; round++) {
     for (int i = 0; i < 20; i++) {
       world.write(handle, pattern(10'000));
@@ -138,7 +144,9 @@ CASE("connections: WANT_DRAIN answers at once below the mark, else when it is re
   Settings settings;
   settings.highWaterBytes = 60'000;
   settings.lowWaterBytes = 20'000;
-  auto [handle, client] = world.adopt(settings, 4096);
+  auto adopted = world.adopt(settings, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   world.out(Out::WANT_DRAIN, handle);
   world.pass();
   world.pass();
@@ -163,7 +171,9 @@ CASE("connections: more unsent output than allowed ends the connection") {
   Loopback world;
   Settings settings;
   settings.maxWriteBufferBytes = 100'000;
-  auto [handle, client] = world.adopt(settings, 4096);
+  auto adopted = world.adopt(settings, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   for (int i = 0; i < 30; i++) world.write(handle, pattern(10'000));
   world.settle();
   checkClosed(world, handle, ENOBUFS, CloseReason::OVERFLOW);
@@ -176,7 +186,9 @@ CASE("connections: the peer ends first and still gets what is written afterwards
   Loopback world;
   Settings settings;
   settings.autoClose = false;
-  auto [handle, client] = world.adopt(settings);
+  auto adopted = world.adopt(settings);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   client.write("question");
   client.finish();
   CHECK(world.until([&] { return world.count(In::END) == 1; }));
@@ -198,7 +210,9 @@ CASE("connections: the peer ends first and still gets what is written afterwards
 
 CASE("connections: this side ends first and still reads") {
   Loopback world;
-  auto [handle, client] = world.adopt({}, 4096);
+  auto adopted = world.adopt({}, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   const std::string sent = pattern(200'000);
   world.write(handle, sent);
   world.out(Out::SHUTDOWN, handle);
@@ -220,7 +234,9 @@ CASE("connections: this side ends first and still reads") {
 
 CASE("connections: with autoClose the callback of END may still answer") {
   Loopback world;
-  auto [handle, client] = world.adopt({});
+  auto adopted = world.adopt({});
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   client.finish();
   world.handler = [&, to = handle](const Record& record) {
     if (record.kind == In::END) world.write(to, "last words");
@@ -238,7 +254,9 @@ CASE("connections: with autoClose the callback of END may still answer") {
 CASE("connections: autoClose waits until a flush within the dispatch cannot outrun END") {
   Loopback world;
   auto first = world.adopt({});
-  auto [handle, client] = world.adopt({});
+  auto adopted = world.adopt({});
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   first.client.write("x");
   client.finish();
   bool flushed = false;
@@ -260,7 +278,9 @@ CASE("connections: autoClose waits until a flush within the dispatch cannot outr
 
 CASE("connections: CLOSE comes after everything that was written") {
   Loopback world;
-  auto [handle, client] = world.adopt({}, 4096);
+  auto adopted = world.adopt({}, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   const std::string sent = pattern(300'000);
   world.write(handle, sent.substr(0, 150'000));
   world.write(handle, sent.substr(150'000));
@@ -305,7 +325,9 @@ CASE(
   Loopback world;
   Settings settings;
   settings.paused = true;
-  auto [handle, client] = world.adopt(settings);
+  auto adopted = world.adopt(settings);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   const std::string sent = pattern(100'000);
   CHECK_EQ(client.write(sent), sent.size());
   client.close();
@@ -336,7 +358,9 @@ CASE(
   Loopback world;
   Settings settings;
   settings.autoClose = false;
-  auto [handle, client] = world.adopt(settings);
+  auto adopted = world.adopt(settings);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   client.close();
   CHECK(world.until([&] { return world.count(In::END) == 1; }));
   world.settle();
@@ -351,7 +375,9 @@ CASE(
 
 CASE("connections: pausing stops reading, so that the system pushes back") {
   Loopback world;
-  auto [handle, client] = world.adopt({});
+  auto adopted = world.adopt({});
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   world.out(Out::PAUSE, handle);
   world.pass();
   const int64_t filled = check::fill(client.fd);
@@ -368,7 +394,9 @@ CASE("LS-05 idle time-outs: silence ends a connection, bytes in either direction
   Loopback world;
   Settings settings;
   settings.idleTimeoutMs = 1000;
-  auto [handle, client] = world.adopt(settings);
+  auto adopted = world.adopt(settings);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   const double start = world.nowMs();
   for (int i = 0; i < 4; i++) {
     world.rest(400);
@@ -410,7 +438,9 @@ struct Crowd {
   std::deque<Client> clients;
   Crowd(Loopback& world, size_t size) {
     for (size_t i = 0; i < size; i++) {
-      auto [handle, client] = world.adopt({});
+      auto adopted = world.adopt({});
+      const uint32_t handle = adopted.handle;
+      Client& client = adopted.client;
       handles.push_back(handle);
       clients.push_back(std::move(client));
     }
@@ -474,7 +504,9 @@ struct Owner {
 
 CASE("connections: a block goes behind what was written and is kept only while it is needed") {
   Loopback world;
-  auto [handle, client] = world.adopt({}, 4096);
+  auto adopted = world.adopt({}, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   Owner small{0, "small block"};
   bool kept = true;
   world.write(handle, "before ");
@@ -503,7 +535,9 @@ CASE("connections: a block goes behind what was written and is kept only while i
 
 CASE("connections: a block in the receive slab is copied where it is not sent at once") {
   Loopback world;
-  auto [handle, client] = world.adopt({}, 4096);
+  auto adopted = world.adopt({}, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   auto source = world.adopt({});
   const std::string sent = pattern(60'000);
   source.client.write(sent);
@@ -533,7 +567,9 @@ CASE("connections: a block whose connection ends is let go once, however it ends
       Loopback world;
       Settings settings;
       settings.maxWriteBufferBytes = how == 3 ? 100'000 : 1 << 30;
-      auto [handle, client] = world.adopt(settings, 4096);
+      auto adopted = world.adopt(settings, 4096);
+      const uint32_t handle = adopted.handle;
+      Client& client = adopted.client;
       bool kept = false;
       CHECK_EQ(world.net().writeBlock(handle, owner.block(), &kept), 0);
       CHECK(kept);
@@ -554,7 +590,9 @@ CASE("connections: a block whose connection ends is let go once, however it ends
 
 CASE("connections: a block is refused after SHUTDOWN and CLOSE") {
   Loopback world;
-  auto [handle, client] = world.adopt({}, 4096);
+  auto adopted = world.adopt({}, 4096);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   Owner owner{0, "block"};
   bool kept = true;
   world.write(handle, pattern(200'000));
@@ -647,7 +685,9 @@ CASE("EV-23 writing to a peer that is gone is EPIPE, not death") {
   Loopback world;
   Settings settings;
   settings.paused = true;
-  auto [handle, client] = world.adopt(settings);
+  auto adopted = world.adopt(settings);
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   client.close();
   world.write(handle, "anyone?");
   CHECK(world.until([&] { return world.count(In::CLOSE) == 1; }));
@@ -695,7 +735,9 @@ CASE("port: records about handles that are gone, or never were, do nothing") {
 
 CASE("connections: a number in use or a bad descriptor is not adopted, and stays the caller's") {
   Loopback world;
-  auto [handle, client] = world.adopt({});
+  auto adopted = world.adopt({});
+  const uint32_t handle = adopted.handle;
+  Client& client = adopted.client;
   CHECK_EQ(world.net().adopt(world.net().connection(handle)->fd, {}), -EEXIST);
   CHECK_EQ(world.net().adopt(-1, {}), -EBADF);
   CHECK_EQ(world.net().connections(), size_t{1});
