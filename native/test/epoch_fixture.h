@@ -72,4 +72,16 @@ void inBothForms(Body body) {
   }
 }
 
+// The same with a thread that is attached to a domain of each form; nothing may be left at the end.
+template <class Body>
+void inBothFormsAttached(Body body) {
+  inBothForms([&body](const EpochOptions& options) {
+    Domain domain(options);
+    Domain::Thread* thread = domain.attach();
+    body(domain, thread);
+    domain.detach(thread);
+    checkQuiet(domain);
+  });
+}
+
 }  // namespace epoch_test

@@ -71,9 +71,7 @@ CASE("SM-01 a section begun after the batch does not hold it back") {
 }
 
 CASE("SM-02 three levels: only the outermost leave lets go") {
-  inBothForms([](const EpochOptions& options) {
-    Domain domain(options);
-    Domain::Thread* thread = domain.attach();
+  inBothFormsAttached([](Domain& domain, Domain::Thread* thread) {
     CHECK(!thread->inSection());
     for (int i = 0; i < 3; i++) thread->enter();
     retireNode(domain, thread, new Node(1));
@@ -91,8 +89,6 @@ CASE("SM-02 three levels: only the outermost leave lets go") {
     thread->enter();
     CHECK(thread->inSection());
     CHECK(thread->leave());
-    domain.detach(thread);
-    checkQuiet(domain);
   });
 }
 
@@ -260,9 +256,7 @@ CASE("SM-04 a reclaim function may enter sections and retire more; its maintaini
 }
 
 CASE("SM-13 the sections of two coroutines on one thread never mix their levels") {
-  inBothForms([](const EpochOptions& options) {
-    Domain domain(options);
-    Domain::Thread* thread = domain.attach();
+  inBothFormsAttached([](Domain& domain, Domain::Thread* thread) {
     Domain::Section* a = domain.makeSection();
     Domain::Section* b = domain.makeSection();
     REQUIRE(a != nullptr && b != nullptr);
@@ -286,15 +280,11 @@ CASE("SM-13 the sections of two coroutines on one thread never mix their levels"
     CHECK_EQ(domain.maintainTry(), 1);
     CHECK_EQ(domain.dropSection(a), 0u);
     CHECK_EQ(domain.dropSection(b), 0u);
-    domain.detach(thread);
-    checkQuiet(domain);
   });
 }
 
 CASE("SM-13 a parked section protects; its thread does not wait for itself") {
-  inBothForms([](const EpochOptions& options) {
-    Domain domain(options);
-    Domain::Thread* thread = domain.attach();
+  inBothFormsAttached([](Domain& domain, Domain::Thread* thread) {
     Domain::Section* section = domain.makeSection();
     thread->swap(section);
     thread->enter();
@@ -316,15 +306,11 @@ CASE("SM-13 a parked section protects; its thread does not wait for itself") {
     }).join();
     CHECK_EQ(domain.maintainBarrier(thread), 1);
     CHECK_EQ(domain.dropSection(section), 0u);
-    domain.detach(thread);
-    checkQuiet(domain);
   });
 }
 
 CASE("SM-13 a section that is dropped while entered lets go; sections are used again") {
-  inBothForms([](const EpochOptions& options) {
-    Domain domain(options);
-    Domain::Thread* thread = domain.attach();
+  inBothFormsAttached([](Domain& domain, Domain::Thread* thread) {
     Domain::Section* section = domain.makeSection();
     thread->swap(section);
     thread->enter();
@@ -336,15 +322,11 @@ CASE("SM-13 a section that is dropped while entered lets go; sections are used a
     CHECK(!section->entered());
     CHECK_EQ(domain.stats().sections, 1u);
     CHECK_EQ(domain.dropSection(section), 0u);
-    domain.detach(thread);
-    checkQuiet(domain);
   });
 }
 
 CASE("SM-08 statistics count objects, bytes, cycles, threads") {
-  inBothForms([](const EpochOptions& options) {
-    Domain domain(options);
-    Domain::Thread* thread = domain.attach();
+  inBothFormsAttached([](Domain& domain, Domain::Thread* thread) {
     for (uint64_t i = 0; i < 5; i++) retireNode(domain, thread, new Node(i));
     EpochStats stats = domain.stats();
     CHECK_EQ(stats.requested, 5u);
@@ -360,7 +342,5 @@ CASE("SM-08 statistics count objects, bytes, cycles, threads") {
     CHECK_EQ(stats.completedBytes, 5 * sizeof(Node));
     CHECK_EQ(stats.cycles, 1u);
     CHECK_EQ(stats.epoch, epoch + 1);
-    domain.detach(thread);
-    checkQuiet(domain);
   });
 }

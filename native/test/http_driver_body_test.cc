@@ -56,8 +56,7 @@ CASE("HTTP bodies: complete beside the head, or in pieces, by length and chunked
   CHECK(!world.requests[1].has(RequestFlag::BODY_COMPLETE));
   CHECK(world.requests[2].has(RequestFlag::CHUNKED));
   CHECK(!world.requests[4].has(RequestFlag::HAS_BODY));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP bodies: not wanted yet, they push back on the client, and come when wanted") {
@@ -84,8 +83,7 @@ CASE("HTTP bodies: not wanted yet, they push back on the client, and come when w
   CHECK(world.requests[0].bodyEnded);
   for (const Request& request : world.requests) world.respond(request, 200, request.target);
   REQUIRE(world.answered(client, 2));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP bodies: paused and resumed, nothing is delivered in between, nothing is lost") {
@@ -111,8 +109,7 @@ CASE("HTTP bodies: paused and resumed, nothing is delivered in between, nothing 
     CHECK(world.requests[0].body == body);
     world.respond(world.requests[0], 200);
     REQUIRE(world.answered(client, 1));
-    client.close();
-    world.checkEmpty();
+    world.finish(&client);
   }
 }
 
@@ -128,8 +125,7 @@ CASE("HTTP bodies: unwanted ones are discarded and the connection goes on") {
     REQUIRE(world.answered(client, 2));
     CHECK(summary(client) == "200:/1 200:/2");
     CHECK_EQ(world.count(In::HTTP_BODY), size_t{0});
-    client.close();
-    world.checkEmpty();
+    world.finish(&client);
   }
 }
 
@@ -146,8 +142,7 @@ CASE("HTTP bodies: half read, then answered: the rest is discarded") {
   CHECK(summary(client) == "200:enough 200:");
   CHECK(!world.requests[0].bodyEnded);
   CHECK(world.requests[0].body.size() < 200'000);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP bodies: too long to discard, the answer closes, and the client still gets it") {
@@ -160,9 +155,7 @@ CASE("HTTP bodies: too long to discard, the answer closes, and the client still 
   CHECK_EQ(client.error, 0);
   CHECK(summary(client) == "403:no");
   CHECK(responsesIn(client)[0].close);
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE(
@@ -178,9 +171,7 @@ CASE(
   CHECK_EQ(client.error, 0);
   CHECK(summary(client) == "200:early");
   CHECK_EQ(world.count(In::HTTP_ABORT), size_t{0});  // nothing was outstanding
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE("HTTP bodies: larger than the limit, announced or not, are 413") {
@@ -217,8 +208,7 @@ CASE("HTTP bodies: larger than the limit, announced or not, are 413") {
   announced.close();
   chunked.close();
   exact.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(listener);
 }
 
 CASE("HTTP bodies: a long one that is echoed while it comes does not end the connection") {
@@ -240,8 +230,7 @@ CASE("HTTP bodies: a long one that is echoed while it comes does not end the con
   REQUIRE(world.answered(client, 2));
   CHECK(responsesIn(client)[0].body == body);
   CHECK(!responsesIn(client)[0].close);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP bodies: a long one, wanted and then given up, ends the connection after the answer") {
@@ -261,9 +250,7 @@ CASE("HTTP bodies: a long one, wanted and then given up, ends the connection aft
   CHECK_EQ(client.error, 0);
   CHECK(summary(client) == "200:enough");
   CHECK_EQ(world.requests.size(), size_t{1});
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE("HTTP bodies: a malformed chunk is 400, or the end where an answer is under way") {
@@ -291,8 +278,7 @@ CASE("HTTP bodies: a malformed chunk is 400, or the end where an answer is under
     // Answers that come too late are nobody's.
     for (const Request& request : world.requests) world.respond(request, 200, "late");
     world.settle();
-    client.close();
-    world.checkEmpty();
+    world.finish(&client);
   }
 }
 
@@ -320,8 +306,7 @@ CASE("HTTP Expect: the client is told to continue when its body is wanted, not b
   for (const Request& request : world.requests) world.respond(request, 200, request.target);
   REQUIRE(world.answered(client, 3));
   CHECK(summary(client) == "100: 200:/e 200:/next");
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP Expect: answered without wanting the body, the connection closes and no 100 is sent") {
@@ -333,8 +318,7 @@ CASE("HTTP Expect: answered without wanting the body, the connection closes and 
   REQUIRE(world.ended(client));
   CHECK(summary(client) == "401:no");
   CHECK(responsesIn(client)[0].close);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP Expect: 100 waits for the responses before it") {
@@ -360,8 +344,7 @@ CASE("HTTP Expect: 100 waits for the responses before it") {
     CHECK(world.until([&] { return world.requests[2].bodyEnded; }));
     world.respond(world.requests[2], 200, world.requests[2].body);
     REQUIRE(world.answered(client, 4));
-    client.close();
-    world.checkEmpty();
+    world.finish(&client);
   }
 }
 
@@ -379,8 +362,7 @@ CASE("HTTP Expect: never a 100 inside a response that has begun") {
   world.end(world.requests[0]);
   REQUIRE(world.ended(client));
   CHECK(summary(client) == "200:12345678");
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP Expect: a client that does not wait, or has no body, is served as any other") {
@@ -392,8 +374,7 @@ CASE("HTTP Expect: a client that does not wait, or has no body, is served as any
   REQUIRE(world.answered(client, 3));
   for (const Request& request : world.requests) CHECK(!request.has(RequestFlag::EXPECT_CONTINUE));
   CHECK(summary(client) == "200:complete 200: 200:");
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP bodies: the client ends inside one, in every phase of its request") {
@@ -426,9 +407,7 @@ CASE("HTTP bodies: the client ends inside one, in every phase of its request") {
         client.read();
         CHECK(summary(client) == "200:answered");
       }
-      client.close();
-      world.net().closeListener(listener);
-      world.checkEmpty();
+      world.finish(&client, listener);
     }
   }
 }
@@ -446,8 +425,7 @@ CASE("HTTP bodies: a client that gives its body up still gets a long answer whol
   world.settle();
   REQUIRE(world.ended(client));
   CHECK(summary(client) == "200:" + answer);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP bodies: a small slab and inbox split them, and lose nothing") {

@@ -47,8 +47,7 @@ CASE("HTTP refusals: the status is sent, the connection closed, the log told") {
     CHECK_EQ(world.count(In::HTTP_REFUSED), size_t{1});
     CHECK_EQ(world.last(In::HTTP_REFUSED)->at(3), refusal.status);
     CHECK_EQ(world.count(In::HTTP_ABORT), size_t{0});
-    client.close();
-    world.checkEmpty();
+    world.finish(&client);
   }
 }
 
@@ -69,8 +68,7 @@ CASE("HTTP refusals: earlier requests get their answers first") {
     world.end(world.requests[0]);
     REQUIRE(world.ended(client));
     CHECK(summary(client) == "200:one 200:two " + std::to_string(refusal.status) + ":");
-    client.close();
-    world.checkEmpty();
+    world.finish(&client);
   }
 }
 
@@ -92,9 +90,7 @@ CASE("HTTP lingering: a client that goes on sending still gets its answer") {
   CHECK(got);
   CHECK_EQ(client.error, 0);
   CHECK(summary(client) == "505:");
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE("HTTP lingering: bytes that were never read do not reset the answer away") {
@@ -111,9 +107,7 @@ CASE("HTTP lingering: bytes that were never read do not reset the answer away") 
   REQUIRE(world.ended(client));
   CHECK_EQ(client.error, 0);
   CHECK(summary(client) == "200:answer");
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE("HTTP lingering: requests that will not be answered are aborted at its beginning, once") {
@@ -132,9 +126,7 @@ CASE("HTTP lingering: requests that will not be answered are aborted at its begi
   REQUIRE(world.ended(client));
   CHECK_EQ(client.error, 0);
   CHECK(summary(client) == "200:answer");
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
   CHECK_EQ(world.count(In::HTTP_ABORT), size_t{1});
 }
 
@@ -146,8 +138,7 @@ CASE("HTTP lingering: ends by itself when the client neither reads nor leaves") 
   world.settle();
   CHECK_EQ(world.net().connections(), size_t{1});
   CHECK(world.until([&] { return world.net().connections() == 0; }));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP lingering: a slab filled by others is no end of input") {
@@ -171,8 +162,7 @@ CASE("HTTP lingering: a slab filled by others is no end of input") {
   client.read();
   CHECK(client.in.substr(0, 12) == "HTTP/1.1 400");
   filler.client.close();
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 // Where a client has to be quicker than a time-out: a machine may stand still for a while.
@@ -216,8 +206,7 @@ CASE("HTTP time-outs: a head that trickles in is cut off all the same") {
   });
   CHECK(cut);
   CHECK(summary(client) == "408:");
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP time-outs: silence between requests closes, without a word") {
@@ -231,8 +220,7 @@ CASE("HTTP time-outs: silence between requests closes, without a word") {
   REQUIRE(world.ended(client));
   CHECK(summary(client) == "200:ok");
   CHECK_EQ(world.count(In::HTTP_ABORT), size_t{0});
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP time-outs: a handler may take as long as it likes") {
@@ -248,8 +236,7 @@ CASE("HTTP time-outs: a handler may take as long as it likes") {
   REQUIRE(world.requests.size() >= 1);
   world.respond(world.requests[0], 200, "slow");
   REQUIRE(world.answered(client, 1));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP time-outs: a body that does not come is 408, unless its answer has begun") {
@@ -266,8 +253,7 @@ CASE("HTTP time-outs: a body that does not come is 408, unless its answer has be
     CHECK_EQ(world.count(In::HTTP_ABORT), size_t{1});
     CHECK_EQ(world.last(In::HTTP_ABORT)->at(2), ETIMEDOUT);
     if (!begun) CHECK(summary(client) == "408:");
-    client.close();
-    world.checkEmpty();
+    world.finish(&client);
   }
 }
 
@@ -285,8 +271,7 @@ CASE("HTTP time-outs: a body that was given up, and that nobody wants, is waited
   world.respond(world.requests[0], 200, "slow");
   REQUIRE(world.ended(client));
   CHECK(summary(client) == "200:slow 200:quick");
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP time-outs: time in which the handler did not want the body is not the client's") {
@@ -303,8 +288,7 @@ CASE("HTTP time-outs: time in which the handler did not want the body is not the
   CHECK(world.until([&] { return world.requests[0].bodyEnded; }));
   world.respond(world.requests[0], 200, world.requests[0].body);
   REQUIRE(world.answered(client, 1));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP time-outs: a client that takes no output is dropped, also from a 408 it does not take") {
@@ -344,8 +328,7 @@ CASE("HTTP limits: maxRequestsPerConnection") {
   CHECK(summary(client) == "200:/1 200:/2 200:/3");
   CHECK(!responsesIn(client)[1].close);
   CHECK(responsesIn(client)[2].close);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP draining: idle connections close, busy ones finish with Connection: close") {
@@ -408,9 +391,7 @@ CASE("HTTP draining: every answer that was promised arrives, the last one says c
   REQUIRE(world.ended(client));
   CHECK(summary(client) == "200:/1 200:/2 200:/3");
   CHECK(responsesIn(client)[2].close);
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE("HTTP: a listener closed, its connections go on with keep-alive") {
@@ -423,8 +404,7 @@ CASE("HTTP: a listener closed, its connections go on with keep-alive") {
   world.net().closeListener(listener);
   client.write(get("/2"));
   REQUIRE(world.answered(client, 2));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP: a half-closed client gets its answers, in every state") {
@@ -441,8 +421,7 @@ CASE("HTTP: a half-closed client gets its answers, in every state") {
   world.respond(world.requests[0], 200, "one");
   REQUIRE(world.ended(client));
   CHECK(summary(client) == "200:one 200:two");
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 
   // With more requests sent ahead than may be outstanding: all are answered before the end.
   net::Settings settings = HttpLoopback::settings();
@@ -494,8 +473,7 @@ CASE("HTTP: a reset in any phase aborts what is outstanding, once") {
     CHECK_EQ(world.count(In::HTTP_ABORT), size_t{phase >= 2 ? 1u : 0u});
     for (const Request& request : world.requests) world.respond(request, 200, "late");
     world.settle();
-    world.net().closeListener(listener);
-    world.checkEmpty();
+    world.finish(listener);
   }
 }
 
@@ -511,9 +489,7 @@ CASE("HTTP: HTTP_DESTROY resets, also with a response under way") {
   REQUIRE(world.ended(client));
   CHECK_EQ(client.error, ECONNRESET);
   CHECK(world.until([&] { return world.count(In::HTTP_ABORT) == 1; }));
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE("HTTP: a client on a Unix socket that hangs up while held does not keep the loop busy") {

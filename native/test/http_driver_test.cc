@@ -39,9 +39,7 @@ CASE("HTTP: a request arrives as one record, and its answer leaves") {
   CHECK(!response.close && response.hasLength);
   client.write(get("/again"));
   REQUIRE(world.answered(client, 2));
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
   CHECK_EQ(world.count(In::CLOSE), size_t{0});
   CHECK_EQ(world.count(In::HTTP_ABORT), size_t{0});
 }
@@ -71,9 +69,7 @@ CASE("HTTP: the index of a request says where its known headers stand") {
   REQUIRE(world.answered(client, 2));
   CHECK_EQ(placeOf(world, net::HttpField::kHost), 1u);
   CHECK_EQ(placeOf(world, net::HttpField::kUserAgent), 0u);
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 const std::string kSeries = get("/a") + post("/b", "12345") + "\r\n" +
@@ -103,8 +99,7 @@ CASE("HTTP: a pipelined series, one byte at a time") {
   }
   REQUIRE(world.answered(client, 5));
   CHECK(summary(client) == kSeriesAnswers);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP: a pipelined series, cut at every place") {
@@ -140,8 +135,7 @@ CASE("HTTP: an answered series leaves in one system call's worth of passes") {
   client.read();
   CHECK_EQ(responsesIn(client).size(), size_t{16});
   CHECK_EQ(world.requests.size(), size_t{16});
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE(
@@ -171,8 +165,7 @@ CASE(
     REQUIRE(world.answered(client, 100));
     const std::vector<Response> all = responsesIn(client);
     for (size_t i = 0; i < 100; i++) CHECK(all[i].body == "/" + std::to_string(i));
-    client.close();
-    world.checkEmpty();
+    world.finish(&client);
   }
 }
 
@@ -190,8 +183,7 @@ CASE("HTTP: sequence numbers wrap; a thousand requests on one connection") {
     CHECK(world.until([&] { return world.requests.size() == wanted; }));
   }
   REQUIRE(world.answered(client, 1000));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 // One handler's way to answer, in two steps so that others come between.
@@ -276,8 +268,7 @@ CASE("HTTP: HEAD, 204 and 304 have no body, whole or streamed, also behind other
   CHECK(!all[2].hasLength && !all[2].chunked);
   CHECK(all[3].chunked);
   CHECK(!all[5].hasLength && !all[5].chunked);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP: lines of the handler, its own Date, its own Content-Length") {
@@ -293,8 +284,7 @@ CASE("HTTP: lines of the handler, its own Date, its own Content-Length") {
   const std::vector<Response> all = responsesIn(client, {1});
   CHECK(all[0].head == "HTTP/1.1 201 Created\r\nContent-Length: 4\r\nX-A: 1\r\nDate: now\r\n");
   CHECK(all[1].head.find("Content-Length: 77\r\n") != std::string::npos);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP: 1.0 closes, or keeps alive when asked, and is told so") {
@@ -371,8 +361,7 @@ CASE("HTTP: a held response that closes drops what was answered behind it") {
   world.respond(world.requests[0], 200, "one");
   REQUIRE(world.ended(client));
   CHECK(summary(client) == "200:one 200:two");
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP: second answers, answers to nobody and pieces without a beginning are ignored") {
@@ -416,8 +405,7 @@ CASE("HTTP: second answers, answers to nobody and pieces without a beginning are
   CHECK(world.until([&] { return world.requests.size() == 4; }));
   world.respond(world.requests[3], 200, "four");
   REQUIRE(world.answered(client, 4));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP: slices outside the send slab are ignored") {
@@ -443,8 +431,7 @@ CASE("HTTP: slices outside the send slab are ignored") {
   world.end(world.requests[0]);
   REQUIRE(world.answered(client, 1));
   CHECK(summary(client) == "200:fine");
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP: answers of every size, whole and streamed, to a client that takes little") {
@@ -478,8 +465,7 @@ CASE("HTTP: answers of every size, whole and streamed, to a client that takes li
       CHECK(all[1].body == body);
     }
   }
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP: a streamed response reports BLOCKED and DRAIN once each, straight and held") {
@@ -529,8 +515,7 @@ CASE("HTTP: a streamed response reports BLOCKED and DRAIN once each, straight an
   REQUIRE(world.answered(client, 2));
   CHECK_EQ(reports(In::HTTP_BLOCKED, 0) + reports(In::HTTP_BLOCKED, 1), size_t{2});
   CHECK_EQ(responsesIn(client)[1].body.size(), size_t{100'000});
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP: a client that pipelines and does not read costs a bounded amount of memory") {
@@ -552,8 +537,7 @@ CASE("HTTP: a client that pipelines and does not read costs a bounded amount of 
   // What was read ahead, the mark, and one round of requests beyond it.
   CHECK(most < series.size() + 50'000 + 33 * 4200);
   REQUIRE(world.answered(client, 1000));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 struct Owner {
@@ -596,8 +580,7 @@ CASE("HTTP: blocks as body bytes: framed, in order, held, dropped for HEAD, let 
   bool kept = true;
   CHECK_EQ(world.net().writeHttpBlock(handle, 0, owners[0].block(), &kept), -EPIPE);
   CHECK(!kept);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
   CHECK_EQ(world.net().writeHttpBlock(handle, 0, owners[0].block(), &kept), -EBADF);
 }
 

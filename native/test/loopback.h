@@ -297,6 +297,19 @@ class Loopback {
     CHECK_EQ(net_->listeners(), listenersLeft);
     CHECK_EQ(openDescriptors(), descriptors_ + static_cast<int>(listenersLeft));
   }
+  // The usual ends of a test: the client leaves, the listener closes, nothing is left.
+  void finish(Client* client) {
+    client->close();
+    checkEmpty();
+  }
+  void finish(uint32_t listener) {
+    CHECK_EQ(net_->closeListener(listener), 0);
+    checkEmpty();
+  }
+  void finish(Client* client, uint32_t listener) {
+    client->close();
+    finish(listener);
+  }
   // Takes descriptors that the test holds itself out of the account.
   void rebaseDescriptors() { descriptors_ = openDescriptors(); }
 

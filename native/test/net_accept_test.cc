@@ -80,8 +80,7 @@ CASE("LS-02 IPv6, a taken port, a Unix path") {
   CHECK_EQ(lstat(path.c_str(), &file), 0);
   CHECK_EQ(world.net().closeListener(local), 0);
   CHECK(lstat(path.c_str(), &file) != 0);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("LS-10 so many accepts a pass; the rest follows") {
@@ -97,8 +96,7 @@ CASE("LS-10 so many accepts a pass; the rest follows") {
   CHECK_EQ(world.count(In::ACCEPT), size_t{6});
   CHECK(world.until([&] { return world.count(In::ACCEPT) == 10; }));
   clients.clear();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(listener);
 }
 
 CASE("LS-10 a full inbox puts accepting off") {
@@ -112,8 +110,7 @@ CASE("LS-10 a full inbox puts accepting off") {
   CHECK(world.count(In::ACCEPT) < 5);
   CHECK(world.until([&] { return world.count(In::ACCEPT) == 20; }));
   clients.clear();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(listener);
 }
 
 CASE("LS-10 accepting stops at the limit and goes on when one leaves") {
@@ -135,8 +132,7 @@ CASE("LS-10 accepting stops at the limit and goes on when one leaves") {
     CHECK(world.net().connections() <= 3);
   }
   clients.clear();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(listener);
 }
 
 // Takes all descriptors but `left` while it lives.
@@ -206,8 +202,7 @@ CASE("LS-10 FD-08 without descriptors a listener rests, does not spin, and recov
   }
   CHECK(world.until([&] { return world.count(In::ACCEPT) == 4; }));
   clients.clear();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(listener);
 }
 
 CASE("LS-10 a resting listener can be closed") {
@@ -222,8 +217,7 @@ CASE("LS-10 a resting listener can be closed") {
   }
   CHECK_EQ(world.count(In::LISTEN_ERROR), size_t{1});
   CHECK_EQ(world.loop().sleepNs(), 200'000'000);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("LS-12 a listener closes, its connections go on") {
@@ -241,8 +235,7 @@ CASE("LS-12 a listener closes, its connections go on") {
     client.read();
     return client.in == "so am I";
   }));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("LS-12 connections of a closed listener are counted and can be destroyed, others stay") {
@@ -284,9 +277,7 @@ CASE("connections of a listener: idle time-out, pause and auto close are its set
   CHECK(world.until([&] { return world.count(In::CLOSE) == 1; }));
   CHECK_EQ(world.count(In::DATA), size_t{0});
   CHECK_EQ(world.last(In::CLOSE)->at(3), static_cast<int32_t>(CloseReason::IDLE));
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE("connections come and go in a thousand rounds without leaving a trace") {

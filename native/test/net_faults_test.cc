@@ -49,8 +49,7 @@ CASE("connections: ENOBUFS of the system is its own error and no overflow of our
     CHECK(fault.spent());
   }
   checkClosed(world, handle, ENOBUFS, CloseReason::ERROR);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: a pinned block that the system refuses is not kept") {
@@ -66,8 +65,7 @@ CASE("connections: a pinned block that the system refuses is not kept") {
   CHECK(!kept);
   world.settle();
   checkClosed(world, handle, ENOBUFS, CloseReason::ERROR);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: nothing follows a write that failed, not even its own rest") {
@@ -85,8 +83,7 @@ CASE("connections: nothing follows a write that failed, not even its own rest") 
   }
   CHECK(world.ended(client));
   CHECK(client.in.empty());
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: a block does not follow a write that failed just before it") {
@@ -104,8 +101,7 @@ CASE("connections: a block does not follow a write that failed just before it") 
   CHECK_EQ(fault.calls(), 1);
   world.settle();
   checkClosed(world, handle, ENOBUFS, CloseReason::ERROR);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("HTTP responses: a block does not follow its chunk's size line that failed") {
@@ -136,8 +132,7 @@ CASE("HTTP responses: a block does not follow its chunk's size line that failed"
   REQUIRE(world.count(In::HTTP_ABORT) == 1);
   CHECK_EQ(world.last(In::HTTP_ABORT)->at(2), ENOBUFS);
   CHECK_EQ(world.last(In::HTTP_ABORT)->at(3), static_cast<int32_t>(CloseReason::ERROR));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: interrupted calls are repeated") {
@@ -156,8 +151,7 @@ CASE("connections: interrupted calls are repeated") {
   }));
   CHECK(sends.spent());
   CHECK(receives.spent());
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("FD-08 accepting: an aborted client does not keep the next one waiting") {
@@ -168,9 +162,7 @@ CASE("FD-08 accepting: an aborted client does not keep the next one waiting") {
   world.pass(1000);
   CHECK_EQ(world.count(In::ACCEPT), size_t{1});
   CHECK_EQ(world.count(In::LISTEN_ERROR), size_t{0});
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE("FD-08 accepting: a client that cannot be watched is reported as that, and as nothing else") {
@@ -195,8 +187,7 @@ CASE("FD-08 accepting: a client that cannot be watched is reported as that, and 
   CHECK(world.until([&] { return world.count(In::ACCEPT) == 1; }));
   client.close();
   next.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(listener);
 }
 
 CASE("LS-02 a listener that fails after it was bound leaves no file behind") {

@@ -52,8 +52,7 @@ CASE("connections: bytes come in, go out of either slab, and the order holds") {
   }));
   CHECK_EQ(world.net().bufferedBytes(), size_t{0});
   CHECK_EQ(world.control(Control::CONNECTIONS), 1);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
   checkClosed(world, handle, 0, CloseReason::PEER);
 }
 
@@ -103,8 +102,7 @@ CASE("connections: output that the system does not take continues when it does")
     return client.in.size() >= expected.size();
   }));
   CHECK(client.in == expected);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: BLOCKED above the high-water mark, DRAIN below the low one, once each") {
@@ -135,8 +133,7 @@ CASE("connections: BLOCKED above the high-water mark, DRAIN below the low one, o
     CHECK(drainedLow);
     CHECK_EQ(world.count(In::DRAIN), static_cast<size_t>(round));
   }
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: WANT_DRAIN answers at once below the mark, else when it is reached, once") {
@@ -163,8 +160,7 @@ CASE("connections: WANT_DRAIN answers at once below the mark, else when it is re
   }));
   world.settle();
   CHECK_EQ(world.count(In::DRAIN), size_t{2});
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: more unsent output than allowed ends the connection") {
@@ -178,8 +174,7 @@ CASE("connections: more unsent output than allowed ends the connection") {
   world.settle();
   checkClosed(world, handle, ENOBUFS, CloseReason::OVERFLOW);
   CHECK_EQ(world.count(In::CLOSE), size_t{1});
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: the peer ends first and still gets what is written afterwards") {
@@ -204,8 +199,7 @@ CASE("connections: the peer ends first and still gets what is written afterwards
   }));
   CHECK(client.in == "answer");
   checkClosed(world, handle, 0, CloseReason::PEER);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: this side ends first and still reads") {
@@ -228,8 +222,7 @@ CASE("connections: this side ends first and still reads") {
   client.finish();
   CHECK(world.until([&] { return world.count(In::CLOSE) == 1; }));
   checkClosed(world, handle, 0, CloseReason::PEER);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: with autoClose the callback of END may still answer") {
@@ -246,8 +239,7 @@ CASE("connections: with autoClose the callback of END may still answer") {
     return client.ended;
   }));
   CHECK(client.in == "last words");
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
   checkClosed(world, handle, 0, CloseReason::PEER);
 }
 
@@ -272,8 +264,7 @@ CASE("connections: autoClose waits until a flush within the dispatch cannot outr
   }));
   CHECK(client.in == "still here");
   first.client.close();
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: CLOSE comes after everything that was written") {
@@ -291,8 +282,7 @@ CASE("connections: CLOSE comes after everything that was written") {
     return client.ended;
   }));
   CHECK(client.in == sent);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
   checkClosed(world, handle, 0, CloseReason::LOCAL);
 }
 
@@ -315,9 +305,7 @@ CASE("connections: DESTROY resets and drops what is unsent") {
   }));
   CHECK_EQ(client.error, ECONNRESET);
   checkClosed(world, handle, 0, CloseReason::LOCAL);
-  client.close();
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(&client, listener);
 }
 
 CASE(
@@ -386,8 +374,7 @@ CASE("connections: pausing stops reading, so that the system pushes back") {
   CHECK_EQ(client.write("x"), size_t{0});
   world.out(Out::RESUME, handle);
   CHECK(world.until([&] { return static_cast<int64_t>(world.received(handle).size()) == filled; }));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("LS-05 idle time-outs: silence ends a connection, bytes in either direction postpone it") {
@@ -409,8 +396,7 @@ CASE("LS-05 idle time-outs: silence ends a connection, bytes in either direction
   CHECK(world.until([&] { return world.count(In::CLOSE) == 1; }));
   CHECK(world.nowMs() - start >= 1000);
   checkClosed(world, handle, ETIMEDOUT, CloseReason::IDLE);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("LS-05 the idle time-out of a connection can be set, moved and taken away") {
@@ -529,8 +515,7 @@ CASE("connections: a block goes behind what was written and is kept only while i
   CHECK(client.in == large.bytes + " after");
   CHECK_EQ(large.released, 1);
   CHECK_EQ(small.released, 0);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: a block in the receive slab is copied where it is not sent at once") {
@@ -601,8 +586,7 @@ CASE("connections: a block is refused after SHUTDOWN and CLOSE") {
   CHECK(!kept);
   world.out(Out::CLOSE, handle);
   CHECK_EQ(world.net().writeBlock(handle, owner.block(), &kept), -EPIPE);
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
   CHECK_EQ(owner.released, 0);
 }
 
@@ -623,8 +607,7 @@ CASE("connections: outgoing, with writes before it is established") {
   CHECK(world.until([&] { return world.received(static_cast<uint32_t>(handle)) == "back"; }));
   world.out(Out::CLOSE, handle);
   CHECK(world.until([&] { return world.count(In::CLOSE) == 2; }));
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(listener);
 }
 
 CASE("connections: outgoing to nobody, ended before the outcome, and without any listener") {
@@ -655,8 +638,7 @@ CASE("connections: outgoing to nobody, ended before the outcome, and without any
   world.out(Out::CLOSE, polite);
   CHECK(world.until([&] { return world.net().connections() == 0 && world.count(In::END) >= 1; }));
   CHECK_EQ(world.count(In::DATA), size_t{1});
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(listener);
 }
 
 CASE("connections: a reset by the peer is an error with its number") {
@@ -677,8 +659,7 @@ CASE("connections: a reset by the peer is an error with its number") {
   paused.reset();
   CHECK(world.until([&] { return world.count(In::CLOSE) == 2; }));
   CHECK_EQ(world.last(In::CLOSE)->at(2), ECONNRESET);
-  world.net().closeListener(listener);
-  world.checkEmpty();
+  world.finish(listener);
 }
 
 CASE("EV-23 writing to a peer that is gone is EPIPE, not death") {
@@ -743,8 +724,7 @@ CASE("connections: a number in use or a bad descriptor is not adopted, and stays
   CHECK_EQ(world.net().connections(), size_t{1});
   client.write("alive");
   CHECK(world.until([&] { return world.received(handle) == "alive"; }));
-  client.close();
-  world.checkEmpty();
+  world.finish(&client);
 }
 
 CASE("connections: closing everything is silent and complete, in any state") {
