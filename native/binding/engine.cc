@@ -91,6 +91,7 @@ void Engine::close(void (*done)(void*), void* context) {
   closing_ = true;
   closed_ = done;
   closedContext_ = context;
+  loop_->close();
   // An engine that was not opened to its end has less to close.
   if (net_ != nullptr) net_->closeAll();
   if (embedded_ == nullptr) return finished(this);

@@ -57,7 +57,12 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
+  // Opens the poller and lets other threads post. 0, or EMFILE, ENFILE, ENOMEM: then the loop may
+  // only be destroyed.
   [[nodiscard]] int open();
+  // Other threads learn that the loop is gone, though it may still be destroyed much later.
+  void close() { mailbox_.close(); }
+  // Before the first pass; the guest outlives the last one.
   void attach(Guest* guest) { guest_ = guest; }
 
   // Runs a pass and returns the words in the inbox. timeoutNs bounds the wait (0: only look).
@@ -71,7 +76,11 @@ class Loop {
   // Whether the last pass found descriptors ready (so that another look may pay).
   uint32_t lastReady() const { return lastReady_; }
 
+  // Watches a descriptor, which stays the caller's, for sys::kRead and sys::kWrite; exceptions are
+  // always reported. EBADF, EEXIST (watched already, by whomever), EPERM (cannot be watched),
+  // ENOSPC, ENOMEM.
   [[nodiscard]] int fdAdd(uint32_t handle, int fd, uint32_t mask);
+  // Ends the watch, before the descriptor is closed. ENOENT: no such watch.
   [[nodiscard]] int fdRemove(uint32_t handle, int fd);
   // The descriptor is the guest's from now on: a watch of an earlier descriptor with the same
   // number, closed without being removed, must not touch its registration.

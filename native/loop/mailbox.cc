@@ -37,7 +37,9 @@ void Mailbox::open() {
   all.byId.emplace(loopId_, this);
 }
 
-Mailbox::~Mailbox() {
+Mailbox::~Mailbox() { close(); }
+
+void Mailbox::close() {
   Registry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
   all.byId.erase(loopId_);

@@ -38,6 +38,8 @@ class Mailbox {
   uint32_t loopId() const { return loopId_; }
   // Registers the receiver, which can be woken from now on.
   void open();
+  // From now on the loop is gone for senders (-ENOENT) and is not woken any more. Idempotent.
+  void close();
 
   // Owner thread: moves everything that has arrived into `into` (which it clears first).
   void take(std::vector<Letter>* into);

@@ -31,13 +31,19 @@ class Net final : public loop::Guest, private WriteEvents {
   Net(const Net&) = delete;
   Net& operator=(const Net&) = delete;
 
-  // Both take the settings over by copy and return a handle.
+  // Both take the settings over by copy and return a handle, or the errno of the system call that
+  // failed; ENFILE also when no handle is left. Nothing is left behind then.
+  // ENOTSUP: reusePort on a system that does not spread connections by it.
   [[nodiscard]] int64_t listen(const ListenSpec& spec);
+  // The outcome comes as a CONNECT record, a failure as a CLOSE behind it.
   [[nodiscard]] int64_t connect(const ConnectSpec& spec);
   // Takes over a connected stream socket and makes it non-blocking; on failure it stays the
   // caller's. EEXIST: it is watched already. ENFILE: no handle is left.
   [[nodiscard]] int64_t adopt(int fd, const Settings& settings);
+  // Stops accepting and closes the descriptor (a Unix socket's file goes); the connections stay.
+  // LISTENER_CLOSED follows. EBADF: no such listener.
   int closeListener(uint32_t handle);
+  // HTTP connections of the listener end with the response to what they have asked. EBADF as above.
   int drainListener(uint32_t handle);
   // Open connections that came from the listener, also after it was closed (then by a walk over
   // all).
@@ -47,7 +53,9 @@ class Net final : public loop::Guest, private WriteEvents {
   const Listener* listener(uint32_t handle) const { return listeners_.get(handle); }
   const Connection* connection(uint32_t handle) const { return connections_.get(handle); }
   // Writes the block behind everything the outbox holds. *kept tells whether the block is still
-  // needed after the call; its release is called later then, and not at all otherwise.
+  // needed after the call; its release is called later then, and not at all otherwise. EBADF: no
+  // such connection; EPIPE: it takes no output any more; else the errno of the write, which ends
+  // it.
   [[nodiscard]] int writeBlock(uint32_t handle, const Block& block, bool* kept);
   [[nodiscard]] int writeHttpBlock(uint32_t handle, uint8_t seq, const Block& block, bool* kept);
   // Destroys everything, silently.

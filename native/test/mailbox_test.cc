@@ -47,6 +47,18 @@ CASE("EV-24 a loop that is gone, or never was, is no receiver") {
   CHECK_EQ(Mailbox::post(0, trigger(1)), -ENOENT);
 }
 
+CASE("EV-24 a loop that is being closed is no receiver any more, though it still exists") {
+  Loopback world;
+  const uint32_t id = world.loop().loopId();
+  CHECK_EQ(Mailbox::post(id, trigger(1)), 0);
+  world.loop().close();
+  world.loop().close();
+  CHECK_EQ(Mailbox::post(id, trigger(2)), -ENOENT);
+  CHECK_EQ(Mailbox::wake(id), -ENOENT);
+  world.pass();
+  CHECK_EQ(world.count(In::TRIGGER), size_t{1});  // it came in time
+}
+
 CASE("EV-07 a wake-up ends a wait, runs nothing, and several are one") {
   Loopback world;
   for (int i = 0; i < 100; i++) CHECK_EQ(Mailbox::wake(world.loop().loopId()), 0);
