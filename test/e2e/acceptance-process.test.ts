@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import { version } from '../../lib/version'
-import { read } from '../repo-files'
+import { ROOT, read } from '../repo-files'
 import { Program } from './program'
 
 const programs: Program[] = []
@@ -60,6 +62,23 @@ describe.each(['native', 'js'])('a program on the %s backend', (backend) => {
     expect(ticksOfRounds).toHaveLength(6)
     expect(Math.min(...(ticksOfRounds ?? []))).toBeGreaterThan(0)
   })
+})
+
+it('the example drains and exits with 0 although nobody reads its output any more (SD-07)', async () => {
+  const child = spawn(process.execPath, ['examples/server.mjs', '--http', '0', '--echo', '0'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  await once(child.stdout, 'data')
+  child.stdout.destroy()
+  await once(child.stdout, 'close')
+  child.kill('SIGTERM')
+  const [code] = (await once(child, 'close')) as [number | null]
+  expect([code, errors]).toEqual([0, ''])
 })
 
 it('is told versions and features (PK-09)', () => {
