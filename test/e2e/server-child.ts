@@ -37,7 +37,7 @@ interface Listening {
 const LOOK_MS = 50
 const SETTLE_MS = 60_000
 /** Resident memory that an allocator keeps, not a leak; a sanitizer keeps all that was freed. */
-const RSS_SLACK = process.env.ASAN_OPTIONS === undefined ? 96 * 2 ** 20 : Number.POSITIVE_INFINITY
+const RSS_SLACK = process.env.ASAN_OPTIONS === undefined ? 128 * 2 ** 20 : Number.POSITIVE_INFINITY
 const BUFFER_SLACK = 2 ** 20
 
 const servers: ServerChild[] = []

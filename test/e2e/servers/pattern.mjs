@@ -1,8 +1,11 @@
 const STEP = 251
 
-/** `bytes` bytes that differ from place to place, so that a lost, doubled or moved block changes the checksum. */
-export function pattern(bytes) {
-  const block = Buffer.alloc(bytes)
-  for (let at = 0; at < bytes; at++) block[at] = (at % STEP) ^ ((at / 65536) & 0xff)
+/**
+ * Bytes `from` to `to` of a sequence that differs from place to place, so that a lost, doubled or moved block changes
+ * the checksum.
+ */
+export function pattern(to, from = 0) {
+  const block = Buffer.alloc(to - from)
+  for (let at = from; at < to; at++) block[at - from] = (at % STEP) ^ ((at / 65536) & 0xff)
   return block
 }
