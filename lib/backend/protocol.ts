@@ -44,8 +44,10 @@ export const In = {
   DRAIN: 22,
   /** connection, errno, reason — the last record of a connection handle. reason: see CloseReason. */
   CLOSE: 23,
-  /** listener, 0 — the listener's descriptor is closed; the last record of a listener handle. */
+  /** listener, 0 — the listener's descriptor is closed. */
   LISTENER_CLOSED: 24,
+  /** listener — it is closed and the last of its connections is gone; the last record of a listener handle. */
+  LISTENER_EMPTY: 25,
 
   /**
    * listener, connection, seq | flags << 8 | method << 24, headOffset, headLength, targetOffset, targetLength,

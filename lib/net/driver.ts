@@ -13,6 +13,8 @@ export interface ListenerSink {
   failed(errno: number): void
   /** The descriptor is closed. */
   closed(): void
+  /** And the last of its connections is gone. Nothing follows. */
+  empty(): void
 }
 
 /** What it tells whoever started an outgoing connection. */
@@ -45,7 +47,8 @@ export class NetDriver {
     port.handle(In.ACCEPT, (at) => this.#accept(word(at, 1), word(at, 2)))
     port.handle(In.CONNECT, (at) => this.#connected(word(at, 1), word(at, 2)))
     port.handle(In.LISTEN_ERROR, (at) => this.#listeners.get(word(at, 1))?.failed(word(at, 2)))
-    port.handle(In.LISTENER_CLOSED, (at) => this.#listenerClosed(word(at, 1)))
+    port.handle(In.LISTENER_CLOSED, (at) => this.#listeners.get(word(at, 1))?.closed())
+    port.handle(In.LISTENER_EMPTY, (at) => this.#listenerEmpty(word(at, 1)))
   }
 
   static of(port: Port): NetDriver {
@@ -108,9 +111,9 @@ export class NetDriver {
     connection.gone(errno, reason)
   }
 
-  #listenerClosed(handle: number): void {
+  #listenerEmpty(handle: number): void {
     const sink = this.#listeners.get(handle)
     this.#listeners.delete(handle)
-    sink?.closed()
+    sink?.empty()
   }
 }

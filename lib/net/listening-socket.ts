@@ -23,6 +23,11 @@ export class ListeningSocket {
   #identity = 0n
   #closed: Promise<void> | undefined
   #resolveClosed: () => void = () => {}
+  #resolveEmpty: () => void = () => {}
+  /** Resolves when it is closed and the last of its connections is gone. */
+  readonly empty = new Promise<void>((resolve) => {
+    this.#resolveEmpty = resolve
+  })
 
   private constructor(port: Port, handle: number, spec: ListenSpec) {
     this.port = port
@@ -48,6 +53,7 @@ export class ListeningSocket {
       accepted: (connection) => owner.accepted(connection),
       failed: (errno) => owner.failed(errno),
       closed: () => socket.#resolveClosed(),
+      empty: () => socket.#resolveEmpty(),
     })
     owner.opened?.(handle)
     if (spec.path !== undefined) await socket.#identify(spec.path)
@@ -58,6 +64,12 @@ export class ListeningSocket {
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
+  }
+
+  /** Settles `empty` for a socket that was closed on an engine that is gone, and that therefore tells nothing. */
+  look(): void {
+    const isClosed = this.#closed !== undefined && this.port.engine.listenerAddress(this.handle) === undefined
+    if (isClosed && this.port.engine.listenerConnections(this.handle) <= 0) this.#resolveEmpty()
   }
 
   async #identify(path: string): Promise<void> {
@@ -79,6 +91,8 @@ export class ListeningSocket {
       // A file that cannot be removed must not keep the descriptor open.
       const result = this.port.engine.listenerClose(this.handle)
       if (result >= 0) await closed
+      // The engine is gone, and what it held with it.
+      else this.#resolveEmpty()
     }
   }
 }

@@ -24,6 +24,7 @@ namespace heddle::loop {
   X(DRAIN, 22)             \
   X(CLOSE, 23)             \
   X(LISTENER_CLOSED, 24)   \
+  X(LISTENER_EMPTY, 25)    \
   X(HTTP_REQUEST, 32)      \
   X(HTTP_BODY, 33)         \
   X(HTTP_ABORT, 34)        \

@@ -41,9 +41,10 @@ class Net final : public loop::Guest, private WriteEvents {
   // caller's. EEXIST: it is watched already. ENFILE: no handle is left.
   [[nodiscard]] int64_t adopt(int fd, const Settings& settings);
   // Stops accepting and closes the descriptor (a Unix socket's file goes); the connections stay.
-  // LISTENER_CLOSED follows. EBADF: no such listener.
+  // LISTENER_CLOSED follows, and LISTENER_EMPTY with the last of them. EBADF: no such listener.
   int closeListener(uint32_t handle);
-  // HTTP connections of the listener end with the response to what they have asked. EBADF as above.
+  // HTTP connections of the listener end with the response to what they have asked, also after it
+  // was closed. EBADF: neither it nor one of them is left.
   int drainListener(uint32_t handle);
   // Open connections that came from the listener, also after it was closed (then by a walk over
   // all).

@@ -59,23 +59,26 @@ int Net::closeListener(uint32_t handle) {
   loop_->poller().remove(listener->fd);
   closeDescriptor(listener);
   if (listener->retryNs != 0) restingListeners_--;
+  const bool empty = listener->settings->connections == 0;
   release(listener->settings);
   listeners_.destroy(handle);
   port().emit(In::LISTENER_CLOSED, handle, 0);
+  if (empty) port().emit(In::LISTENER_EMPTY, handle);
   count();
   return 0;
 }
 
 int Net::drainListener(uint32_t handle) {
   const Listener* const listener = listeners_.get(handle);
-  if (listener == nullptr) return -EBADF;
-  Settings* const settings = listener->settings;
-  settings->draining = true;
-  connections_.each([this, settings](Connection& connection, uint32_t) {
-    if (connection.settings == settings && connection.has(Connection::kHttp))
-      http_.drain(&connection);
+  bool found = listener != nullptr;
+  if (found) listener->settings->draining = true;
+  connections_.each([this, handle, &found](Connection& connection, uint32_t) {
+    if (handle == 0 || connection.settings->listener != handle) return;
+    found = true;
+    connection.settings->draining = true;
+    if (connection.has(Connection::kHttp)) http_.drain(&connection);
   });
-  return 0;
+  return found ? 0 : -EBADF;
 }
 
 void Net::destroyConnectionsOf(uint32_t handle) {

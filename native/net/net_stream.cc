@@ -303,6 +303,9 @@ void Net::destroy(Connection* c, int error, CloseReason::Id reason) {
       watchListener(listener, true);
     }
   }
+  if (listener == nullptr && settings->listener != 0 && settings->connections == 0) {
+    port().emit(In::LISTENER_EMPTY, settings->listener);
+  }
   release(settings);
 }
 

@@ -66,7 +66,8 @@ export class Listener implements Origin {
   }
 
   hasWork(): boolean {
-    if (this.#errors.length > 0 || (this.#isClosed && !this.#isCloseReported)) return true
+    if (this.#errors.length > 0) return true
+    if (this.#isClosed) return !this.#isCloseReported || this.#connections === 0
     return this.#held.length > 0 && this.#hasRoom()
   }
 
@@ -87,16 +88,16 @@ export class Listener implements Origin {
       if (!inbox.push2(In.LISTEN_ERROR, this.handle, this.#errors[0] as number)) return
       this.#errors.shift()
     }
-    if (!this.#isClosed || this.#isCloseReported) return
-    if (!inbox.push2(In.LISTENER_CLOSED, this.handle, 0)) return
-    this.#isCloseReported = true
-    this.#forgetIfDone()
+    if (!this.#isClosed) return
+    this.#isCloseReported ||= inbox.push2(In.LISTENER_CLOSED, this.handle, 0)
+    // Connections of an HTTP listener name it until they are gone, so the handle is kept as long.
+    const isOver = this.#isCloseReported && this.#connections === 0
+    if (isOver && inbox.push1(In.LISTENER_EMPTY, this.handle)) this.#host.forgetListener(this)
   }
 
   left(): void {
     this.#connections--
-    if (this.#held.length > 0) this.#host.requestPass()
-    this.#forgetIfDone()
+    if (this.#held.length > 0 || this.#isClosed) this.#host.requestPass()
   }
 
   close(): void {
@@ -126,10 +127,5 @@ export class Listener implements Origin {
   #failed(error: unknown): void {
     this.#errors.push(errnoOf(error))
     this.#host.requestPass()
-  }
-
-  /** Connections of an HTTP listener name it until they are gone, so the handle is kept as long. */
-  #forgetIfDone(): void {
-    if (this.#isCloseReported && this.#connections === 0) this.#host.forgetListener(this)
   }
 }
