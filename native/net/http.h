@@ -43,6 +43,7 @@ struct HttpSide {
   // The body in transit. At most one: the next head comes after it.
   Body body = Body::kNone;
   uint8_t bodySeq = 0;
+  uint32_t restedMs = 0;     // since when nobody wants it: that time is not the client's
   bool wanted = false;       // JS asked for it
   bool discard = false;      // its request is answered: the rest is thrown away
   bool continueDue = false;  // 100 Continue has to be sent before the client goes on
@@ -108,6 +109,8 @@ class Http {
   void endOfInput(Connection* connection);
   void discardInput(Connection* connection);
   void resumeBody(Connection* connection, uint8_t seq);
+  void pauseBody(Connection* connection, uint8_t seq);
+  void restartClock(HttpSide* side) const;
   void sendContinue(Connection* connection);
 
   // http_response.cc

@@ -234,6 +234,7 @@ uint32_t Http::expectBody(Connection* c, uint8_t seq, const HttpHead& head, Inpu
   s->remaining = head.contentLength;
   s->received = 0;
   s->startedMs = startedMs;
+  s->restedMs = net_->nowMs();
   s->chunks.reset(c->settings->httpSettings.limits.maxHeadBytes);
   s->continueDue = head.expectContinue && input->left() == 0;
   if (head.chunked) flags |= RequestFlag::CHUNKED;
@@ -378,12 +379,23 @@ void Http::discardInput(Connection* c) {
 void Http::resumeBody(Connection* c, uint8_t seq) {
   HttpSide* const s = c->side;
   if (!inBody(c) || s->bodySeq != seq || s->discard) return;
+  restartClock(s);
   s->wanted = true;
-  // The time in which JS did not want the body is not the client's.
-  if (c->has(Connection::kHold)) s->startedMs = net_->nowMs();
   // Within a response there is no place for another one; that connection ends after it.
   if (s->continueDue && seq == c->firstSeq && (s->begunBits & seqBit(seq)) == 0) sendContinue(c);
   release(c);
+}
+
+void Http::pauseBody(Connection* c, uint8_t seq) {
+  HttpSide* const s = c->side;
+  if (!inBody(c) || s->bodySeq != seq || !s->wanted) return;
+  s->wanted = false;
+  s->restedMs = net_->nowMs();
+}
+
+// The body is about to be wanted, or thrown away, and the client's time goes on where it stopped.
+void Http::restartClock(HttpSide* s) const {
+  if (!s->wanted && !s->discard) s->startedMs += net_->nowMs() - s->restedMs;
 }
 
 void Http::sendContinue(Connection* c) {
@@ -403,8 +415,7 @@ uint32_t Http::deadline(const Connection* c, bool* has) const {
   };
   if (c->has(Connection::kLinger)) return after(c->activeMs, kLingerMs);
   if (c->pending() > 0) return after(c->activeMs, settings.writeTimeoutMs);
-  if (inBody(c) && !c->has(Connection::kHold))
-    return after(s->startedMs, settings.requestTimeoutMs);
+  if (inBody(c) && (s->wanted || s->discard)) return after(s->startedMs, settings.requestTimeoutMs);
   *has = false;
   if (c->outstanding() > 0) return 0;
   if (s != nullptr && s->partialHead) return after(s->startedMs, settings.headTimeoutMs);

@@ -109,8 +109,7 @@ void Http::record(Connection* c, const int32_t* record) {
     case Out::HTTP_BODY_RESUME:
       return resumeBody(c, seq);
     case Out::HTTP_BODY_PAUSE:
-      if (inBody(c) && c->side->bodySeq == seq) c->side->wanted = false;
-      return;
+      return pauseBody(c, seq);
     case Out::HTTP_WANT_DRAIN:
       if (!mayAnswer(c, seq)) return;
       net_->writer().settle(c);
@@ -307,6 +306,7 @@ void Http::settleBodyOf(Connection* c, uint8_t seq) {
     endBody(c);
     return;
   }
+  restartClock(c->side);
   c->side->discard = true;
   release(c);
 }

@@ -102,8 +102,7 @@ export class HttpConnection extends Connection {
   resumeBody(seq: number): void {
     const body = this.#reader.body
     if (body === undefined || body.exchange.seq !== seq || body.isDiscarded) return
-    // The time in which nobody wanted the body is not the client's.
-    if (!body.isWanted) body.startedAt = this.host.time()
+    this.#reader.restartClock(body)
     body.isWanted = true
     if (body.isContinueDue && this.#responses.isFirst(body.exchange)) this.#sendContinue(body)
     this.#release()
@@ -111,7 +110,9 @@ export class HttpConnection extends Connection {
 
   pauseBody(seq: number): void {
     const body = this.#reader.body
-    if (body?.exchange.seq === seq) body.isWanted = false
+    if (body?.exchange.seq !== seq || !body.isWanted) return
+    body.isWanted = false
+    body.restedAt = this.host.time()
   }
 
   override get held(): number {
@@ -274,12 +275,11 @@ export class HttpConnection extends Connection {
   /** The time-out that counts at present, or undefined. */
   #deadline(): number | undefined {
     const after = (start: number, ms: number) => (ms > 0 ? start + ms : undefined)
-    const { body, headStartedAt, queuedBytes, requests } = this.#reader
+    const { body, headStartedAt, requests } = this.#reader
     const { headTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, writeTimeoutMs } = this.#spec
     if (this.pending > 0) return after(this.#activeAt, writeTimeoutMs)
     if (this.#isLingering) return after(this.#activeAt, LINGER_MS)
-    const isBodyDue = body !== undefined && (body.isWanted || body.isDiscarded || queuedBytes === 0)
-    if (isBodyDue) return after(body.startedAt, requestTimeoutMs)
+    if (body?.isWanted || body?.isDiscarded) return after(body.startedAt, requestTimeoutMs)
     if (this.#responses.outstanding > 0) return undefined
     if (headStartedAt !== undefined) return after(headStartedAt, headTimeoutMs)
     return after(this.#activeAt, requests === 0 ? headTimeoutMs : keepAliveTimeoutMs)

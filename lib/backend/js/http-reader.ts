@@ -26,8 +26,10 @@ export interface RequestBody {
   isDiscarded: boolean
   /** 100 Continue has to be sent before the client goes on. */
   isContinueDue: boolean
-  /** When the first byte of the request came. */
+  /** When the first byte of the request came, later by the time in which nobody wanted the body. */
   startedAt: number
+  /** Since when nobody wants it. */
+  restedAt: number
 }
 
 /** What the reader needs of its connection. */
@@ -113,11 +115,17 @@ export class HttpReader {
     const body = this.body
     if (body === undefined || body.exchange !== exchange) return
     if (!exchange.closes) {
+      this.restartClock(body)
       body.isDiscarded = true
       return
     }
     this.hasUnread = true
     this.body = undefined
+  }
+
+  /** The body is about to be wanted, or thrown away, and the client's time goes on where it stopped. */
+  restartClock(body: RequestBody): void {
+    if (!body.isWanted && !body.isDiscarded) body.startedAt += this.#owner.time() - body.restedAt
   }
 
   /** Answers what cannot be a request, behind the answers that are due before, and closes. */
@@ -242,6 +250,7 @@ export class HttpReader {
       isDiscarded: false,
       isContinueDue: head.expectContinue && this.#input.length === 0,
       startedAt,
+      restedAt: this.#owner.time(),
     }
   }
 
