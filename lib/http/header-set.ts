@@ -9,6 +9,8 @@ export const HeaderFlag = {
   CONTENT_TYPE: 0x100,
 } as const
 
+/** All lines together. A backend takes 32 KiB and leaves a response with more unanswered; some are the server's own. */
+const MAX_LINES_BYTES = 32000
 const CHILDREN = 32
 /** Different values of one header that are remembered beside each other; more than that is a value of its own kind. */
 const VALUES_PER_NAME = 4
@@ -56,6 +58,7 @@ export class HeaderSet {
     const lines = parent === undefined ? '' : parent.#lines
     const hidden = parent === undefined || name === 'content-length' || name === 'connection'
     this.#lines = hidden ? lines : `${lines}${spelled}: ${value}\r\n`
+    if (this.#lines.length > MAX_LINES_BYTES) throw invalid(`the headers exceed ${MAX_LINES_BYTES} bytes`)
   }
 
   /** The set without headers, from which all others of a server grow. */

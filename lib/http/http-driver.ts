@@ -3,7 +3,7 @@ import { CloseReason, In } from '../backend/protocol'
 import { errnoName, HeddleError } from '../errors'
 import { NetDriver } from '../net/driver'
 import type { HttpContext } from './context'
-import { type Exchange, ExchangeTable } from './exchange'
+import { type Exchange, ExchangeTable, type OutputSink } from './exchange'
 import { VALUE_SLOTS, Word } from './request-head'
 import { TextCache } from './text-cache'
 
@@ -41,8 +41,10 @@ export class HttpDriver {
       this.#body(word(at, 1), word(at, 2), word(at, 3), word(at, 4), word(at, 5) !== 0)
     })
     port.handle(In.HTTP_ABORT, (at) => this.#abort(word(at, 1), word(at, 2), word(at, 3)))
-    port.handle(In.HTTP_DRAIN, (at) => this.#guard(word(at, 1), word(at, 2), drain))
-    port.handle(In.HTTP_BLOCKED, (at) => this.#guard(word(at, 1), word(at, 2), blocked))
+    port.handle(In.HTTP_DRAIN, (at) => this.#output(word(at, 1), word(at, 2), (response) => response.drain()))
+    port.handle(In.HTTP_BLOCKED, (at) =>
+      this.#output(word(at, 1), word(at, 2), (response) => response.blocked()),
+    )
     port.handle(In.HTTP_REFUSED, (at) => this.#sinks.get(word(at, 1))?.refused(word(at, 2), word(at, 3)))
   }
 
@@ -68,6 +70,7 @@ export class HttpDriver {
 
   addSink(listener: number, sink: RequestSink): void {
     this.#sinks.set(listener, sink)
+    if (this.#lastListener === listener) this.#lastSink = sink
   }
 
   /** The listener and the last of its connections are gone. */
@@ -92,33 +95,19 @@ export class HttpDriver {
 
   #body(connection: number, seq: number, offset: number, length: number, last: boolean): void {
     const exchange = this.#exchanges.find(connection, seq)
-    if (exchange === undefined) return
-    try {
-      exchange.request.bodyRecord(offset, length, last)
-    } catch (error) {
-      exchange.owner.failed(exchange, error)
-    }
+    if (exchange !== undefined) guard(exchange, () => exchange.request.bodyRecord(offset, length, last))
   }
 
-  #guard(connection: number, seq: number, action: (exchange: Exchange) => void): void {
+  #output(connection: number, seq: number, action: (response: OutputSink) => void): void {
     const exchange = this.#exchanges.find(connection, seq)
-    if (exchange === undefined) return
-    try {
-      action(exchange)
-    } catch (error) {
-      exchange.owner.failed(exchange, error)
-    }
+    if (exchange !== undefined) guard(exchange, () => action(exchange.response))
   }
 
   #abort(connection: number, errno: number, reason: number): void {
     for (const exchange of this.#exchanges.take(connection)) {
       const error = abortError(errno, reason)
-      try {
-        exchange.response.gone(error)
-        exchange.request.gone(error)
-      } catch (thrown) {
-        exchange.owner.failed(exchange, thrown)
-      }
+      guard(exchange, () => exchange.response.gone(error))
+      guard(exchange, () => exchange.request.gone(error))
     }
   }
 }
@@ -131,10 +120,11 @@ function abortError(errno: number, reason: number): HeddleError {
   return new HeddleError(code, `the client went away: ${code}`)
 }
 
-function drain(exchange: Exchange): void {
-  exchange.response.drain()
-}
-
-function blocked(exchange: Exchange): void {
-  exchange.response.blocked()
+/** Calls what may run callbacks of the user; their exceptions are failures of the handler. */
+function guard(exchange: Exchange, action: () => void): void {
+  try {
+    action()
+  } catch (error) {
+    exchange.owner.failed(exchange, error)
+  }
 }

@@ -2,23 +2,29 @@ import type { HttpSpec } from '../backend/backend'
 import { HeddleError } from '../errors'
 import { type PortHolder, size } from '../net/options'
 
-/** What a server allows its clients. Sizes are bytes, times milliseconds; 0 means no limit where that is said. */
+/**
+ * What a server allows its clients. Sizes are bytes, times milliseconds; 0 means no limit where that is said, and is
+ * ERR_INVALID_ARGUMENT elsewhere.
+ */
 export interface HttpLimits {
-  /** Request line and headers: 431 beyond. Default 16 KiB, at most 65535. */
+  /** Request line and headers: 431 beyond. Default 16 KiB, from 64 to 65535. */
   readonly maxHeadBytes?: number
-  /** 431 beyond. Default 100. */
+  /** 431 beyond. Default 100, from 1 to 1000. */
   readonly maxHeaders?: number
   /** 413 beyond. Default 1 MiB; 0: none. */
   readonly maxBodyBytes?: number
   /** From the first byte of a request to the end of its head: 408. Default 10 s; 0: none. */
   readonly headTimeout?: number
-  /** From the first byte of a request to the end of its body: 408. Default 60 s; 0: none. */
+  /**
+   * From the first byte of a request to the end of its body, without the time in which the handler does not want the
+   * body: 408. Default 60 s; 0: none.
+   */
   readonly requestTimeout?: number
   /** Silence between two requests, then the connection is closed. Default 5 s; 0: none. */
   readonly keepAliveTimeout?: number
   /** A client that takes no output for so long is dropped. Default 30 s; 0: none. */
   readonly writeTimeout?: number
-  /** A handler that has not answered by then: 503. Default 0, none. */
+  /** A handler whose answer is not complete by then: 503, or the end if it was begun. Default 0, none. */
   readonly responseTimeout?: number
   /** Then the connection is closed. Default 0, none. */
   readonly maxRequestsPerConnection?: number
@@ -26,7 +32,7 @@ export interface HttpLimits {
   readonly maxPipelined?: number
   /** Accepting stops above. Default 0, none. */
   readonly maxConnections?: number
-  /** `write` answers false above this. Default 64 KiB. */
+  /** `write` answers false above this. Default 64 KiB; 0: never. */
   readonly highWaterBytes?: number
 }
 

@@ -51,10 +51,19 @@ export class ResponseSide {
     for (const waiter of waiters) waiter.reject(error)
   }
 
+  /** Every callback is called; what the first of them throws is thrown on. */
   gone(error: HeddleError): void {
     const callbacks = this.#abortCallbacks
     this.#abortCallbacks = []
     this.giveUp(error)
-    for (const callback of callbacks) callback(error)
+    const thrown: unknown[] = []
+    for (const callback of callbacks) {
+      try {
+        callback(error)
+      } catch (failure) {
+        thrown.push(failure)
+      }
+    }
+    if (thrown.length > 0) throw thrown[0]
   }
 }

@@ -1,21 +1,23 @@
 import type { AddressInfo } from '../backend/backend'
-import { HeddleError, systemError } from '../errors'
-import { ListeningSocket } from '../net/listening-socket'
+import { METHODS } from '../backend/protocol'
+import { systemError } from '../errors'
 import { type ListenOptions, type PortHolder, size } from '../net/options'
+import { deadlineOf } from '../net/wait'
 import type { HttpContext } from './context'
-import { type Draining, drainListener } from './drain'
 import { Exchange, type ExchangeOwner } from './exchange'
+import { Failures } from './failures'
 import { HeaderSet } from './header-set'
 import { HttpDriver, type RequestSink } from './http-driver'
-import { HttpError } from './http-error'
 import { type HttpServerOptions, httpSpec } from './options'
+import { OverdueSweep } from './overdue'
 import { HttpRequest } from './request'
 import { HttpResponse } from './response'
 import { type HttpHandler, Router } from './router'
-import { reasonOf } from './status'
+import { ServerSockets } from './server-sockets'
 
 /** Sets of response headers a server remembers. */
 const REMEMBERED_HEADER_SETS = 1024
+const CONNECT = METHODS.indexOf('CONNECT')
 
 /** Where an HTTP server listens. */
 export type HttpListenOptions = Pick<
@@ -31,56 +33,62 @@ export interface HttpCloseOptions {
   readonly timeout?: number
 }
 
-/** An HTTP/1.1 server. Belongs to the isolate of its loop. */
+/** An HTTP/1.1 server. Belongs to the isolate of its loop: handlers and callbacks run there. */
 export class HttpServer implements RequestSink, ExchangeOwner {
   readonly #options: HttpServerOptions
-  readonly #driver: HttpDriver
   readonly #context: HttpContext
   readonly #noHeaders = HeaderSet.root({ left: REMEMBERED_HEADER_SETS })
   readonly #router = new Router()
   readonly #handler: HttpHandler | undefined
   /** What runs for a request: the handler alone while there are no routes. */
   #serve: HttpHandler
-  readonly #sockets: ListeningSocket[] = []
-  readonly #responseTimeout: number
-  #sweeper: NodeJS.Timeout | undefined = undefined
+  readonly #sockets: ServerSockets
+  readonly #failures: Failures
+  readonly #overdue: OverdueSweep
   /** Settles with every close so far. */
   #closing: Promise<unknown> = Promise.resolve()
 
   /** @internal See `createServer`. */
   constructor(loop: PortHolder, options: HttpServerOptions, handler: HttpHandler | undefined) {
-    this.#options = options
-    this.#driver = HttpDriver.of(loop.port)
-    this.#context = this.#driver.contextFor(size('highWaterBytes', options.highWaterBytes, 65536))
-    this.#responseTimeout = size('responseTimeout', options.responseTimeout, 0)
     httpSpec(options)
+    size('maxConnections', options.maxConnections, 0)
+    const driver = HttpDriver.of(loop.port)
+    this.#options = options
+    this.#context = driver.contextFor(size('highWaterBytes', options.highWaterBytes, 65536) || Infinity)
+    const acceptFailed = (errno: number): void => options.onAcceptError?.(systemError(errno, 'accept'))
+    this.#sockets = new ServerSockets(driver, this, acceptFailed, () => this.#overdue.stop())
+    this.#failures = new Failures(loop.port, options.onError, this.#noHeaders)
+    const timeout = size('responseTimeout', options.responseTimeout, 0)
+    this.#overdue = new OverdueSweep(this.#context.exchanges, timeout, (exchange) => {
+      if (exchange.owner === this) this.overdue(exchange)
+    })
     this.#handler = handler
     this.#serve = handler ?? ((request, response) => this.#router.dispatch(request, response, undefined))
   }
 
-  /** Starts accepting. May be called for several addresses. Fails with the POSIX code (EADDRINUSE, …). */
+  /**
+   * Starts accepting. May be called for several addresses. Fails with the POSIX code (EADDRINUSE, …) or that of the
+   * resolver.
+   */
   async listen(options: HttpListenOptions = {}): Promise<this> {
-    const limits = this.#options
+    const { maxConnections, highWaterBytes } = this.#options
     const listenOptions: ListenOptions = {
       ...options,
-      ...(limits.maxConnections !== undefined && { maxConnections: limits.maxConnections }),
-      ...(limits.highWaterBytes !== undefined && { highWaterBytes: limits.highWaterBytes }),
+      ...(maxConnections !== undefined && { maxConnections }),
+      ...(highWaterBytes !== undefined && { highWaterBytes }),
     }
-    const owner = { accepted: () => {}, failed: (errno: number) => this.#acceptFailed(errno) }
-    const socket = await ListeningSocket.open(this.#driver.port, listenOptions, owner, httpSpec(limits))
-    this.#driver.addSink(socket.handle, this)
-    this.#sockets.push(socket)
-    this.#startSweeping()
+    await this.#sockets.open(listenOptions, httpSpec(this.#options))
+    this.#overdue.start()
     return this
   }
 
   /** Where it listens; the first address if there are several. */
   get address(): AddressInfo | undefined {
-    return this.#sockets[0]?.address
+    return this.addresses[0]
   }
 
   get addresses(): AddressInfo[] {
-    return this.#sockets.map((socket) => socket.address)
+    return this.#sockets.addresses
   }
 
   /** TCP port of the first address, 0 if there is none. */
@@ -88,16 +96,15 @@ export class HttpServer implements RequestSink, ExchangeOwner {
     return this.address?.port ?? 0
   }
 
-  /** Open connections. */
+  /** Open connections, also those that outlive `close`. */
   get connections(): number {
-    const engine = this.#driver.port.engine
-    const counts = this.#sockets.map((socket) => Math.max(0, engine.listenerConnections(socket.handle)))
-    return counts.reduce((sum, count) => sum + count, 0)
+    return this.#sockets.connections
   }
 
   /**
    * Adds a route; `path` as find-my-way takes it (`/users/:id`, `/files/*`). Routes come before the handler of the
-   * server, which gets what no route has a path for.
+   * server, which gets what no route has a path for. ERR_INVALID_ARGUMENT for a bad path or method, or a route that
+   * is there already.
    */
   route(method: string | readonly string[], path: string, handler: HttpHandler): this {
     for (const name of typeof method === 'string' ? [method] : method) {
@@ -110,14 +117,13 @@ export class HttpServer implements RequestSink, ExchangeOwner {
 
   /**
    * Stops accepting. Without `drain` open connections go on and the promise resolves once the addresses are free.
-   * With `drain` idle connections are closed, busy ones after their answers, and it resolves after the last. A call
-   * while another is under way waits for that one too.
+   * With `drain` idle connections are closed, busy ones after their answers, those of an earlier `close` too, and
+   * it resolves after the last. A call while another is under way waits for that one too.
    */
   async close(options: HttpCloseOptions = {}): Promise<void> {
-    const sockets = this.#sockets.splice(0)
-    clearInterval(this.#sweeper)
-    this.#sweeper = undefined
-    const mine = Promise.all(sockets.map((socket) => this.#closeSocket(socket, options)))
+    const deadline = deadlineOf(options)
+    const drained = options.drain ? this.#sockets.drain(deadline, () => this.#giveUp()) : undefined
+    const mine = Promise.all([this.#sockets.close(), drained])
     const earlier = this.#closing
     this.#closing = Promise.allSettled([earlier, mine])
     await Promise.all([earlier, mine])
@@ -132,12 +138,12 @@ export class HttpServer implements RequestSink, ExchangeOwner {
     const context = this.#context
     const request = new HttpRequest(context, at, connection, bits)
     const response = new HttpResponse(context, connection, bits, this.#noHeaders)
-    const serve = this.#serve
+    const serve = bits >>> 24 === CONNECT ? refuseTunnel : this.#serve
     let result: unknown
     try {
       result = serve(request, response)
     } catch (error) {
-      this.#fail(request, response, error)
+      this.#failures.fail(request, response, error)
       result = undefined
     }
     const later = isThenable(result, response)
@@ -148,7 +154,7 @@ export class HttpServer implements RequestSink, ExchangeOwner {
     this.#keep(request, response, connection, bits & 0xff)
     if (later)
       (result as PromiseLike<unknown>).then(undefined, (error: unknown) =>
-        this.#fail(request, response, error),
+        this.#failures.fail(request, response, error),
       )
   }
 
@@ -159,123 +165,43 @@ export class HttpServer implements RequestSink, ExchangeOwner {
 
   /** @internal A callback of the exchange threw. */
   failed(exchange: Exchange, error: unknown): void {
-    this.#fail(exchange.request as HttpRequest, exchange.response as HttpResponse, error)
+    this.#failures.fail(exchange.request as HttpRequest, exchange.response as HttpResponse, error)
   }
 
   /** @internal */
   overdue(exchange: Exchange): void {
-    const response = exchange.response as HttpResponse
-    this.#replace(response, 503)
+    this.#failures.replace(exchange.request as HttpRequest, exchange.response as HttpResponse, 503)
   }
 
   /** The handler has returned and the exchange is not over: make everything outlive the slab, expect records. */
   #keep(request: HttpRequest, response: HttpResponse, connection: number, seq: number): void {
     request.retain()
     if (response.finished && !request.reading) return
-    const timeout = this.#responseTimeout
-    const deadline = timeout > 0 ? this.#context.port.now + timeout : Infinity
+    const deadline = this.#overdue.deadlineFrom(this.#context.port.now)
     const exchange = new Exchange(connection, seq, request, response, this, deadline)
     this.#context.exchanges.add(exchange)
     request.listed(exchange)
     response.listed(exchange)
   }
 
-  #fail(request: HttpRequest, response: HttpResponse, error: unknown): void {
-    if (error instanceof HttpError && error.status < 500 && !response.headersSent && !response.finished) {
-      this.#replace(response, error.status)
-      return
-    }
-    // The client left: whatever waited for it was bound to fail.
-    if (response.aborted && error instanceof HeddleError) return
-    this.#report(error, request)
-    if (!response.finished) this.#replace(response, 500)
-  }
-
-  /** An answer of the server's own, in place of what the handler prepared; too late for one, the end. */
-  #replace(response: HttpResponse, status: number): void {
-    if (response.headersSent) response.destroy()
-    else {
-      response.reset(this.#noHeaders)
-      response.status = status
-      response.setHeader('Content-Type', 'text/plain; charset=utf-8').end(`${reasonOf(status)}\n`)
-    }
-    response.abandon()
-  }
-
-  #report(error: unknown, request: HttpRequest): void {
-    const { method, url } = describe(request)
-    const onError = this.#options.onError
-    if (onError === undefined) {
-      console.error(`heddle: ${method} ${url}: ${oneLine(error)}`)
-      return
-    }
-    try {
-      onError(error, { method, url })
-    } catch (thrown) {
-      this.#driver.port.uncaught(thrown)
-    }
-  }
-
-  #acceptFailed(errno: number): void {
-    const error = systemError(errno, 'accept')
-    this.#options.onAcceptError?.(error)
-  }
-
-  async #closeSocket(socket: ListeningSocket, options: HttpCloseOptions): Promise<void> {
-    const gone = drainListener(socket, this.#draining(options))
-    await socket.close()
-    void gone.then(() => this.#driver.removeSink(socket.handle))
-    if (options.drain) await gone
-  }
-
-  #draining(options: HttpCloseOptions): Draining {
-    return {
-      drain: options.drain ?? false,
-      timeout: options.timeout ?? 0,
-      giveUp: () => {
-        for (const exchange of this.#context.exchanges.list()) {
-          if (exchange.owner !== this) continue
-          const response = exchange.response as HttpResponse
-          response.destroy()
-          response.abandon()
-        }
-      },
-    }
-  }
-
-  /** Overdue responses are looked for now and then: no timer per request. */
-  #startSweeping(): void {
-    const timeout = this.#responseTimeout
-    if (timeout === 0 || this.#sweeper !== undefined) return
-    this.#sweeper = setInterval(() => this.#sweep(), Math.min(1000, Math.max(10, timeout >>> 3)))
-    this.#sweeper.unref()
-  }
-
-  #sweep(): void {
-    const now = performance.now()
+  #giveUp(): void {
     for (const exchange of this.#context.exchanges.list()) {
-      if (exchange.owner === this && exchange.deadline <= now && !exchange.response.finished)
-        this.overdue(exchange)
+      if (exchange.owner !== this) continue
+      const response = exchange.response as HttpResponse
+      response.destroy()
+      this.#failures.abandon(exchange.request as HttpRequest, response)
     }
   }
+}
+
+/** A server is no proxy. A handler that answers 200 by habit would tell the client that the tunnel is open. */
+function refuseTunnel(_: HttpRequest, response: HttpResponse): void {
+  response.writeHead(501, { Connection: 'close', 'Content-Type': 'text/plain; charset=utf-8' })
+  response.end('Not Implemented\n')
 }
 
 /** Handlers often return the response itself; looking for `then` there would be the cost of a request. */
 function isThenable(result: unknown, response: HttpResponse): result is PromiseLike<unknown> {
   if (result === undefined || result === response || result === null) return false
   return typeof result === 'object' && typeof (result as PromiseLike<unknown>).then === 'function'
-}
-
-/** A request that was answered on the spot may not tell any more. */
-function describe(request: HttpRequest): { method: string; url: string } {
-  try {
-    return { method: request.method, url: request.url }
-  } catch {
-    return { method: '?', url: '?' }
-  }
-}
-
-function oneLine(error: unknown): string {
-  const text = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error)
-  return text.replace(/\s*\n\s*/g, ' | ')
 }
