@@ -1,3 +1,4 @@
+import { HeddleError } from '../errors'
 import type { Backend, Engine, EngineOptions } from './backend'
 import { CLOCK_CELLS, CONTROL_WORDS, Clock, Control } from './protocol'
 
@@ -56,7 +57,11 @@ export class Port {
     this.control = new Int32Array(CONTROL_WORDS)
     this.clock = new Float64Array(CLOCK_CELLS)
     this.clock[Clock.STARTED] = -1
-    this.engine = backend.createEngine(this, options, (words) => this.#dispatch(words))
+    try {
+      this.engine = backend.createEngine(this, options, (words) => this.#dispatch(words))
+    } catch (error) {
+      throw typed(error)
+    }
   }
 
   /** Time of the pass, loop milliseconds (the scale of `performance.now()`). */
@@ -141,4 +146,11 @@ export class Port {
       at += head >>> 8
     }
   }
+}
+
+/** The addon knows plain errors with a code only, such as EMFILE without a descriptor for the multiplexer. */
+function typed(error: unknown): unknown {
+  if (error instanceof HeddleError || !(error instanceof Error)) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  return code === undefined ? error : new HeddleError(code, `${code}: ${message}`, { cause: error })
 }

@@ -23,6 +23,15 @@ describe('engines of the addon', () => {
     expect(await play('descriptors')).toEqual({ code: 0, report, stderr: '' })
   })
 
+  it('tell users of the package with an error of its own', async () => {
+    const message = "EMFILE: no descriptor for the loop's multiplexer"
+    expect(await play('eventer')).toEqual({
+      code: 0,
+      report: { typed: true, code: 'EMFILE', message },
+      stderr: '',
+    })
+  })
+
   it('answer EBADF to everything from the moment they are closed', async () => {
     expect(await play('closed')).toEqual({ code: 0, report: { calls: true, unlike: [] }, stderr: '' })
   })

@@ -1,10 +1,10 @@
 // Engines of the addon that do not come to be, or are asked for something after their end. Prints what came of it.
 //
-//   node scarce.mjs descriptors|closed|clock|transferred
+//   node scarce.mjs descriptors|eventer|closed|clock|transferred
 import { closeSync, openSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
-import { listen } from 'heddle'
+import { Eventer, HeddleError, listen } from 'heddle'
 
 const { loadNative } = createRequire(import.meta.url)('../../../dist/backend/native.js')
 const native = loadNative()
@@ -53,6 +53,20 @@ async function descriptors() {
   engine.start()
   engine.close()
   return { codes, leftOver }
+}
+
+/** The same for the users of the package. */
+function eventer() {
+  const taken = []
+  while (codeOf(() => taken.push(openSync('/dev/null'))) === 'none');
+  let error
+  try {
+    Eventer.initSync()
+  } catch (caught) {
+    error = caught
+  }
+  for (const fd of taken) closeSync(fd)
+  return { typed: error instanceof HeddleError, code: error.code, message: error.message }
 }
 
 /** Every method, at once after the close and when libuv has let go. */
@@ -114,4 +128,4 @@ async function transferred() {
   return { code, foreign, before: received > 0 && moved.length > received }
 }
 
-console.log(JSON.stringify(await { descriptors, closed, clock, transferred }[process.argv[2]]()))
+console.log(JSON.stringify(await { descriptors, eventer, closed, clock, transferred }[process.argv[2]]()))
