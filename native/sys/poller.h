@@ -49,9 +49,10 @@ class Poller {
 
   // EEXIST: already watched. EPERM: not a descriptor that can be watched (a regular file or
   // directory). EINVAL: bits in `interest` beyond kRead | kWrite | kException, or `data` above
-  // kMaxData.
+  // kMaxData. ENOSPC, ENOMEM: the system has no room for another watch. EPIPE (kqueue only): to
+  // wait for room in a pipe whose reader is gone.
   [[nodiscard]] int add(int fd, uint32_t interest, uint64_t data);
-  // ENOENT: not watched.
+  // ENOENT: not watched. EPIPE as for `add`: the interest is as it was.
   [[nodiscard]] int modify(int fd, uint32_t interest, uint64_t data);
   // ENOENT: not watched; EBADF: not open.
   int remove(int fd);
