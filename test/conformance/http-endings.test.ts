@@ -67,7 +67,9 @@ describe('requests that end otherwise', () => {
 
   test('LS-01 an onAbort that throws is reported and keeps nobody else from hearing', async () => {
     const heard: unknown[] = []
+    let under = 0
     await using s = await serve((req, res) => {
+      under++
       req.signal.addEventListener('abort', () => heard.push('signal'))
       res.onAbort(() => {
         throw new Error('planned')
@@ -77,7 +79,7 @@ describe('requests that end otherwise', () => {
     })
     const socket = await client({ host: HOST, port: s.server.port })
     socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\npart')
-    await pause(30)
+    await until(() => under === 1, 'the handler runs')
     socket.resetAndDestroy()
     await until(() => heard.length === 3, 'all have heard')
     expect(heard).toEqual(expect.arrayContaining(['signal', 'second', code('ECONNRESET')]))
@@ -168,14 +170,17 @@ describe('requests that end otherwise', () => {
   })
 })
 
+/** A client has to be quicker than this, on a machine that may stand still for a while. */
+const REQUEST_MS = 1500
+
 describe('time-outs and drains', () => {
   test('LS-05 requestTimeout is the time of the client: it rests while the handler does not want the body', async () => {
     await using s = await serve(
       async (req, res) => {
-        await pause(400)
+        await pause(REQUEST_MS + 200)
         res.end(await req.text())
       },
-      { requestTimeout: 150 },
+      { requestTimeout: REQUEST_MS },
     )
     const { port } = s.server
     const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 6\r\n'
@@ -186,7 +191,7 @@ describe('time-outs and drains', () => {
     expect(parseResponses(String(await readAll(waiting)))).toMatchObject([{ status: 200, body: 'waited' }])
     const begun = await client({ host: HOST, port })
     begun.write(`${head}\r\nbeg`)
-    await pause(430)
+    await pause(REQUEST_MS + 230)
     begun.write('un!')
     expect(parseResponses(String(await readAll(begun)))).toMatchObject([{ status: 200, body: 'begun!' }])
     const silent = await client({ host: HOST, port })
@@ -224,10 +229,11 @@ describe('time-outs and drains', () => {
   })
 
   test('LS-12 responseTimeout goes on working while the server drains', async () => {
-    await using s = await serve(() => {}, { responseTimeout: 100 })
+    let under = 0
+    await using s = await serve(() => void under++, { responseTimeout: 1500 })
     const socket = await client({ host: HOST, port: s.server.port })
     socket.write(GET)
-    await pause(30)
+    await until(() => under === 1, 'the handler runs')
     const answer = readAll(socket)
     await s.server.close({ drain: true })
     expect(parseResponses(String(await answer))).toMatchObject([
@@ -261,7 +267,7 @@ describe('time-outs and drains', () => {
     const staying = await client({ host: HOST, port: s.server.port })
     for (const socket of [leaving, staying]) socket.write(GET)
     await until(() => held.length === 2, 'both are being served')
-    const drained = s.server.close({ drain: true, timeout: 150 })
+    const drained = s.server.close({ drain: true, timeout: 1500 })
     leaving.resetAndDestroy()
     await drained
     // One client left, the other was given up: both handlers can tell, and what they still do is harmless.
