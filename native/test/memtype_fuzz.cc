@@ -64,7 +64,6 @@ void allocateOne(Bytes& bytes, std::vector<Live>& live) {
   Live made{};
   made.type = types()[which];
   made.bytes = which < 3 ? kFixed[which] : sizeFrom(bytes);
-  FaultReport report;
   made.block = static_cast<unsigned char*>(which < 3 ? allocate(made.type)
                                                      : allocateBytes(made.type, made.bytes));
   demand(made.block != nullptr);
