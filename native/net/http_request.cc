@@ -338,8 +338,10 @@ void Http::abortBody(Connection* c, int error, uint16_t status) {
   c->set(Connection::kStopped | Connection::kUnread);
   if (wasOutstanding) net_->port().emit(In::HTTP_ABORT, c->handle, error, CloseReason::ERROR);
   net_->port().emit(In::HTTP_REFUSED, c->settings->listener, error, status);
-  if (!wasOutstanding) {
-    // All answers are given. They still arrive, though the rest of the body is not read.
+  if (!wasOutstanding || c->has(Connection::kCloseWhenSent)) {
+    // All answers are given, or none may follow the last one. They still arrive, though the rest of
+    // the body is not read.
+    c->firstSeq = c->nextSeq;
     c->set(Connection::kCloseWhenSent);
     return net_->settleLater(c);
   }
