@@ -7,19 +7,22 @@ const NATIVE: Record<string, readonly string[]> = {
   base: [],
   sys: ['base'],
   mem: ['base', 'sys'],
-  coro: ['base', 'sys'],
+  shared: ['base', 'sys', 'mem'],
+  coro: ['base', 'sys', 'mem'],
   loop: ['base', 'sys', 'mem', 'coro'],
   net: ['base', 'sys', 'mem', 'coro', 'loop'],
   job: ['base', 'sys', 'mem', 'coro', 'loop', 'net'],
-  binding: ['base', 'sys', 'mem', 'coro', 'loop', 'net', 'job'],
+  binding: ['base', 'sys', 'mem', 'shared', 'coro', 'loop', 'net', 'job'],
 }
 
 /** Floors of lib/, lowest first: a file may import from its own floor's folder and from floors below. */
 const LIB: readonly { readonly name: string; readonly files: RegExp; readonly never?: RegExp }[] = [
   { name: 'errors', files: /^lib\/(errors|arguments)$/ },
-  { name: 'backend contract', files: /^lib\/backend\/(backend|protocol|port|platform)$/ },
+  { name: 'backend contract', files: /^lib\/backend\/(backend|protocol|port|platform|memory|shared)$/ },
   { name: 'backend implementations', files: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'backend choice', files: /^lib\/backend\/select$/ },
+  { name: 'memory', files: /^lib\/memory(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
+  { name: 'shared', files: /^lib\/shared(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'eventer', files: /^lib\/eventer(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'net', files: /^lib\/net(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'http', files: /^lib\/http(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },

@@ -4,6 +4,7 @@
 
 #include "binding/engine.h"
 #include "binding/loose_descriptors.h"
+#include "mem/epoch.h"
 #include "sys/closer.h"
 #include "sys/library.h"
 
@@ -22,10 +23,15 @@ bool staysLoaded() {
 
 Environment::Environment(napi_env env) : env_(env) {
   sys::acquireCloser();
+  // A thread takes part once, for all environments on it; without memory for it nothing can run.
+  attached_ = mem::epochAttachThread() == 0;
+  collecting_ = mem::epochStartCollector() == 0;
   napi_add_async_cleanup_hook(env, cleanup, this, &hook_);
 }
 
 Environment::~Environment() {
+  if (attached_) mem::epochDetachThread();
+  if (collecting_) mem::epochStopCollector();
   // The last release waits for what is being closed. Where the library stays it need not come.
   if (!staysLoaded()) sys::releaseCloser();
 }
