@@ -1,5 +1,5 @@
-// What the addon keeps for one isolate (Node environment): its engines, and its thread's place among
-// those that reclaim memory by epochs. Lives in the instance data.
+// What the addon keeps for one isolate (Node environment): its engines, and its thread's place
+// among those that reclaim memory by epochs. Lives in the instance data.
 //
 // A worker may be terminated at any moment. The cleanup hook then closes every engine's libuv
 // handles and descriptors and lets Node go on when the last handle is gone; the finaliser of the
