@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "base/queue.h"
 #include "mem/epoch_raw.h"
@@ -145,7 +146,7 @@ class EpochDomain {
   bool begin();
   int64_t finish();
   int64_t reclaimBatch(unsigned index);
-  int64_t reclaimChain(Retired* chain);
+  int64_t reclaimChain(const typename Thread::Chain& chain);
   [[nodiscard]] bool takeAll(unsigned index);
   [[nodiscard]] uint64_t startGrace();
 

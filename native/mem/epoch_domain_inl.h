@@ -97,20 +97,17 @@ EpochThread<P>* EpochDomain<P>::firstThread() {
 
 template <class P>
 void EpochDomain<P>::add(Thread* thread, Retired* object, size_t bytes, Retired::Reclaim reclaim) {
-  if (object->mark != Retired::kLive) {
-    epochDie(object->mark == Retired::kGone ? "an object is retired twice"
-                                            : "the header of a retired object is damaged");
+  if (object->sequence != Retired::kLive) {
+    epochDie(object->reclaim != nullptr ? "an object is retired twice"
+                                        : "the header of a retired object is damaged");
   }
-  object->mark = Retired::kGone;
   object->reclaim = reclaim;
   object->bytes = static_cast<uint32_t>(std::min<size_t>(std::max(bytes, sizeof(Retired)), ~0u));
-  // Relaxed: one writer. Before the push, whose release carries them: nobody counts the completion
+  // Relaxed: one writer. Before the push, whose release carries it: nobody counts the completion
   // of what is not yet counted as requested.
-  const uint64_t count = thread->requested_.load(std::memory_order_relaxed);
-  thread->requested_.store(count + 1, std::memory_order_relaxed);
   const uint64_t total = thread->requestedBytes_.load(std::memory_order_relaxed);
   thread->requestedBytes_.store(total + object->bytes, std::memory_order_relaxed);
-  thread->push(object);
+  thread->push(object, thread->requested_.load(std::memory_order_relaxed) + 1);
 }
 
 template <class P>
@@ -192,11 +189,9 @@ template <class P>
 bool EpochDomain<P>::takeAll(unsigned index) {
   bool any = false;
   for (Thread* each = firstThread(); each != nullptr; each = each->next_) {
-    // Relaxed: an empty list is left alone, the exchange does the ordering.
-    if (each->pending_.load(std::memory_order_relaxed) == nullptr) continue;
-    // Acquire: pairs with the release in push; the unlinking precedes the epoch that now begins.
-    each->taken_[index] = each->pending_.exchange(nullptr, std::memory_order_acquire);
-    any = true;
+    // The unlinking of what is taken precedes the epoch that now begins.
+    each->taken_[index] = each->take();
+    any |= each->taken_[index].count > 0;
   }
   return any;
 }
@@ -265,26 +260,27 @@ int64_t EpochDomain<P>::reclaimBatch(unsigned index) {
   int64_t count = 0;
   epochReclaiming = true;
   for (Thread* each = firstThread(); each != nullptr; each = each->next_) {
-    Retired* chain = each->taken_[index];
-    each->taken_[index] = nullptr;
-    if (chain != nullptr) count += reclaimChain(chain);
+    const auto chain = std::exchange(each->taken_[index], {});
+    if (chain.count > 0) count += reclaimChain(chain);
   }
   epochReclaiming = false;
   return count;
 }
 
 template <class P>
-int64_t EpochDomain<P>::reclaimChain(Retired* chain) {
-  int64_t count = 0;
+int64_t EpochDomain<P>::reclaimChain(const typename Thread::Chain& chain) {
   uint64_t bytes = 0;
-  while (chain != nullptr) {
-    Retired* object = chain;
-    chain = object->next;
-    if (object->mark != Retired::kGone) epochDie("the header of a retired object is damaged");
+  Retired* object = chain.first;
+  for (uint32_t done = 0; done != chain.count; done++) {
+    if (object->sequence != chain.sequence - done) {
+      epochDie("the header of a retired object is damaged");
+    }
+    Retired* const next = object->next;
     bytes += object->bytes;
-    count++;
     object->reclaim(object);
+    object = next;
   }
+  const auto count = static_cast<int64_t>(chain.count);
   // Release: pairs with the acquire in stats, which so sees the requests counted before.
   completed_.fetch_add(static_cast<uint64_t>(count), std::memory_order_release);
   completedBytes_.fetch_add(bytes, std::memory_order_release);

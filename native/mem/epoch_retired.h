@@ -14,14 +14,13 @@ struct Retired {
   // the thread that maintains. It may enter sections and retire more; it must not wait.
   using Reclaim = void (*)(Retired*);
 
-  // What `mark` may hold; anything else is a damaged or foreign object.
+  // What `sequence` holds until the object is retired; then its number among those of its thread.
   static constexpr uint32_t kLive = 0x6c697665;
-  static constexpr uint32_t kGone = 0x676f6e65;
 
   Retired* next = nullptr;
   Reclaim reclaim = nullptr;
   uint32_t bytes = 0;
-  uint32_t mark = kLive;
+  uint32_t sequence = kLive;
 };
 
 }  // namespace heddle::mem

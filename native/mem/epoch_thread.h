@@ -48,15 +48,40 @@ class alignas(base::kCacheLineBytes) EpochThread {
   template <class>
   friend class EpochDomain;
 
-  // Pushes a chain of one. Any number of threads could; only the owner does.
-  void push(Retired* object) {
-    // Relaxed: the value is compared and stored, not followed.
-    Retired* head = pending_.load(std::memory_order_relaxed);
-    do {
-      object->next = head;
-      // Release: the unlinking, and what the owner wrote into the object, reach whoever takes.
-    } while (!pending_.compare_exchange_weak(head, object, std::memory_order_release,
-                                             std::memory_order_relaxed));
+  // The owner's: `object` becomes the newest of the list, `bytes` are its own.
+  //
+  // The list is never cut. Whoever reclaims knows how many objects it has taken before and follows
+  // no link beyond them, so that pushing needs no read-modify-write: two plain stores publish it.
+  // That is worth 2 ns of 5.7 for each object. An address is never compared, so that memory which
+  // comes back as another object cannot deceive.
+  void push(Retired* object, uint64_t number) {
+    object->sequence = static_cast<uint32_t>(number);
+    // Relaxed: the owner's own.
+    object->next = newest_.load(std::memory_order_relaxed);
+    // Release: the unlinking, and what the owner wrote into the object, reach whoever takes.
+    newest_.store(object, std::memory_order_release);
+    // Release: whoever sees the number finds this object, or a newer one, at the list's head.
+    requested_.store(number, std::memory_order_release);
+  }
+
+  // What was retired since the last call, newest first. Under the domain's collect lock.
+  struct Chain {
+    Retired* first = nullptr;
+    uint64_t count = 0;
+    uint32_t sequence = 0;  // of the first; those behind it count down
+  };
+  [[nodiscard]] Chain take() {
+    // Acquire: pairs with the release in push, as does the next.
+    const uint64_t number = requested_.load(std::memory_order_acquire);
+    if (number == takenTo_) return {};
+    Retired* object = newest_.load(std::memory_order_acquire);
+    const auto sequence = static_cast<uint32_t>(number);
+    // Pushed since the number was read: they are not counted yet and wait for the next time. Like
+    // the one that is looked for they are pending, so that their links hold.
+    while (object->sequence != sequence) object = object->next;
+    const Chain chain{object, number - takenTo_, sequence};
+    takenTo_ = number;
+    return chain;
   }
 
   // Written and read by the owner only, except where said otherwise.
@@ -66,16 +91,18 @@ class alignas(base::kCacheLineBytes) EpochThread {
   // Sections that are swapped out here while entered.
   Atomic<uint32_t> parked_{0};
 
-  // Taken by an exchange, whole.
-  Atomic<Retired*> pending_{nullptr};
-  // Written by the owner, read by anyone for statistics.
+  // Written by the owner. The newest object, which may be reclaimed already: only `requested_`
+  // tells.
+  Atomic<Retired*> newest_{nullptr};
+  // Objects retired ever, the newest's number.
   Atomic<uint64_t> requested_{0};
   Atomic<uint64_t> requestedBytes_{0};
   // The part of requestedBytes_ that the domain's backlog knows of.
   uint64_t settledBytes_ = 0;
 
   // Under the domain's collect lock: what each batch has taken from this thread.
-  Retired* taken_[kEpochBatches] = {};
+  Chain taken_[kEpochBatches];
+  uint64_t takenTo_ = 0;
   // Under the domain's registry lock.
   bool used_ = false;
   EpochThread* next_ = nullptr;

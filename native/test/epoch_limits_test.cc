@@ -227,7 +227,7 @@ CASE("SM-05 retiring twice, or what is no object, aborts") {
     Domain domain;
     Domain::Thread* thread = domain.attach();
     Node* node = new Node(1);
-    node->mark = 0x12345678;
+    node->sequence = 0x12345678;
     retireNode(domain, thread, node);
   }));
   CHECK(!aborts([] {
