@@ -7,13 +7,15 @@
 // queue while the element is in it), so it allocates nothing and never fails; whoever pushes must
 // bound the number of elements.
 //
-// Spsc<T>: a bounded ring between exactly one pushing and one popping thread.
+// Spsc<T>: a bounded ring between exactly one pushing and one popping thread. Its one block comes
+// from `Memory` (see base/malloc.h).
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <type_traits>
+
+#include "base/malloc.h"
 
 namespace heddle::base {
 
@@ -70,16 +72,18 @@ class Mpsc {
   Atomic<T*> head_{nullptr};
 };
 
-template <class T, template <class> class Atomic = std::atomic>
+template <class T, template <class> class Atomic = std::atomic, class Memory = Malloc>
 class Spsc {
-  static_assert(std::is_trivially_copyable_v<T>,
+  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>,
                 "elements are copied as bytes and never destroyed");
 
  public:
   Spsc() = default;
   Spsc(const Spsc&) = delete;
   Spsc& operator=(const Spsc&) = delete;
-  ~Spsc() { delete[] items_; }
+  ~Spsc() {
+    if (items_ != nullptr) Memory::release(items_);
+  }
 
   // Before any other call and before the threads start. `capacity` is rounded up to a power of two,
   // at most 2^30. False when there is no memory for it.
@@ -87,7 +91,7 @@ class Spsc {
     if (items_ != nullptr || capacity == 0 || capacity > (1u << 30)) return false;
     uint32_t size = 1;
     while (size < capacity) size *= 2;
-    items_ = new (std::nothrow) T[size];
+    items_ = static_cast<T*>(Memory::template allocate<alignof(T)>(size * sizeof(T)));
     mask_ = size - 1;
     return items_ != nullptr;
   }

@@ -8,20 +8,22 @@
 // Index 0 is never given out, so no handle is 0. One thread owns a pool; nothing in it is safe to
 // call from another.
 //
-// Memory: chunks of 256 elements, allocated on demand and kept until the pool dies; sizeof(T) plus
-// a little over one byte each. When memory or indexes run out `create` returns {nullptr, 0} and
-// nothing has changed.
+// Memory: chunks of 256 elements, allocated on demand from `Memory` (see base/malloc.h) and kept
+// until the pool dies; sizeof(T) plus a little over one byte each. When memory or indexes run out
+// `create` returns {nullptr, 0} and nothing has changed.
 
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <cstring>
 #include <new>
 #include <utility>
 
+#include "base/malloc.h"
+
 namespace heddle::base {
 
-template <class T>
+template <class T, class Memory = Malloc>
 class Slots {
  public:
   static constexpr uint32_t kIndexBits = 24;
@@ -42,8 +44,8 @@ class Slots {
 
   ~Slots() {
     each([this](T&, uint32_t handle) { destroy(handle); });
-    for (uint32_t i = 0; i < chunkCount_; i++) deleteChunk(chunks_[i]);
-    std::free(chunks_);
+    for (uint32_t i = 0; i < chunkCount_; i++) Memory::release(chunks_[i]);
+    if (chunks_ != nullptr) Memory::release(chunks_);
   }
 
   template <class... Args>
@@ -85,6 +87,8 @@ class Slots {
   }
 
   [[nodiscard]] size_t live() const { return live_; }
+  // Whether `create` fails for want of a handle, not of memory.
+  [[nodiscard]] bool full() const { return live_ == limit_; }
 
   // Bytes held by the pool itself, for accounts and tests.
   [[nodiscard]] size_t bytes() const {
@@ -160,7 +164,7 @@ class Slots {
 
   bool addChunk() {
     if (chunkCount_ == chunkCapacity_ && !growTable()) return false;
-    void* memory = ::operator new (sizeof(Chunk), std::align_val_t{alignof(Chunk)}, std::nothrow);
+    void* memory = Memory::template allocate<alignof(Chunk)>(sizeof(Chunk));
     if (memory == nullptr) return false;
     Chunk* chunk = ::new (memory) Chunk;  // the storage stays untouched until it is used
     for (uint64_t& word : chunk->liveBits) word = 0;
@@ -171,15 +175,16 @@ class Slots {
 
   bool growTable() {
     const uint32_t capacity = chunkCapacity_ == 0 ? 8 : chunkCapacity_ * 2;
-    void* table = std::realloc(chunks_, capacity * sizeof(Chunk*));
-    if (table == nullptr) return false;
-    chunks_ = static_cast<Chunk**>(table);
+    void* const memory = Memory::template allocate<alignof(Chunk*)>(capacity * sizeof(Chunk*));
+    if (memory == nullptr) return false;
+    auto** const table = static_cast<Chunk**>(memory);
+    if (chunks_ != nullptr) {
+      std::memcpy(table, chunks_, chunkCount_ * sizeof(Chunk*));
+      Memory::release(chunks_);
+    }
+    chunks_ = table;
     chunkCapacity_ = capacity;
     return true;
-  }
-
-  static void deleteChunk(Chunk* chunk) {
-    ::operator delete (chunk, std::align_val_t{alignof(Chunk)});
   }
 
   Chunk** chunks_ = nullptr;

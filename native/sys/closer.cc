@@ -7,9 +7,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <new>
 
+#include "base/immortal.h"
 #include "sys/socket.h"
+#include "sys/supply.h"
 
 namespace heddle::sys {
 namespace {
@@ -68,8 +69,8 @@ class Closer {
 
 // Never destroyed: a process may exit while a close is still blocked.
 Closer& closer() {
-  static Closer& instance = *new Closer;
-  return instance;
+  static base::Immortal<Closer> instance;
+  return *instance;
 }
 
 void Closer::acquire() {
@@ -167,7 +168,7 @@ void Closer::run(Helper* self) {
     held.unlock();
     const int result = closeFd(job->fd);
     if (job->done != nullptr) job->done(job->ctx, job->request, -result);
-    delete job;
+    supplyDelete(job);
     held.lock();
   }
   threads_--;
@@ -231,10 +232,10 @@ void releaseCloser() { closer().release(); }
 
 int submitClose(int fd, CloseDone done, void* ctx, uint64_t request) {
   if (fd < 0) return -EBADF;
-  Job* job = new (std::nothrow) Job{fd, done, ctx, request, nullptr};
+  Job* job = supplyNew<Job>(fd, done, ctx, request, nullptr);
   if (job == nullptr) return -ENOMEM;
   const int result = closer().submit(job);
-  if (result < 0) delete job;
+  if (result < 0) supplyDelete(job);
   return result;
 }
 

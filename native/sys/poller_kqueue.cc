@@ -7,10 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <new>
 
 #include "sys/poller.h"
+#include "sys/supply.h"
 
 // kqueue knows filters where the interface knows descriptors: this table brings them together. The
 // differences that it evens out: one report per descriptor, EEXIST and ENOENT, regular files, and
@@ -110,7 +109,7 @@ struct Poller::Watches {
   size_t size = 0;
   uint64_t pass = 0;
 
-  ~Watches() { std::free(items); }
+  ~Watches() { supply.release(items); }
 
   Watch* find(int fd) {
     const auto index = static_cast<size_t>(fd);
@@ -121,7 +120,7 @@ struct Poller::Watches {
     const auto wanted = static_cast<size_t>(fd) + 1;
     if (wanted <= size) return true;
     const size_t grown = wanted < 64 ? 64 : wanted + wanted / 2;
-    auto* memory = static_cast<Watch*>(std::realloc(items, grown * sizeof(Watch)));
+    auto* memory = static_cast<Watch*>(supply.resize(items, grown * sizeof(Watch)));
     if (memory == nullptr) return false;
     items = memory;
     while (size < grown) items[size++] = Watch{};
@@ -197,7 +196,7 @@ const char* pollerName() { return "kqueue"; }
 
 int Poller::open() {
   if (fd_ >= 0) return -EALREADY;
-  watches_ = new (std::nothrow) Watches;
+  watches_ = supplyNew<Watches>();
   if (watches_ == nullptr) return -ENOMEM;
   fd_ = kqueue();
   if (fd_ < 0) {
@@ -216,7 +215,7 @@ int Poller::open() {
 void Poller::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
-  delete watches_;
+  supplyDelete(watches_);
   watches_ = nullptr;
 }
 
