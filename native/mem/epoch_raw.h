@@ -1,30 +1,27 @@
 #pragma once
 
-// The one place where the epochs take and give memory.
+// The one place where the epochs take and give memory: for the few long-lived records, which own
+// cache lines. nullptr when there is no memory.
 
-#include <cstddef>
-#include <cstdlib>
 #include <new>
 #include <utility>
 
+#include "mem/builtin_types.h"
+#include "mem/memtype.h"
+
 namespace heddle::mem {
 
-[[nodiscard]] inline void* epochRawAllocate(size_t bytes) { return std::malloc(bytes); }
-
-inline void epochRawRelease(void* memory) { std::free(memory); }
-
-// nullptr when there is no memory. For the few long-lived records, which own cache lines.
 template <class T, class... Args>
 [[nodiscard]] T* epochRawNew(Args&&... args) {
-  constexpr size_t kRounded = (sizeof(T) + alignof(T) - 1) / alignof(T) * alignof(T);
-  void* memory = std::aligned_alloc(alignof(T), kRounded);
+  static_assert(alignof(T) <= alignOf(Builtin::kEpochRecord));
+  void* memory = allocateBytes(builtinType(Builtin::kEpochRecord), sizeof(T));
   return memory == nullptr ? nullptr : new (memory) T(std::forward<Args>(args)...);
 }
 
 template <class T>
 void epochRawDelete(T* object) {
   object->~T();
-  std::free(object);
+  release(builtinType(Builtin::kEpochRecord), object);
 }
 
 }  // namespace heddle::mem

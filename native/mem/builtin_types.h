@@ -1,0 +1,97 @@
+#pragma once
+
+// The memtypes of the core itself: the three that every program may count on (event, message body,
+// asynchronous job) and one for each thing that a subsystem keeps, so that the memory report
+// accounts for everything.
+//
+//   event          one for each watched descriptor and each recurrent event of a loop
+//   message body   what waits in native memory to be read by JavaScript: posted bytes, and input of
+//                  HTTP that nobody has asked for yet or whose head is not complete
+//   job            for job queues
+//
+// vsize types are registered when the program is loaded; a fixed one by the file that knows the
+// size (mem/typed_object.h), also at load. The ids do not change afterwards. Any thread.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+
+#include "mem/fault.h"
+#include "mem/registry.h"
+
+namespace heddle::mem {
+
+// name, description, kind, alignment, whether its blocks stay when everything else has ended (the
+// process keeps them to use them again).
+#define HEDDLE_BUILTIN_TYPES(X)                             \
+  X(kEvent, "core:event", kFixed, 16, false)                \
+  X(kMessageBody, "core:message-body", kVsize, 16, false)   \
+  X(kAsyncJob, "core:async-job", kVsize, 16, false)         \
+  X(kSystem, "sys:supply", kVsize, 16, false)               \
+  X(kEpochRecord, "epoch:record", kVsize, 64, true)         \
+  X(kLoop, "loop:loop", kVsize, 16, false)                  \
+  X(kLoopTable, "loop:table", kVsize, 16, false)            \
+  X(kTimers, "loop:timers", kVsize, 16, false)              \
+  X(kTimerSlab, "loop:timer-slab", kFixed, 16, false)       \
+  X(kLetter, "loop:letter", kFixed, 16, false)              \
+  X(kDeferred, "port:deferred", kVsize, 16, false)          \
+  X(kNet, "net:net", kVsize, 16, false)                     \
+  X(kConnections, "net:connections", kVsize, 16, false)     \
+  X(kListeners, "net:listeners", kVsize, 16, false)         \
+  X(kSettings, "net:settings", kFixed, 16, false)           \
+  X(kTodo, "net:todo", kVsize, 16, false)                   \
+  X(kOutput, "net:output", kFixed, 16, false)               \
+  X(kSegment, "net:segment", kVsize, 16, false)             \
+  X(kHttpSide, "http:side", kFixed, 16, false)              \
+  X(kHeldResponse, "http:held-response", kFixed, 16, false) \
+  X(kHeldBytes, "http:held-bytes", kVsize, 16, false)       \
+  X(kEnvironment, "binding:environment", kVsize, 16, false) \
+  X(kEngine, "binding:engine", kVsize, 16, false)           \
+  X(kPin, "binding:pin", kFixed, 16, false)                 \
+  X(kUvHandle, "binding:uv-handle", kVsize, 16, false)      \
+  X(kLooseTable, "binding:loose-descriptors", kVsize, 16, true)
+
+enum class Builtin : uint8_t {
+#define HEDDLE_NAME(name, description, kind, align, stays) name,
+  HEDDLE_BUILTIN_TYPES(HEDDLE_NAME)
+#undef HEDDLE_NAME
+      kCount
+};
+
+constexpr Kind kindOf(Builtin which) {
+  constexpr Kind kKinds[] = {
+#define HEDDLE_KIND(name, description, kind, align, stays) Kind::kind,
+      HEDDLE_BUILTIN_TYPES(HEDDLE_KIND)
+#undef HEDDLE_KIND
+  };
+  return kKinds[static_cast<size_t>(which)];
+}
+
+constexpr uint32_t alignOf(Builtin which) {
+  constexpr uint32_t kAligns[] = {
+#define HEDDLE_ALIGN(name, description, kind, align, stays) align,
+      HEDDLE_BUILTIN_TYPES(HEDDLE_ALIGN)
+#undef HEDDLE_ALIGN
+  };
+  return kAligns[static_cast<size_t>(which)];
+}
+
+// Written while the program is loaded, read only from then on.
+extern constinit Memtype builtinTypes[static_cast<size_t>(Builtin::kCount)];
+
+// kNoMemtype for a fixed type whose subsystem is not part of the program.
+[[nodiscard]] inline Memtype builtinType(Builtin which) {
+  return builtinTypes[static_cast<size_t>(which)];
+}
+
+// For the file that knows what a fixed type's blocks hold, at load. Returns the id.
+Memtype defineBuiltin(Builtin which, size_t bytes);
+
+// Prints the built-in types that have live blocks, except those whose blocks stay; whether there
+// were any. The check at the end of every test program.
+bool printLiveBuiltins(std::FILE* out);
+
+// Where a want of memory has no answer: says of which type and how much, and aborts.
+[[noreturn]] void stopWithoutMemory(Builtin which, size_t bytes);
+
+}  // namespace heddle::mem
