@@ -7,15 +7,19 @@
 // responses of later ones are held. What a connection needs only now and then lives in HttpSide and
 // is given back when idle.
 //
+// Without memory for what a connection needs it fails with ENOMEM, like one whose write fails: what
+// JS was told about it ends with an HTTP_ABORT.
+//
 // Thread rule: the loop's thread. Nothing here destroys a connection except through Net's deferred
 // ways and `expired`.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include "loop/port.h"
+#include "mem/typed_array.h"
+#include "mem/typed_object.h"
 #include "net/connection.h"
 #include "net/http_chunked.h"
 #include "net/response_head.h"
@@ -29,13 +33,13 @@ struct HeldResponse {
   HeldResponse* next = nullptr;
   uint8_t seq = 0;
   bool complete = false;
-  std::vector<uint8_t> bytes;
+  mem::TypedArray<uint8_t, mem::Builtin::kHeldBytes> bytes;
 };
 
 struct HttpSide {
   enum class Body : uint8_t { kNone, kLength, kChunked };
 
-  uint8_t* kept = nullptr;  // input that could not be dealt with yet
+  uint8_t* kept = nullptr;  // input that could not be dealt with yet: a message body
   uint32_t keptBytes = 0;
   uint32_t scanned = 0;      // the parser's memory of a partial head
   uint32_t startedMs = 0;    // when the first byte of the present request came
@@ -69,7 +73,6 @@ class Http {
   static constexpr uint32_t kLingerMs = 2000;
 
   explicit Http(Net* net) : net_(net) {}
-  ~Http();
 
   void read(Connection* connection);
   // Goes on with kept input.
@@ -126,17 +129,23 @@ class Http {
   void settleBodyOf(Connection* connection, uint8_t seq);
   bool mayAnswer(const Connection* connection, uint8_t seq) const;
   bool closesAfter(const Connection* connection, uint8_t seq, uint32_t flags) const;
-  HeldResponse* heldFor(Connection* connection, uint8_t seq, bool create);
+  // The response that waits for earlier ones, made if there is none yet. nullptr without memory:
+  // then the connection has failed.
+  HeldResponse* heldFor(Connection* connection, uint8_t seq);
+  void appendHeld(Connection* connection, uint8_t seq, const uint8_t* data, size_t size);
+  void writeHeld(Connection* connection, uint8_t seq, const ResponseParts& parts,
+                 const uint8_t* body, uint32_t bodySize);
   void append(Connection* connection, uint8_t seq, const uint8_t* data, uint32_t size);
   void appendChunkSize(Connection* connection, uint8_t seq, uint64_t size);
   void watchHeld(Connection* connection, uint8_t seq);
 
+  // Made if there is none. nullptr without memory: then the connection has failed.
   HttpSide* side(Connection* connection);
+  static uint32_t takeKept(HttpSide* side, uint8_t* to);
   void trim(Connection* connection);
 
   Net* net_;
   ResponseHead head_;
-  std::vector<HttpSide*> spare_;
 };
 
 }  // namespace heddle::net

@@ -1,7 +1,6 @@
 // Requests: from bytes to records.
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "net/http.h"
@@ -60,12 +59,7 @@ void Http::read(Connection* c) {
   if (n < 0) return net_->destroy(c, static_cast<int>(-n), CloseReason::ERROR);
   if (n == 0) return endOfInput(c);
   c->activeMs = net_->nowMs();
-  if (kept > 0) {
-    std::memcpy(base, c->side->kept, kept);
-    std::free(c->side->kept);
-    c->side->kept = nullptr;
-    c->side->keptBytes = 0;
-  }
+  if (kept > 0) takeKept(c->side, base);
   consume(c, port.recvOffset(), kept + static_cast<uint32_t>(n));
 }
 
@@ -73,13 +67,8 @@ void Http::again(Connection* c) {
   HttpSide* const side = c->side;
   if (side == nullptr || side->kept == nullptr) return net_->updateInterest(c);
   loop::Port& port = net_->port();
-  const uint32_t size = side->keptBytes;
-  if (!port.hasRoom() || port.recvRoom() < size) return net_->queue(c);
-  std::memcpy(port.recvCursor(), side->kept, size);
-  std::free(side->kept);
-  side->kept = nullptr;
-  side->keptBytes = 0;
-  consume(c, port.recvOffset(), size);
+  if (!port.hasRoom() || port.recvRoom() < side->keptBytes) return net_->queue(c);
+  consume(c, port.recvOffset(), takeKept(side, port.recvCursor()));
   if (!c->has(Connection::kFailed)) net_->updateInterest(c);
 }
 
@@ -98,18 +87,30 @@ void Http::consume(Connection* c, uint32_t offset, uint32_t size) {
   }
   const bool stopped = c->has(Connection::kStopped) && !inBody(c);
   if (input.left() > 0 && stopped) c->set(Connection::kUnread);
-  if (input.left() > 0 && !stopped) keep(c, input);
+  if (input.left() > 0 && !stopped && !c->has(Connection::kFailed)) keep(c, input);
   if (input.used) port.commitRecv(size);
   trim(c);
 }
 
 void Http::keep(Connection* c, const Input& input) {
   HttpSide* const s = side(c);
+  if (s == nullptr) return;
   const uint32_t left = input.left();
-  s->kept = static_cast<uint8_t*>(std::malloc(left));
+  s->kept =
+      static_cast<uint8_t*>(mem::allocateBytes(mem::builtinType(mem::Builtin::kMessageBody), left));
   if (s->kept == nullptr) return net_->fail(c, ENOMEM);
   std::memcpy(s->kept, input.data + input.at, left);
   s->keptBytes = left;
+}
+
+// Moves the kept input to where it is dealt with, and returns its size.
+uint32_t Http::takeKept(HttpSide* s, uint8_t* to) {
+  const uint32_t size = s->keptBytes;
+  std::memcpy(to, s->kept, size);
+  mem::release(mem::builtinType(mem::Builtin::kMessageBody), s->kept);
+  s->kept = nullptr;
+  s->keptBytes = 0;
+  return size;
 }
 
 void Http::hold(Connection* c) {
@@ -187,6 +188,7 @@ bool Http::parseNext(Connection* c, const Input& input, HttpHead* head) {
   if (verdict == HttpVerdict::kDone && head->contentLength <= settings.maxBodyBytes) return true;
   if (verdict == HttpVerdict::kNeedMore) {
     HttpSide* const s = side(c);
+    if (s == nullptr) return false;
     if (!partial) s->startedMs = net_->nowMs();
     s->partialHead = true;
     s->scanned = scanned;
@@ -227,6 +229,7 @@ uint32_t Http::expectBody(Connection* c, uint8_t seq, const HttpHead& head, Inpu
     return flags | RequestFlag::BODY_COMPLETE;
   }
   HttpSide* const s = side(c);
+  if (s == nullptr) return flags;  // of a request that is aborted as soon as it is known
   s->body = head.chunked ? HttpSide::Body::kChunked : HttpSide::Body::kLength;
   s->bodySeq = seq;
   s->wanted = false;

@@ -1,9 +1,8 @@
 // Responses: from records to bytes, in the order of the requests.
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <new>
+#include <utility>
 
 #include "net/http.h"
 #include "net/net.h"
@@ -18,23 +17,16 @@ namespace {
 // What is left of an unwanted body is read and dropped up to this size; beyond it closing is
 // cheaper.
 constexpr int64_t kDiscardBytes = 262'144;
-constexpr size_t kSpareSides = 64;
 // Header lines of one response. With the head's own bytes they fit the writer's scratch.
 constexpr uint32_t kMaxLinesBytes = Writer::kScratchBytes / 2;
+
+using Sides = mem::Typed<HttpSide, mem::Builtin::kHttpSide>;
+using HeldResponses = mem::Typed<HeldResponse, mem::Builtin::kHeldResponse>;
 }  // namespace
 
-Http::~Http() {
-  for (HttpSide* spare : spare_) delete spare;
-}
-
 HttpSide* Http::side(Connection* c) {
-  if (c->side != nullptr) return c->side;
-  if (spare_.empty()) {
-    c->side = new HttpSide;
-  } else {
-    c->side = spare_.back();
-    spare_.pop_back();
-  }
+  if (c->side == nullptr) c->side = Sides::make();
+  if (c->side == nullptr) net_->fail(c, ENOMEM);
   return c->side;
 }
 
@@ -47,18 +39,9 @@ void Http::detach(Connection* c) {
   HttpSide* const s = c->side;
   if (s == nullptr) return;
   c->side = nullptr;
-  std::free(s->kept);
-  while (s->held != nullptr) {
-    HeldResponse* const next = s->held->next;
-    delete s->held;
-    s->held = next;
-  }
-  if (spare_.size() >= kSpareSides) {
-    delete s;
-    return;
-  }
-  *s = HttpSide{};
-  spare_.push_back(s);
+  mem::release(mem::builtinType(mem::Builtin::kMessageBody), s->kept);
+  while (s->held != nullptr) HeldResponses::destroy(std::exchange(s->held, s->held->next));
+  Sides::destroy(s);
 }
 
 size_t Http::keptBytes(const Connection* c) {
@@ -113,7 +96,7 @@ void Http::record(Connection* c, const int32_t* record) {
     case Out::HTTP_WANT_DRAIN:
       if (!mayAnswer(c, seq)) return;
       net_->writer().settle(c);
-      side(c)->wantDrainBits |= seqBit(seq);
+      if (HttpSide* const s = side(c); s != nullptr) s->wantDrainBits |= seqBit(seq);
       return waterMarks(c);
     case Out::HTTP_DESTROY:
       sys::setLinger(c->fd, 0);
@@ -159,16 +142,8 @@ void Http::writeWhole(Connection* c, uint8_t seq, const ResponseParts& given, co
   } else {
     parts.keepAliveLine = (c->oldBits & seqBit(seq)) != 0;
   }
+  if (seq != c->firstSeq) return writeHeld(c, seq, parts, body, bodySize);
   const uint32_t headMax = ResponseHead::kMaxOwnBytes + parts.linesSize;
-  if (seq != c->firstSeq) {
-    HeldResponse* const held = heldFor(c, seq, true);
-    const size_t before = held->bytes.size();
-    held->bytes.resize(before + headMax);
-    const uint32_t size = head_.write(held->bytes.data() + before, parts, net_->nowNs());
-    held->bytes.resize(before + size);
-    held->bytes.insert(held->bytes.end(), body, body + bodySize);
-    return;
-  }
   Writer& writer = net_->writer();
   if (headMax + bodySize <= Writer::kScratchBytes) [[likely]] {
     uint8_t* const out = writer.room(c, headMax + bodySize);
@@ -180,6 +155,18 @@ void Http::writeWhole(Connection* c, uint8_t seq, const ResponseParts& given, co
   writer.commit(head_.write(out, parts, net_->nowNs()));
   writer.settle(c);
   writer.span(c, body, bodySize);
+}
+
+void Http::writeHeld(Connection* c, uint8_t seq, const ResponseParts& parts, const uint8_t* body,
+                     uint32_t bodySize) {
+  HeldResponse* const held = heldFor(c, seq);
+  if (held == nullptr) return;
+  const size_t headMax = ResponseHead::kMaxOwnBytes + parts.linesSize;
+  uint8_t* const out = held->bytes.extend(headMax + bodySize);
+  if (out == nullptr) return net_->fail(c, ENOMEM);
+  const uint32_t size = head_.write(out, parts, net_->nowNs());
+  if (bodySize > 0) std::memcpy(out + size, body, bodySize);
+  held->bytes.commit(size + bodySize);
 }
 
 void Http::beginStream(Connection* c, const int32_t* record) {
@@ -195,7 +182,7 @@ void Http::beginStream(Connection* c, const int32_t* record) {
   if (!mayAnswer(c, seq) || linesSize > kMaxLinesBytes) return;
   if (offset > memory.sendBytes || linesSize > memory.sendBytes - offset) return;
   HttpSide* const s = side(c);
-  if ((s->begunBits & bit) != 0) return;
+  if (s == nullptr || (s->begunBits & bit) != 0) return;
   s->begunBits |= bit;
   s->chunkedBits &= ~bit;
   ResponseParts parts;
@@ -247,11 +234,7 @@ void Http::appendChunkSize(Connection* c, uint8_t seq, uint64_t size) {
 // Bytes that may be gone after this call are copied; those of the send slab stay until the writer
 // settles.
 void Http::append(Connection* c, uint8_t seq, const uint8_t* data, uint32_t size) {
-  if (seq != c->firstSeq) {
-    HeldResponse* const held = heldFor(c, seq, true);
-    held->bytes.insert(held->bytes.end(), data, data + size);
-    return;
-  }
+  if (seq != c->firstSeq) return appendHeld(c, seq, data, size);
   Writer& writer = net_->writer();
   if (size > Writer::kScratchBytes / 2) {
     writer.settle(c);
@@ -259,6 +242,13 @@ void Http::append(Connection* c, uint8_t seq, const uint8_t* data, uint32_t size
   }
   std::memcpy(writer.room(c, size), data, size);
   writer.commit(size);
+}
+
+void Http::appendHeld(Connection* c, uint8_t seq, const uint8_t* data, size_t size) {
+  // After a gap nothing may follow.
+  if (c->has(Connection::kFailed)) return;
+  HeldResponse* const held = heldFor(c, seq);
+  if (held != nullptr && !held->bytes.append(data, size)) net_->fail(c, ENOMEM);
 }
 
 int Http::writeBlock(Connection* c, uint8_t seq, const Block& block, bool* kept) {
@@ -271,8 +261,8 @@ int Http::writeBlock(Connection* c, uint8_t seq, const Block& block, bool* kept)
     const int sent = net_->sendBlock(c, block, kept);
     if (sent < 0) return sent;
   } else {
-    HeldResponse* const held = heldFor(c, seq, true);
-    held->bytes.insert(held->bytes.end(), block.data, block.data + block.size);
+    appendHeld(c, seq, block.data, block.size);
+    if (c->has(Connection::kFailed)) return -c->error;
   }
   if (chunked) append(c, seq, reinterpret_cast<const uint8_t*>("\r\n"), 2);
   watchHeld(c, seq);
@@ -292,8 +282,10 @@ void Http::endStream(Connection* c, uint8_t seq) {
 void Http::finish(Connection* c, uint8_t seq) {
   settleBodyOf(c, seq);
   if (seq == c->firstSeq) return advance(c);
-  side(c)->doneBits |= seqBit(seq);
-  heldFor(c, seq, true)->complete = true;
+  HeldResponse* const held = heldFor(c, seq);
+  if (held == nullptr) return;
+  held->complete = true;
+  c->side->doneBits |= seqBit(seq);
 }
 
 // A request is answered before its body has been read: drop the rest, unless the connection ends
@@ -353,7 +345,7 @@ bool Http::promote(Connection* c) {
     left -= part;
   }
   const bool complete = held->complete;
-  delete held;
+  HeldResponses::destroy(held);
   if (!complete) {
     net_->writer().settle(c);
     waterMarks(c);
@@ -361,13 +353,17 @@ bool Http::promote(Connection* c) {
   return complete;
 }
 
-HeldResponse* Http::heldFor(Connection* c, uint8_t seq, bool create) {
+HeldResponse* Http::heldFor(Connection* c, uint8_t seq) {
   HttpSide* const s = side(c);
+  if (s == nullptr) return nullptr;
   for (HeldResponse* h = s->held; h != nullptr; h = h->next) {
     if (h->seq == seq) return h;
   }
-  if (!create) return nullptr;
-  auto* const held = new HeldResponse;
+  HeldResponse* const held = HeldResponses::make();
+  if (held == nullptr) {
+    net_->fail(c, ENOMEM);
+    return nullptr;
+  }
   held->seq = seq;
   held->next = s->held;
   s->held = held;
@@ -376,7 +372,9 @@ HeldResponse* Http::heldFor(Connection* c, uint8_t seq, bool create) {
 
 void Http::watchHeld(Connection* c, uint8_t seq) {
   if (seq == c->firstSeq) return;
-  const size_t size = heldFor(c, seq, true)->bytes.size();
+  const HeldResponse* const held = heldFor(c, seq);
+  if (held == nullptr) return;
+  const size_t size = held->bytes.size();
   if (size > c->settings->maxWriteBufferBytes) return net_->overflow(c);
   const uint32_t bit = seqBit(seq);
   if (size <= c->settings->highWaterBytes || (c->side->blockedBits & bit) != 0) return;

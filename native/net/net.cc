@@ -34,7 +34,7 @@ void Net::closeAll() {
   });
   connections_.each([this](Connection& connection, uint32_t handle) {
     http_.detach(&connection);
-    delete connection.output;
+    Outputs::destroy(connection.output);
     closeDescriptor(&connection);
     deadlines_.cancel(handle & loop::kHandleIndexMask);
     release(connection.settings);
@@ -122,15 +122,13 @@ int64_t Net::adopt(int fd, const Settings& settings) {
 
 // On failure the descriptor stays the caller's.
 int64_t Net::take(int fd, const Settings& given) {
-  Settings* const settings = new Settings(given);
-  settings->refs = 0;  // the connection takes the only reference
+  Settings* const settings = SettingsPool::make(given);
+  if (settings == nullptr) return -ENOMEM;
+  settings->refs = 1;
   settings->connections = 0;
   Connection* const connection = create(fd, settings);
-  if (connection == nullptr) {
-    delete settings;
-    return -ENFILE;
-  }
-  const int64_t handle = watchNew(connection);
+  const int64_t handle = connection == nullptr ? noHandle(connections_) : watchNew(connection);
+  release(settings);  // the connection has its own reference
   if (handle >= 0) count();
   return handle;
 }
@@ -207,13 +205,13 @@ void Net::idleCheck(uint32_t handle) {
 void Net::queue(Connection* connection) {
   if (connection->has(Connection::kQueued)) return;
   connection->set(Connection::kQueued);
-  queued_.push_back(connection->handle);
+  queued_.note(connection->handle);
 }
 
 void Net::settleLater(Connection* connection) {
   if (connection->has(Connection::kSettling)) return;
   connection->set(Connection::kSettling);
-  settling_.push_back(connection->handle);
+  settling_.note(connection->handle);
 }
 
 void Net::fail(Connection* connection, int error) {
@@ -231,20 +229,23 @@ void Net::overflow(Connection* connection) {
 
 void Net::resumed() {
   if (queued_.empty()) return;
-  work_.swap(queued_);
-  for (const uint32_t handle : work_) {
-    Connection* const connection = connections_.get(handle);
-    if (connection == nullptr) continue;
-    connection->clear(Connection::kQueued);
-    if (connection->has(Connection::kFailed)) continue;
-    if (connection->has(Connection::kHttp)) {
-      http_.again(connection);
-    } else {
-      connection->set(Connection::kCloseWhenSent);
-      settleLater(connection);
-    }
+  // What queues itself again does so for the next pass.
+  resuming_.swap(queued_);
+  for (const uint32_t handle : resuming_) resume(connections_.get(handle));
+  if (resuming_.takeWalk()) {
+    connections_.each([this](Connection& connection, uint32_t) { resume(&connection); });
   }
-  work_.clear();
+  resuming_.clear();
+}
+
+// nullptr and connections that are not queued are left alone.
+void Net::resume(Connection* connection) {
+  if (connection == nullptr || !connection->has(Connection::kQueued)) return;
+  connection->clear(Connection::kQueued);
+  if (connection->has(Connection::kFailed)) return;
+  if (connection->has(Connection::kHttp)) return http_.again(connection);
+  connection->set(Connection::kCloseWhenSent);
+  settleLater(connection);
 }
 
 void Net::record(const int32_t* record) {
@@ -261,14 +262,20 @@ void Net::record(const int32_t* record) {
 void Net::applied() {
   writer_.settle();
   while (!settling_.empty()) {
-    const uint32_t handle = settling_.back();
-    settling_.pop_back();
-    Connection* const connection = connections_.get(handle);
-    if (connection == nullptr) continue;
-    connection->clear(Connection::kSettling);
-    settleConnection(connection);
+    if (const uint32_t handle = settling_.takeNewest(); handle != 0) {
+      settle(connections_.get(handle));
+    } else if (settling_.takeWalk()) {
+      connections_.each([this](Connection& connection, uint32_t) { settle(&connection); });
+    }
   }
   count();
+}
+
+// nullptr and connections that have nothing to settle are left alone.
+void Net::settle(Connection* connection) {
+  if (connection == nullptr || !connection->has(Connection::kSettling)) return;
+  connection->clear(Connection::kSettling);
+  settleConnection(connection);
 }
 
 }  // namespace heddle::net

@@ -9,14 +9,16 @@
 // Thread rule: the loop's thread. Results are >= 0 or negative errnos.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
-#include <vector>
 
 #include "base/slots.h"
 #include "loop/loop.h"
+#include "mem/typed_memory.h"
 #include "net/connection.h"
 #include "net/http.h"
 #include "net/listener.h"
+#include "net/todo.h"
 #include "net/writer.h"
 
 namespace heddle::net {
@@ -32,13 +34,13 @@ class Net final : public loop::Guest, private WriteEvents {
   Net& operator=(const Net&) = delete;
 
   // Both take the settings over by copy and return a handle, or the errno of the system call that
-  // failed; ENFILE also when no handle is left. Nothing is left behind then.
+  // failed; ENFILE also when no handle is left, ENOMEM without memory. Nothing is left behind then.
   // ENOTSUP: reusePort on a system that does not spread connections by it.
   [[nodiscard]] int64_t listen(const ListenSpec& spec);
   // The outcome comes as a CONNECT record, a failure as a CLOSE behind it.
   [[nodiscard]] int64_t connect(const ConnectSpec& spec);
   // Takes over a connected stream socket and makes it non-blocking; on failure it stays the
-  // caller's. EEXIST: it is watched already. ENFILE: no handle is left.
+  // caller's. EEXIST: it is watched already. ENFILE: no handle is left. ENOMEM.
   [[nodiscard]] int64_t adopt(int fd, const Settings& settings);
   // Stops accepting and closes the descriptor (a Unix socket's file goes); the connections stay.
   // LISTENER_CLOSED follows, and LISTENER_EMPTY with the last of them. EBADF: no such listener.
@@ -101,7 +103,12 @@ class Net final : public loop::Guest, private WriteEvents {
   void restartListeners(int64_t nowNs);
   [[nodiscard]] int64_t take(int fd, const Settings& settings);
   [[nodiscard]] int64_t watchNew(Connection* connection);
+  // nullptr when there is no handle or no memory left; noHandle tells which.
   Connection* create(int fd, Settings* settings);
+  template <class Pool>
+  static int noHandle(const Pool& pool) {
+    return pool.full() ? -ENFILE : -ENOMEM;
+  }
   static void closeDescriptor(const Connection* connection);
   static void closeDescriptor(const Listener* listener);
   [[nodiscard]] int watch(int fd, uint32_t interest, uint64_t data);
@@ -118,6 +125,8 @@ class Net final : public loop::Guest, private WriteEvents {
   void idleCheck(uint32_t handle);
   uint32_t streamDeadline(const Connection* connection, bool* has) const;
   void checkWaterMarks(Connection* connection);
+  void resume(Connection* connection);
+  void settle(Connection* connection);
   void settleConnection(Connection* connection);
   void startLinger(Connection* connection);
   [[nodiscard]] int sendBlock(Connection* connection, const Block& block, bool* kept);
@@ -127,18 +136,20 @@ class Net final : public loop::Guest, private WriteEvents {
 
   loop::Loop* loop_;
   Writer writer_;
-  base::Slots<Listener> listeners_;
-  base::Slots<Connection> connections_;
+  base::Slots<Listener, mem::TypedMemory<mem::Builtin::kListeners>> listeners_;
+  base::Slots<Connection, mem::TypedMemory<mem::Builtin::kConnections>> connections_;
   loop::Timers deadlines_;  // by connection index
   Http http_;
   uint32_t nowMs_ = 0;
   uint32_t restingListeners_ = 0;
   int64_t retryNs_ = 0;  // when the next of them tries again, or sooner
-  std::vector<uint32_t> queued_;
-  std::vector<uint32_t> settling_;
-  std::vector<uint32_t> work_;  // reused while one of the two lists above is worked off
+  Todo queued_;          // those marked kQueued
+  Todo settling_;        // those marked kSettling
+  Todo resuming_;        // what was queued, while it is worked off
 
   friend class Http;
 };
+
+using Nets = mem::Typed<Net, mem::Builtin::kNet>;
 
 }  // namespace heddle::net

@@ -18,6 +18,12 @@ bool isExhaustion(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
          error == ENOSPC;
 }
+// A socket that was bound for nothing: its file goes, too.
+int64_t abandon(int fd, const ListenSpec& spec, int error) {
+  sys::removeSocketFile(spec.address);
+  sys::closeFd(fd);
+  return error;
+}
 }  // namespace
 
 int64_t Net::listen(const ListenSpec& spec) {
@@ -28,14 +34,15 @@ int64_t Net::listen(const ListenSpec& spec) {
   const int fd = sys::listenStream(spec.address, flags);
   if (fd < 0) return fd;
   const auto created = listeners_.create();
-  if (created.value == nullptr) {
-    sys::closeFd(fd);
-    return -ENFILE;
-  }
+  if (created.value == nullptr) return abandon(fd, spec, noHandle(listeners_));
   Listener* const listener = created.value;
   listener->handle = created.handle;
   listener->fd = fd;
-  listener->settings = new Settings(spec.settings);
+  listener->settings = SettingsPool::make(spec.settings);
+  if (listener->settings == nullptr) {
+    listeners_.destroy(created.handle);
+    return abandon(fd, spec, -ENOMEM);
+  }
   listener->settings->listener = created.handle;
   listener->maxConnections = spec.maxConnections;
   listener->acceptsPerPass = spec.acceptsPerPass == 0 ? 64 : spec.acceptsPerPass;
@@ -127,7 +134,7 @@ void Net::acceptReady(Listener* listener) {
 // The handle of the connection, or why the client had to be sent away.
 int64_t Net::takeAccepted(Listener* listener, int fd) {
   Connection* const connection = create(fd, listener->settings);
-  const int64_t handle = connection == nullptr ? -ENFILE : watchNew(connection);
+  const int64_t handle = connection == nullptr ? noHandle(connections_) : watchNew(connection);
   if (handle < 0) sys::closeFd(fd);
   return handle;
 }

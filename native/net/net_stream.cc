@@ -1,7 +1,6 @@
 // Reading, writing and ending connections.
 #include <algorithm>
 #include <cerrno>
-#include <new>
 
 #include "net/net.h"
 
@@ -112,7 +111,7 @@ void Net::flushOutput(Connection* c) {
   if (n < 0) return fail(c, static_cast<int>(-n));
   if (n > 0) c->activeMs = nowMs_;
   if (c->output->pending() == 0) {
-    delete c->output;
+    Outputs::destroy(c->output);
     c->output = nullptr;
   }
   checkWaterMarks(c);
@@ -262,7 +261,7 @@ int Net::sendBlock(Connection* c, const Block& block, bool* kept) {
     if (n > 0) sent = static_cast<size_t>(n);
   }
   if (sent < block.size) {
-    if (c->output == nullptr) c->output = new (std::nothrow) Output;
+    if (c->output == nullptr) c->output = Outputs::make();
     const bool transient = port().ownsRecv(block.data);
     const int stored = c->output == nullptr ? -ENOMEM
                        : transient          ? c->output->copy(block.data + sent, block.size - sent)
@@ -286,7 +285,7 @@ void Net::destroy(Connection* c, int error, CloseReason::Id reason) {
     port().emit(In::HTTP_ABORT, handle, error == 0 ? ECONNRESET : error, reason);
   }
   http_.detach(c);
-  delete c->output;
+  Outputs::destroy(c->output);
   if (!c->has(Connection::kDetached)) loop_->poller().remove(c->fd);
   closeDescriptor(c);
   deadlines_.cancel(handle & loop::kHandleIndexMask);

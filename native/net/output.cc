@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "sys/socket.h"
@@ -22,8 +21,13 @@ struct Output::Segment {
 };
 
 namespace {
+// With its head a segment fills a size class.
 constexpr size_t kSegmentBytes = 16384;
 constexpr int kVectors = 16;
+
+void* allocateSegment(size_t bytes) {
+  return mem::allocateBytes(mem::builtinType(mem::Builtin::kSegment), bytes);
+}
 }  // namespace
 
 Output::~Output() { consume(pending_); }
@@ -48,8 +52,8 @@ int Output::copy(const uint8_t* data, size_t size) {
     size -= fits;
   }
   if (size == 0) return 0;
-  const size_t capacity = std::max(size, kSegmentBytes);
-  auto* segment = static_cast<Segment*>(std::malloc(sizeof(Segment) + capacity));
+  const size_t capacity = std::max(size, kSegmentBytes - sizeof(Segment));
+  auto* segment = static_cast<Segment*>(allocateSegment(sizeof(Segment) + capacity));
   if (segment == nullptr) return -ENOMEM;
   *segment = Segment{nullptr, segment->own(), 0, size, capacity, {}};
   std::memcpy(segment->own(), data, size);
@@ -59,7 +63,7 @@ int Output::copy(const uint8_t* data, size_t size) {
 }
 
 int Output::refer(const Block& block, size_t offset) {
-  auto* segment = static_cast<Segment*>(std::malloc(sizeof(Segment)));
+  auto* segment = static_cast<Segment*>(allocateSegment(sizeof(Segment)));
   if (segment == nullptr) return -ENOMEM;
   *segment = Segment{nullptr, block.data, offset, block.size, 0, block};
   append(segment);
@@ -78,7 +82,7 @@ void Output::consume(size_t bytes) {
     head_ = done->next;
     if (head_ == nullptr) tail_ = nullptr;
     if (done->block.release != nullptr) done->block.release(done->block.context);
-    std::free(done);
+    mem::release(mem::builtinType(mem::Builtin::kSegment), done);
   }
 }
 

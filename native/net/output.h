@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "mem/typed_object.h"
+
 namespace heddle::net {
 
 // Somebody else's memory. `release(context)` is called exactly once, when the block has been sent
@@ -44,5 +46,7 @@ class Output {
   Segment* tail_ = nullptr;
   size_t pending_ = 0;
 };
+
+using Outputs = mem::Typed<Output, mem::Builtin::kOutput>;
 
 }  // namespace heddle::net

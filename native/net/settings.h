@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "mem/typed_object.h"
 #include "net/http_parser.h"
 
 namespace heddle::net {
@@ -52,13 +53,15 @@ struct Settings {
   }
 };
 
+using SettingsPool = mem::Typed<Settings, mem::Builtin::kSettings>;
+
 inline Settings* retain(Settings* settings) {
   settings->refs++;
   return settings;
 }
 
 inline void release(Settings* settings) {
-  if (--settings->refs == 0) delete settings;
+  if (--settings->refs == 0) SettingsPool::destroy(settings);
 }
 
 }  // namespace heddle::net

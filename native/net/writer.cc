@@ -2,13 +2,10 @@
 
 #include <cerrno>
 #include <cstring>
-#include <new>
 
 #include "sys/socket.h"
 
 namespace heddle::net {
-
-Writer::Writer(WriteEvents* events) : events_(events), scratch_(new uint8_t[kScratchBytes]) {}
 
 void Writer::turnTo(Connection* connection) {
   if (connection == current_) return;
@@ -43,7 +40,7 @@ uint8_t* Writer::room(Connection* connection, uint32_t size) {
   if (spanSize_ > 0) {
     // Order: the span comes first. It joins the scratch when both fit, else it leaves on its own.
     if (spanSize_ + size <= kScratchBytes) {
-      std::memcpy(scratch_.get(), span_, spanSize_);
+      std::memcpy(scratch_, span_, spanSize_);
       used_ = spanSize_;
       spanSize_ = 0;
     } else {
@@ -55,13 +52,13 @@ uint8_t* Writer::room(Connection* connection, uint32_t size) {
     settle();
     current_ = connection;
   }
-  return scratch_.get() + used_;
+  return scratch_ + used_;
 }
 
 void Writer::settle() {
   Connection* const connection = current_;
   if (connection == nullptr) return;
-  const uint8_t* const data = spanSize_ > 0 ? span_ : scratch_.get();
+  const uint8_t* const data = spanSize_ > 0 ? span_ : scratch_;
   const uint32_t size = spanSize_ > 0 ? spanSize_ : used_;
   current_ = nullptr;
   spanSize_ = 0;
@@ -86,7 +83,7 @@ void Writer::send(Connection* connection, const uint8_t* data, uint32_t size) {
     if (n > 0) sent = static_cast<uint32_t>(n);
   }
   if (sent < size) {
-    if (connection->output == nullptr) connection->output = new (std::nothrow) Output;
+    if (connection->output == nullptr) connection->output = Outputs::make();
     if (connection->output == nullptr) return events_->writeFailed(connection, ENOMEM);
     if (connection->output->copy(data + sent, size - sent) < 0) {
       return events_->writeFailed(connection, ENOMEM);

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "net/connection.h"
 
@@ -26,7 +25,7 @@ class Writer {
  public:
   static constexpr uint32_t kScratchBytes = 65536;
 
-  explicit Writer(WriteEvents* events);
+  explicit Writer(WriteEvents* events) : events_(events) {}
 
   // Bytes that stay where they are until settle().
   void span(Connection* connection, const uint8_t* data, uint32_t size);
@@ -50,7 +49,7 @@ class Writer {
   const uint8_t* span_ = nullptr;
   uint32_t spanSize_ = 0;
   uint32_t used_ = 0;
-  std::unique_ptr<uint8_t[]> scratch_;
+  uint8_t scratch_[kScratchBytes];
 };
 
 }  // namespace heddle::net

@@ -34,7 +34,7 @@ struct Wire {
   UnixPair pair;
   Connection connection;
   Wire() { connection.fd = pair.a; }
-  ~Wire() { delete connection.output; }
+  ~Wire() { net::Outputs::destroy(connection.output); }
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;
 
