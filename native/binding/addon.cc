@@ -1,6 +1,5 @@
 // Module initialisation and the backend's own calls; everything else is in the file named after it.
 #include <cerrno>
-#include <memory>
 #include <utility>
 
 #include "binding/args.h"
@@ -66,8 +65,9 @@ napi_value refuse(napi_env env, const char* code, const char* message) {
   return nullptr;
 }
 
-napi_value refuseDescriptor(napi_env env, int error) {
-  const char* code = error == -EMFILE ? "EMFILE" : error == -ENOMEM ? "ENOMEM" : "ENFILE";
+napi_value refuseLoop(napi_env env, int error) {
+  if (error == -ENOMEM) return refuse(env, "ENOMEM", "no memory for the loop");
+  const char* code = error == -EMFILE ? "EMFILE" : "ENFILE";
   return refuse(env, code, "no descriptor for the loop's multiplexer");
 }
 
@@ -87,13 +87,14 @@ napi_value createEngine(napi_env env, napi_callback_info info) {
   options.maxSleepNs = saturated<int64_t>(fields.number("maxSleepMs", 200) * 1e6);
   options.maxTimersPerPass = fields.u32("maxTimersPerPass", 1024);
   options.maxEventsPerWait = fields.u32("maxEventsPerWait", 1024);
-  auto engine = std::make_unique<Engine>(env, memory, options, fields.text("name"));
+  Engines::Ptr engine = Engines::makePtr(env, memory, options);
+  if (engine == nullptr) return refuse(env, "ENOMEM", "no memory for the loop");
   Engine* const raw = engine.get();
-  const int opened = raw->open(args.at(0), args.at(2));
+  const int opened = raw->open(args.at(0), args.at(2), fields.text("name"));
   Environment::of(env)->add(std::move(engine));
   if (opened < 0) {
     raw->close();
-    return refuseDescriptor(env, opened);
+    return refuseLoop(env, opened);
   }
   return engineObject(raw);
 }
@@ -102,19 +103,14 @@ napi_value post(napi_env env, napi_callback_info info) {
   const Args<2> args(env, info);
   const Bytes bytes = bytesOf(env, args.at(1));
   if (bytes.size > loop::Mailbox::kMaxBytes) return integer(env, -EMSGSIZE);  // not even copied
-  loop::Letter letter;
-  letter.kind = loop::In::POST;
-  letter.bytes.assign(bytes.data, bytes.data + bytes.size);
-  return integer(env, loop::Mailbox::post(args.handle(0), std::move(letter)));
+  const auto size = static_cast<uint32_t>(bytes.size);
+  return integer(env, loop::Mailbox::post(loop::makePost(args.handle(0), bytes.data, size)));
 }
 
 napi_value trigger(napi_env env, napi_callback_info info) {
   const Args<3> args(env, info);
-  loop::Letter letter;
-  letter.kind = loop::In::TRIGGER;
-  letter.a = args.i32(1);
-  letter.b = args.i32(2);
-  return integer(env, loop::Mailbox::post(args.handle(0), std::move(letter)));
+  return integer(env, loop::Mailbox::post(loop::makeLetter(args.handle(0), loop::In::TRIGGER,
+                                                           args.i32(1), args.i32(2))));
 }
 
 napi_value wake(napi_env env, napi_callback_info info) {
@@ -153,8 +149,11 @@ napi_value capabilities(napi_env env) {
 
 napi_value init(napi_env env, napi_value exports) {
   sys::ignoreBrokenPipe();
-  auto* const environment = new Environment(env);
-  const auto destroy = [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); };
+  auto* const environment = Environments::make(env);
+  if (environment == nullptr) return refuse(env, "ENOMEM", "no memory for the environment");
+  const auto destroy = [](napi_env, void* data, void*) {
+    Environments::destroy(static_cast<Environment*>(data));
+  };
   napi_set_instance_data(env, environment, destroy, nullptr);
   addMethods(env, exports, kMethods, nullptr);
   napi_set_named_property(env, exports, "sys", sysObject(env));

@@ -1,16 +1,23 @@
 #include "binding/embedded.h"
 
 #include <cerrno>
-#include <cstdlib>
 
+#include "mem/builtin_types.h"
+#include "mem/memtype.h"
 #include "sys/clock.h"
 
 namespace heddle::binding {
 
+namespace {
+void releaseHandle(void* handle) {
+  mem::release(mem::builtinType(mem::Builtin::kUvHandle), handle);
+}
+}  // namespace
+
 template <class Handle>
 Handle* Embedded::allocate(uv_handle_type type) {
-  void* const memory = std::calloc(1, uv_handle_size(type));
-  return static_cast<Handle*>(memory);
+  const mem::Memtype memtype = mem::builtinType(mem::Builtin::kUvHandle);
+  return static_cast<Handle*>(mem::allocateBytesZeroed(memtype, uv_handle_size(type)));
 }
 
 Embedded* Embedded::of(const void* handle) {
@@ -21,7 +28,7 @@ Embedded* Embedded::of(const void* handle) {
 int Embedded::discard(int error) {
   for (void* handle : {static_cast<void*>(poll_), static_cast<void*>(prepare_),
                        static_cast<void*>(timer_), static_cast<void*>(idle_)}) {
-    std::free(handle);
+    releaseHandle(handle);
   }
   poll_ = nullptr;
   prepare_ = nullptr;
@@ -136,7 +143,7 @@ void Embedded::close(void (*done)(void*), void* context) {
 
 void Embedded::onClosed(uv_handle_t* handle) {
   Embedded* const self = of(handle);
-  std::free(handle);
+  releaseHandle(handle);
   if (--self->open_ == 0) self->done_(self->doneContext_);
 }
 

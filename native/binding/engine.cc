@@ -1,7 +1,6 @@
 #include "binding/engine.h"
 
 #include <cerrno>
-#include <new>
 #include <utility>
 
 #include "binding/args.h"
@@ -24,6 +23,7 @@ struct Pin {
   napi_ref reference;
   Bytes bytes;
 };
+using Pins = mem::Typed<Pin, mem::Builtin::kPin>;
 
 // A reference keeps the typed array, not its memory: JavaScript may transfer the buffer to another
 // thread, or shrink it, while the bytes wait to be sent.
@@ -41,30 +41,28 @@ bool isStillThere(void* context) {
 void unpin(void* context) {
   auto* const pin = static_cast<Pin*>(context);
   napi_delete_reference(pin->env, pin->reference);
-  delete pin;
+  Pins::destroy(pin);
 }
 
 }  // namespace
 
-Engine::Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options,
-               std::string name)
-    : env_(env),
-      name_(std::move(name)),
-      control_(memory.control),
-      loop_(std::make_unique<loop::Loop>(memory, options)) {}
+Engine::Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options)
+    : env_(env), control_(memory.control), loop_(loop::Loops::makePtr(memory, options)) {}
 
 Engine::~Engine() = default;
 
-int Engine::open(napi_value memory, napi_value dispatch) {
+int Engine::open(napi_value memory, napi_value dispatch, const std::string& name) {
+  if (loop_ == nullptr) return -ENOMEM;
   const int opened = loop_->open();
   if (opened < 0) return opened;
   uv_loop_t* uv = nullptr;
   if (napi_get_uv_event_loop(env_, &uv) != napi_ok) return -ENOTSUP;
-  net_ = std::make_unique<net::Net>(loop_.get());
+  net_ = net::Nets::makePtr(loop_.get());
+  if (net_ == nullptr) return -ENOMEM;
   loop_->attach(net_.get());
-  embedded_ = std::make_unique<Embedded>(uv, loop_.get(), this);
+  embedded_.emplace(uv, loop_.get(), this);
   napi_value label;
-  const std::string title = "heddle:" + name_;
+  const std::string title = "heddle:" + name;
   if (napi_create_reference(env_, memory, 1, &memory_) != napi_ok ||
       napi_create_reference(env_, dispatch, 1, &dispatch_) != napi_ok ||
       napi_create_string_utf8(env_, title.c_str(), title.size(), &label) != napi_ok ||
@@ -91,10 +89,10 @@ void Engine::close(void (*done)(void*), void* context) {
   closing_ = true;
   closed_ = done;
   closedContext_ = context;
-  loop_->close();
   // An engine that was not opened to its end has less to close.
+  if (loop_ != nullptr) loop_->close();
   if (net_ != nullptr) net_->closeAll();
-  if (embedded_ == nullptr) return finished(this);
+  if (!embedded_.has_value()) return finished(this);
   embedded_->close(finished, this);
 }
 
@@ -154,17 +152,7 @@ bool Engine::dispatch(uint32_t words) {
 int Engine::closeDescriptor(uint32_t request, int fd) {
   if (fd < 0) return -EBADF;
   forgetDescriptor(fd);
-  const auto done = [](void* context, uint64_t id, int error) {
-    loop::Letter letter;
-    letter.kind = loop::In::FD_CLOSED;
-    letter.a = static_cast<int32_t>(id);
-    letter.b = error;
-    const auto loopId = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(context));
-    const int posted = loop::Mailbox::post(loopId, std::move(letter));
-    static_cast<void>(posted);  // -ENOENT: the loop has ended, nobody waits any more
-  };
-  void* const context = reinterpret_cast<void*>(static_cast<uintptr_t>(loop_->loopId()));
-  if (sys::lingers(fd) && sys::submitClose(fd, done, context, request) == 0) return 0;
+  if (sys::lingers(fd) && closeElsewhere(request, fd)) return 0;
   const int closed = sys::closeNow(fd);
   if (closed < 0) return closed;
   loop_->port().emit(loop::In::FD_CLOSED, request, 0);
@@ -172,14 +160,30 @@ int Engine::closeDescriptor(uint32_t request, int fd) {
   return 0;
 }
 
+// False when it has to be closed here. The letter with the news is made before: the thread that
+// closes has nobody to tell that there is no memory for it.
+bool Engine::closeElsewhere(uint32_t request, int fd) {
+  loop::LetterPtr news =
+      loop::makeLetter(loop_->loopId(), loop::In::FD_CLOSED, static_cast<int32_t>(request), 0);
+  if (news == nullptr) return false;
+  const auto done = [](void* context, uint64_t, int error) {
+    loop::LetterPtr letter(static_cast<loop::Letter*>(context));
+    letter->b = error;
+    const int posted = loop::Mailbox::post(std::move(letter));
+    static_cast<void>(posted);  // -ENOENT: the loop has ended, nobody waits any more
+  };
+  if (sys::submitClose(fd, done, news.get(), request) < 0) return false;
+  static_cast<void>(news.release());
+  return true;
+}
+
 net::Block Engine::pin(napi_value value) {
   const Bytes bytes = bytesOf(env_, value);
-  auto* const pin = new Pin{env_, nullptr, bytes};
-  if (napi_create_reference(env_, value, 1, &pin->reference) != napi_ok) {
-    delete pin;
+  Pins::Ptr pin = Pins::makePtr(env_, nullptr, bytes);
+  if (pin == nullptr || napi_create_reference(env_, value, 1, &pin->reference) != napi_ok) {
     return {};
   }
-  return net::Block{bytes.data, bytes.size, unpin, pin, isStillThere};
+  return net::Block{bytes.data, bytes.size, unpin, pin.release(), isStillThere};
 }
 
 }  // namespace heddle::binding

@@ -6,26 +6,26 @@
 
 #include <node_api.h>
 
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "binding/embedded.h"
 #include "loop/loop.h"
+#include "mem/typed_object.h"
 #include "net/net.h"
 
 namespace heddle::binding {
 
 class Engine final : public Embedded::Driver {
  public:
-  Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options,
-         std::string name);
+  Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options);
   ~Engine() override;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   // Keeps the memory and the dispatch function alive and registers with libuv. 0 or a negative
   // errno.
-  [[nodiscard]] int open(napi_value memory, napi_value dispatch);
+  [[nodiscard]] int open(napi_value memory, napi_value dispatch, const std::string& name);
   // Also after `open` has failed. `done(context)` runs when libuv has let go of everything, which
   // may be at once.
   void close(void (*done)(void*) = nullptr, void* context = nullptr);
@@ -49,10 +49,10 @@ class Engine final : public Embedded::Driver {
   void tick() override;
   void flushPending() override;
   bool dispatch(uint32_t words);
+  bool closeElsewhere(uint32_t request, int fd);
   static void finished(void* self);
 
   napi_env env_;
-  std::string name_;
   napi_ref dispatch_ = nullptr;
   napi_ref memory_ = nullptr;
   napi_async_context async_ = nullptr;
@@ -61,10 +61,15 @@ class Engine final : public Embedded::Driver {
   bool closing_ = false;
   void (*closed_)(void*) = nullptr;
   void* closedContext_ = nullptr;
-  std::unique_ptr<loop::Loop> loop_;
-  std::unique_ptr<net::Net> net_;
-  std::unique_ptr<Embedded> embedded_;
+  loop::Loops::Ptr loop_;  // nullptr without memory: then it cannot be opened
+  net::Nets::Ptr net_;
+  std::optional<Embedded> embedded_;
+
+  friend class Environment;
+  Engine* next_ = nullptr;  // in the environment's list
 };
+
+using Engines = mem::Typed<Engine, mem::Builtin::kEngine>;
 
 // Builds the JS object with the methods of `Engine` in lib/backend/backend.ts.
 napi_value engineObject(Engine* engine);

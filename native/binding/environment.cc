@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "binding/engine.h"
 #include "binding/loose_descriptors.h"
 #include "mem/epoch.h"
 #include "sys/closer.h"
@@ -30,6 +29,7 @@ Environment::Environment(napi_env env) : env_(env) {
 }
 
 Environment::~Environment() {
+  while (engines_ != nullptr) Engines::destroy(std::exchange(engines_, engines_->next_));
   if (attached_) mem::epochDetachThread();
   if (collecting_) mem::epochStopCollector();
   // The last release waits for what is being closed. Where the library stays it need not come.
@@ -42,12 +42,18 @@ Environment* Environment::of(napi_env env) {
   return static_cast<Environment*>(data);
 }
 
-void Environment::add(std::unique_ptr<Engine> engine) { engines_.push_back(std::move(engine)); }
+void Environment::add(Engines::Ptr engine) {
+  engine->next_ = engines_;
+  engines_ = engine.release();
+}
 
 void Environment::cleanup(napi_async_cleanup_hook_handle, void* data) {
   auto* const self = static_cast<Environment*>(data);
-  self->closing_ = self->engines_.size() + 1;
-  for (const auto& engine : self->engines_) engine->close(engineClosed, self);
+  self->closing_ = 1;
+  for (Engine* engine = self->engines_; engine != nullptr; engine = engine->next_) {
+    self->closing_++;
+    engine->close(engineClosed, self);
+  }
   closeDescriptorsOf(self);
   engineClosed(self);
 }

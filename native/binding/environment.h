@@ -8,12 +8,10 @@
 
 #include <node_api.h>
 
-#include <memory>
-#include <vector>
+#include "binding/engine.h"
+#include "mem/typed_object.h"
 
 namespace heddle::binding {
-
-class Engine;
 
 class Environment {
  public:
@@ -22,7 +20,7 @@ class Environment {
 
   static Environment* of(napi_env env);
   napi_env env() const { return env_; }
-  void add(std::unique_ptr<Engine> engine);
+  void add(Engines::Ptr engine);
 
  private:
   static void cleanup(napi_async_cleanup_hook_handle handle, void* self);
@@ -33,7 +31,9 @@ class Environment {
   size_t closing_ = 0;
   bool attached_ = false;
   bool collecting_ = false;
-  std::vector<std::unique_ptr<Engine>> engines_;
+  Engine* engines_ = nullptr;  // owned, newest first
 };
+
+using Environments = mem::Typed<Environment, mem::Builtin::kEnvironment>;
 
 }  // namespace heddle::binding

@@ -1,8 +1,10 @@
 #include "binding/loose_descriptors.h"
 
+#include <cerrno>
 #include <mutex>
-#include <unordered_map>
 
+#include "base/immortal.h"
+#include "mem/typed_array.h"
 #include "sys/closer.h"
 #include "sys/socket.h"
 
@@ -10,19 +12,26 @@ namespace heddle::binding {
 namespace {
 
 struct Loose {
-  Environment* owner;
-  sys::Identity identity;
+  const Environment* owner = nullptr;  // nullptr: not noted
+  sys::Identity identity{};
 };
 
 struct Table {
   std::mutex lock;
-  std::unordered_map<int, Loose> byNumber;
+  mem::TypedArray<Loose, mem::Builtin::kLooseTable> byNumber;
+
+  // With the lock held; nullptr when it is not noted.
+  Loose* find(int fd) {
+    const auto index = static_cast<size_t>(fd);
+    if (fd < 0 || index >= byNumber.size() || byNumber[index].owner == nullptr) return nullptr;
+    return &byNumber[index];
+  }
 };
 
-// Never destroyed: threads may still end while the process does.
+// Threads may still end while the process does.
 Table& table() {
-  static Table& instance = *new Table;
-  return instance;
+  static base::Immortal<Table> instance;
+  return *instance;
 }
 
 bool isStill(int fd, const sys::Identity& identity) {
@@ -37,29 +46,38 @@ int noteDescriptor(Environment* owner, int fd) {
   Loose loose{owner, {}};
   if (sys::identify(fd, &loose.identity) < 0) return fd;
   std::lock_guard<std::mutex> held(table().lock);
-  table().byNumber[fd] = loose;
+  const auto index = static_cast<size_t>(fd);
+  if (!table().byNumber.cover(index + 1)) {
+    sys::closeNow(fd);
+    return -ENOMEM;
+  }
+  table().byNumber[index] = loose;
   return fd;
 }
 
 void handDescriptorTo(Environment* owner, int fd) {
   std::lock_guard<std::mutex> held(table().lock);
-  const auto found = table().byNumber.find(fd);
-  if (found != table().byNumber.end()) found->second.owner = owner;
+  Loose* const found = table().find(fd);
+  if (found != nullptr) found->owner = owner;
 }
 
 void forgetDescriptor(int fd) {
   std::lock_guard<std::mutex> held(table().lock);
-  table().byNumber.erase(fd);
+  Loose* const found = table().find(fd);
+  if (found != nullptr) *found = Loose{};
 }
 
 void closeDescriptorsOf(const Environment* owner) {
   std::lock_guard<std::mutex> held(table().lock);
-  std::erase_if(table().byNumber, [owner](const auto& entry) {
-    if (entry.second.owner != owner) return false;
-    // The isolate ends and must not wait for a peer.
-    if (isStill(entry.first, entry.second.identity)) sys::closeSoon(entry.first);
-    return true;
-  });
+  int fd = 0;
+  for (Loose& loose : table().byNumber) {
+    if (loose.owner == owner) {
+      // The isolate ends and must not wait for a peer.
+      if (isStill(fd, loose.identity)) sys::closeSoon(fd);
+      loose = Loose{};
+    }
+    fd++;
+  }
 }
 
 }  // namespace heddle::binding

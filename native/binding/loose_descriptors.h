@@ -15,7 +15,7 @@ namespace heddle::binding {
 class Environment;
 
 // Notes a descriptor that was opened for `owner`. Passes `fd` on; a negative one is an error and is
-// not noted.
+// not noted. Without memory for the note it is closed: ENOMEM.
 int noteDescriptor(Environment* owner, int fd);
 // `owner` watches it from now on. Does nothing for descriptors that are not ours.
 void handDescriptorTo(Environment* owner, int fd);

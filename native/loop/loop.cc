@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "sys/clock.h"
 
@@ -23,14 +24,20 @@ Loop::Loop(const PortMemory& memory, const LoopOptions& options)
       options_(options),
       timers_(sys::monotonicNs()),
       mailbox_(memory.recvBytes, [this] { poller_.wake(); }),
-      nowNs_(sys::monotonicNs()),
-      ready_(options.maxEventsPerWait) {
+      nowNs_(sys::monotonicNs()) {
   port_.memory().clock[Clock::MAX_SLEEP] = static_cast<double>(options.maxSleepNs) / 1e6;
   port_.memory().clock[Clock::NOW] = toMs(nowNs_);
 }
 
+Loop::~Loop() {
+  for (Event* watch : watches_) Events::destroy(watch);
+  while (recurrent_ != nullptr) destroyRecurrent(&recurrent_);
+}
+
 int Loop::open() {
-  const int opened = poller_.open();
+  if (!ready_.cover(std::max(options_.maxEventsPerWait, 1u))) return -ENOMEM;
+  int opened = port_.open();
+  if (opened >= 0) opened = poller_.open();
   if (opened >= 0) mailbox_.open();
   return opened;
 }
@@ -94,31 +101,26 @@ void Loop::runTimers() {
 
 void Loop::deliver(const Letter& letter) {
   if (letter.kind != In::POST) return port_.emit(letter.kind, letter.a, letter.b);
-  const auto size = static_cast<uint32_t>(letter.bytes.size());
-  if (size > 0) std::memcpy(port_.recvCursor(), letter.bytes.data(), size);
-  port_.emit(In::POST, port_.recvOffset(), size);
-  port_.commitRecv(size);
+  if (letter.size > 0) std::memcpy(port_.recvCursor(), letter.bytes(), letter.size);
+  port_.emit(In::POST, port_.recvOffset(), letter.size);
+  port_.commitRecv(letter.size);
 }
 
 void Loop::runTriggers() {
-  // What the last pass had no room for stays in front.
+  // What the last pass had no room for stays in front; what came since waits until it is gone.
   const bool leftOver = !letters_.empty();
+  letters_.append(&triggers_);
   if (!leftOver && mailbox_.hasMail()) mailbox_.take(&letters_);
-  if (letters_.empty() && triggers_.empty()) return;
-  letters_.insert(leftOver ? letters_.end() : letters_.begin(), triggers_.begin(), triggers_.end());
-  triggers_.clear();
-  size_t done = 0;
-  for (; done < letters_.size(); done++) {
-    if (!port_.hasRoom() || port_.recvRoom() < letters_[done].bytes.size()) break;
-    deliver(letters_[done]);
+  while (!letters_.empty()) {
+    if (!port_.hasRoom() || port_.recvRoom() < letters_.front().size) return;
+    deliver(*letters_.pop());
   }
-  letters_.erase(letters_.begin(), letters_.begin() + static_cast<ptrdiff_t>(done));
 }
 
 void Loop::runRecurrent() {
-  for (const uint32_t handle : recurrent_) {
+  for (const Event* event = recurrent_; event != nullptr; event = event->next) {
     if (!port_.hasRoom()) return;
-    port_.emit(In::RECURRENT, handle);
+    port_.emit(In::RECURRENT, event->handle);
   }
 }
 
@@ -149,7 +151,7 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
 }
 
 void Loop::readyWatch(uint32_t handle, uint32_t mask) {
-  const Watch* watch = findWatch(handle);
+  const Event* watch = findWatch(handle);
   if (watch == nullptr) return;
   const uint32_t wanted = mask & (watch->mask | sys::kException);
   if (wanted != 0) port_.emit(In::FD, handle, wanted);
@@ -211,44 +213,77 @@ void Loop::carryOut(const int32_t* record) {
     case Out::FD_MASK:
       return setMask(handle, static_cast<uint32_t>(record[2]));
     case Out::TRIGGER:
-      triggers_.push_back(Letter{In::TRIGGER, record[1], record[2], {}});
-      return;
+      return trigger(handle, record[2]);
     default:
       if (guest_ != nullptr) guest_->record(record);
   }
 }
 
+// Without memory for the letter the record is all there is: it opens the next batch, which is
+// before its phase, but not before the callback that asked for it has returned.
+void Loop::trigger(uint32_t handle, int32_t mask) {
+  LetterPtr letter = makeLetter(loopId(), In::TRIGGER, static_cast<int32_t>(handle), mask);
+  if (letter == nullptr) return port_.emit(In::TRIGGER, handle, mask);
+  triggers_.push(std::move(letter));
+}
+
+// The link that leads to it, or the last one.
+Loop::Event** Loop::recurrentLink(uint32_t handle) {
+  Event** link = &recurrent_;
+  while (*link != nullptr && (*link)->handle != handle) link = &(*link)->next;
+  return link;
+}
+
+// The record that asks for it has no answer, so one event is in reserve for a want of memory that
+// passes.
+Loop::Event* Loop::makeRecurrent(uint32_t handle) {
+  if (Event* const made = Events::make(handle); made != nullptr) return made;
+  if (spare_.handle != 0) mem::stopWithoutMemory(mem::Builtin::kEvent, sizeof(Event));
+  spare_ = Event{handle};
+  return &spare_;
+}
+
+void Loop::destroyRecurrent(Event** link) {
+  Event* const gone = std::exchange(*link, (*link)->next);
+  if (gone != &spare_) return Events::destroy(gone);
+  spare_ = Event{};
+}
+
 void Loop::addRecurrent(uint32_t handle) {
-  if (std::find(recurrent_.begin(), recurrent_.end(), handle) == recurrent_.end()) {
-    recurrent_.push_back(handle);
-  }
+  Event** const link = recurrentLink(handle);
+  if (*link == nullptr) *link = makeRecurrent(handle);
 }
 
 void Loop::removeRecurrent(uint32_t handle) {
-  recurrent_.erase(std::remove(recurrent_.begin(), recurrent_.end(), handle), recurrent_.end());
+  Event** const link = recurrentLink(handle);
+  if (*link != nullptr) destroyRecurrent(link);
 }
 
-Loop::Watch* Loop::findWatch(uint32_t handle) {
+Loop::Event* Loop::findWatch(uint32_t handle) {
   const uint32_t index = handle & kHandleIndexMask;
-  if (handle == 0 || index >= watches_.size() || watches_[index].handle != handle) return nullptr;
-  return &watches_[index];
+  if (handle == 0 || index >= watches_.size()) return nullptr;
+  Event* const watch = watches_[index];
+  return watch == nullptr || watch->handle != handle ? nullptr : watch;
 }
 
 int Loop::fdAdd(uint32_t handle, int fd, uint32_t mask) {
   if (fd < 0) return -EBADF;
   const uint32_t index = handle & kHandleIndexMask;
+  if (!watches_.cover(index + size_t{1}) || !fdOwner_.cover(static_cast<size_t>(fd) + 1)) {
+    return -ENOMEM;
+  }
+  Events::Ptr watch = Events::makePtr(handle, fd, mask);
+  if (watch == nullptr) return -ENOMEM;
   const int added = poller_.add(fd, mask & (sys::kRead | sys::kWrite), kWatchTag << 32 | handle);
   if (added < 0) return added;
-  if (index >= watches_.size()) watches_.resize(index + 1);
-  if (static_cast<size_t>(fd) >= fdOwner_.size()) fdOwner_.resize(static_cast<size_t>(fd) + 1);
-  if (watches_[index].handle == 0) watchCount_++;
-  watches_[index] = Watch{fd, handle, mask};
+  if (watches_[index] == nullptr) watchCount_++;
+  Events::destroy(std::exchange(watches_[index], watch.release()));
   fdOwner_[static_cast<size_t>(fd)] = handle;
   return 0;
 }
 
 int Loop::fdRemove(uint32_t handle, int fd) {
-  Watch* watch = findWatch(handle);
+  Event* watch = findWatch(handle);
   if (watch == nullptr) return -ENOENT;
   // A descriptor number closed without removing its event may have been given to a new one by now;
   // only its present owner may take the registration away.
@@ -257,13 +292,13 @@ int Loop::fdRemove(uint32_t handle, int fd) {
     const int removed = poller_.remove(fd);
     static_cast<void>(removed);  // -EBADF or -ENOENT: closed already, which ended the registration
   }
-  *watch = Watch{};
+  Events::destroy(std::exchange(watches_[handle & kHandleIndexMask], nullptr));
   watchCount_--;
   return 0;
 }
 
 void Loop::setMask(uint32_t handle, uint32_t mask) {
-  Watch* watch = findWatch(handle);
+  Event* watch = findWatch(handle);
   if (watch == nullptr || watch->mask == mask || !owns(*watch)) return;
   watch->mask = mask;
   const int changed =

@@ -12,12 +12,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "loop/mailbox.h"
 #include "loop/port.h"
 #include "loop/timers.h"
+#include "mem/typed_array.h"
+#include "mem/typed_object.h"
 #include "sys/poller.h"
 
 namespace heddle::loop {
@@ -53,12 +53,12 @@ class Loop {
   static constexpr uint64_t kWatchTag = 1;
 
   Loop(const PortMemory& memory, const LoopOptions& options);
-  ~Loop() = default;
+  ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Opens the poller and lets other threads post. 0, or EMFILE, ENFILE, ENOMEM: then the loop may
-  // only be destroyed.
+  // Takes the memory that every pass needs, opens the poller and lets other threads post. 0, or
+  // EMFILE, ENFILE, ENOMEM: then the loop may only be destroyed.
   [[nodiscard]] int open();
   // Other threads learn that the loop is gone, though it may still be destroyed much later.
   void close() { mailbox_.close(); }
@@ -103,11 +103,16 @@ class Loop {
   uint64_t waits() const { return waits_; }
 
  private:
-  struct Watch {
-    int fd = -1;
+  // A watched descriptor or a recurrent event.
+  struct Event {
     uint32_t handle = 0;
+    int fd = -1;
     uint32_t mask = 0;
+    Event* next = nullptr;  // recurrent: the one added after it
   };
+  using Events = mem::Typed<Event, mem::Builtin::kEvent>;
+  template <class T>
+  using Table = mem::TypedArray<T, mem::Builtin::kLoopTable>;
 
   void phase(Phase::Id id);
   void runTimers();
@@ -120,8 +125,12 @@ class Loop {
   void setMask(uint32_t handle, uint32_t mask);
   void addRecurrent(uint32_t handle);
   void removeRecurrent(uint32_t handle);
-  Watch* findWatch(uint32_t handle);
-  bool owns(const Watch& watch) const {
+  Event** recurrentLink(uint32_t handle);
+  Event* makeRecurrent(uint32_t handle);
+  void destroyRecurrent(Event** link);
+  void trigger(uint32_t handle, int32_t mask);
+  Event* findWatch(uint32_t handle);
+  bool owns(const Event& watch) const {
     return fdOwner_[static_cast<size_t>(watch.fd)] == watch.handle;
   }
   void beat();
@@ -138,14 +147,17 @@ class Loop {
   uint32_t lastReady_ = 0;
   size_t watchCount_ = 0;
   bool timersLeft_ = false;
-  std::vector<Watch> watches_;       // by handle index
-  std::vector<uint32_t> fdOwner_;    // by descriptor: the handle that watches it, 0 = none
-  std::vector<uint32_t> recurrent_;  // handles, in order of addition
-  std::vector<Letter> triggers_;     // asked for by this isolate, delivered by the next pass
-  std::vector<Letter> letters_;      // taken from the mailbox, not yet delivered
-  std::vector<sys::Ready> ready_;
+  Table<Event*> watches_;       // by handle index
+  Table<uint32_t> fdOwner_;     // by descriptor: the handle that watches it, 0 = none
+  Event* recurrent_ = nullptr;  // in order of addition
+  Event spare_;                 // for the recurrent event that there is no memory for
+  LetterQueue triggers_;        // asked for by this isolate, delivered by the next pass
+  LetterQueue letters_;         // taken from the mailbox, not yet delivered
+  Table<sys::Ready> ready_;
   uint32_t readyCount_ = 0;
   uint32_t nextReady_ = 0;  // entries before it are dealt with
 };
+
+using Loops = mem::Typed<Loop, mem::Builtin::kLoop>;
 
 }  // namespace heddle::loop

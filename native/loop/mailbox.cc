@@ -1,29 +1,59 @@
 #include "loop/mailbox.h"
 
 #include <cerrno>
-#include <unordered_map>
 #include <utility>
 
-namespace heddle::loop {
-namespace {
+#include "base/immortal.h"
+#include "loop/protocol.h"
 
-// Process-wide by nature: loop numbers are how isolates name each other's loops.
-struct Registry {
-  std::mutex lock;
-  std::unordered_map<uint32_t, Mailbox*> byId;
-  uint32_t lastId = 0;
+namespace heddle::loop {
+
+// Process-wide by nature: loop numbers are how isolates name each other's loops. The mailboxes are
+// linked to each other, so that registering one cannot fail.
+class MailboxRegistry {
+ public:
+  std::mutex lock;  // everything below
+
+  uint32_t nextId() { return ++lastId_; }
+
+  void add(Mailbox* mailbox) {
+    Mailbox*& first = chainOf(mailbox->loopId_);
+    mailbox->nextRegistered_ = first;
+    first = mailbox;
+  }
+  void remove(const Mailbox* mailbox) {
+    Mailbox** link = &chainOf(mailbox->loopId_);
+    while (*link != nullptr && *link != mailbox) link = &(*link)->nextRegistered_;
+    if (*link != nullptr) *link = mailbox->nextRegistered_;
+  }
+  Mailbox* find(uint32_t loopId) {
+    Mailbox* found = chainOf(loopId);
+    while (found != nullptr && found->loopId_ != loopId) found = found->nextRegistered_;
+    return found;
+  }
+
+ private:
+  // Numbers are given out in turn: the chains are even.
+  static constexpr uint32_t kChains = 256;
+
+  Mailbox*& chainOf(uint32_t loopId) { return chains_[loopId % kChains]; }
+
+  Mailbox* chains_[kChains] = {};
+  uint32_t lastId_ = 0;
 };
 
-Registry& registry() {
-  // Never destroyed: worker threads may still post while static destructors run at exit.
-  static Registry* const instance = new Registry;
+namespace {
+
+MailboxRegistry& registry() {
+  // Worker threads may still post while static destructors run at exit.
+  static base::Immortal<MailboxRegistry> instance;
   return *instance;
 }
 
 uint32_t nextId() {
-  Registry& all = registry();
+  MailboxRegistry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
-  return ++all.lastId;
+  return all.nextId();
 }
 
 }  // namespace
@@ -32,53 +62,54 @@ Mailbox::Mailbox(size_t maxLetterBytes, std::function<void()> wake)
     : loopId_(nextId()), maxLetterBytes_(maxLetterBytes), wake_(std::move(wake)) {}
 
 void Mailbox::open() {
-  Registry& all = registry();
+  MailboxRegistry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
-  all.byId.emplace(loopId_, this);
+  if (all.find(loopId_) == nullptr) all.add(this);
 }
 
 Mailbox::~Mailbox() { close(); }
 
 void Mailbox::close() {
-  Registry& all = registry();
+  MailboxRegistry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
-  all.byId.erase(loopId_);
+  all.remove(this);
 }
 
-void Mailbox::take(std::vector<Letter>* into) {
-  into->clear();
+void Mailbox::take(LetterQueue* into) {
   const std::lock_guard<std::mutex> guard(lock_);
-  into->swap(letters_);
+  into->append(&letters_);
   bytes_ = 0;
   hasMail_.store(false, std::memory_order_relaxed);  // relaxed: see hasMail
 }
 
-int Mailbox::push(Letter letter) {
-  if (letter.bytes.size() > maxLetterBytes_) return -EMSGSIZE;
+int Mailbox::push(LetterPtr letter) {
+  if (letter->size > maxLetterBytes_) return -EMSGSIZE;
   const std::lock_guard<std::mutex> guard(lock_);
-  if (letters_.size() >= kMaxLetters || bytes_ + letter.bytes.size() > kMaxBytes) return -ENOBUFS;
-  bytes_ += letter.bytes.size();
-  letters_.push_back(std::move(letter));
+  const bool full = letters_.size() >= kMaxLetters || bytes_ + letter->size > kMaxBytes;
+  if (full && letter->kind != In::FD_CLOSED) return -ENOBUFS;
+  bytes_ += letter->size;
+  letters_.push(std::move(letter));
   hasMail_.store(true, std::memory_order_relaxed);  // relaxed: see hasMail
   return 0;
 }
 
-int Mailbox::post(uint32_t loopId, Letter letter) {
-  Registry& all = registry();
+int Mailbox::post(LetterPtr letter) {
+  if (letter == nullptr) return -ENOMEM;
+  MailboxRegistry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
-  const auto found = all.byId.find(loopId);
-  if (found == all.byId.end()) return -ENOENT;
-  const int result = found->second->push(std::move(letter));
-  if (result == 0) found->second->wake_();
+  Mailbox* const receiver = all.find(letter->to);
+  if (receiver == nullptr) return -ENOENT;
+  const int result = receiver->push(std::move(letter));
+  if (result == 0) receiver->wake_();
   return result;
 }
 
 int Mailbox::wake(uint32_t loopId) {
-  Registry& all = registry();
+  MailboxRegistry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
-  const auto found = all.byId.find(loopId);
-  if (found == all.byId.end()) return -ENOENT;
-  found->second->wake_();
+  Mailbox* const receiver = all.find(loopId);
+  if (receiver == nullptr) return -ENOENT;
+  receiver->wake_();
   return 0;
 }
 

@@ -11,16 +11,10 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <vector>
+
+#include "loop/letter.h"
 
 namespace heddle::loop {
-
-struct Letter {
-  int32_t kind = 0;  // In::TRIGGER, In::POST or In::FD_CLOSED
-  int32_t a = 0;
-  int32_t b = 0;
-  std::vector<uint8_t> bytes;
-};
 
 class Mailbox {
  public:
@@ -41,8 +35,8 @@ class Mailbox {
   // From now on the loop is gone for senders (-ENOENT) and is not woken any more. Idempotent.
   void close();
 
-  // Owner thread: moves everything that has arrived into `into` (which it clears first).
-  void take(std::vector<Letter>* into);
+  // Owner thread: moves everything that has arrived behind what `into` holds.
+  void take(LetterQueue* into);
   // Owner thread: whether letters wait. The wake-up of one that came after the last `take` may have
   // been spent on a wait that was about to end anyway.
   bool hasMail() const {
@@ -52,18 +46,23 @@ class Mailbox {
     return hasMail_.load(std::memory_order_relaxed);
   }
 
-  // Any thread. 0, -ENOENT (no such loop), -ENOBUFS (full), -EMSGSIZE (never fits).
-  [[nodiscard]] static int post(uint32_t loopId, Letter letter);
+  // Any thread. 0, -ENOMEM (there is no letter: it could not be made), -ENOENT (no such loop),
+  // -ENOBUFS (full), -EMSGSIZE (never fits). A letter that is not taken is released. FD_CLOSED fits
+  // a full mailbox: there are no more of them than descriptors.
+  [[nodiscard]] static int post(LetterPtr letter);
   [[nodiscard]] static int wake(uint32_t loopId);
 
  private:
-  int push(Letter letter);
+  friend class MailboxRegistry;
+
+  int push(LetterPtr letter);
 
   const uint32_t loopId_;
   const size_t maxLetterBytes_;
   std::function<void()> wake_;
+  Mailbox* nextRegistered_ = nullptr;  // the registry's
   std::mutex lock_;
-  std::vector<Letter> letters_;
+  LetterQueue letters_;
   size_t bytes_ = 0;
   std::atomic<bool> hasMail_{false};  // written under lock_
 };

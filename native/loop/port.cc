@@ -1,6 +1,14 @@
 #include "loop/port.h"
 
+#include <cerrno>
+
 namespace heddle::loop {
+
+namespace {
+constexpr size_t kFirstDeferredWords = 1024;
+}
+
+int Port::open() { return deferred_.reserve(kFirstDeferredWords) ? 0 : -ENOMEM; }
 
 void Port::begin() {
   used_ = 0;
@@ -14,7 +22,7 @@ void Port::begin() {
     used_ += words;
     taken += words;
   }
-  deferred_.erase(deferred_.begin(), deferred_.begin() + static_cast<ptrdiff_t>(taken));
+  deferred_.removeFront(taken);
 }
 
 uint32_t Port::seal() {
@@ -23,7 +31,10 @@ uint32_t Port::seal() {
 }
 
 void Port::defer(const int32_t* record, uint32_t words) {
-  deferred_.insert(deferred_.end(), record, record + words);
+  const size_t wanted = deferred_.size() + words;
+  if (wanted > deferred_.capacity() / 2) static_cast<void>(deferred_.reserve(wanted * 2));
+  if (deferred_.append(record, words)) return;
+  mem::stopWithoutMemory(mem::Builtin::kDeferred, wanted * sizeof(int32_t));
 }
 
 }  // namespace heddle::loop

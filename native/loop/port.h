@@ -3,15 +3,17 @@
 // Ownership: the memory belongs to JS, which keeps it alive as long as the loop is open. Thread
 // rule: only the loop's own thread. Nothing here allocates on the hot path; records that arise
 // while JS owns the inbox (during a dispatch, while the outbox is applied) wait in `deferred_` and
-// open the next batch.
+// open the next batch. No record may be lost, and none can be refused: so `deferred_` grows while
+// half of it is still free, and a want of memory may pass before it is full. When it does not, the
+// process ends.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
 #include "loop/protocol.h"
+#include "mem/typed_array.h"
 
 namespace heddle::loop {
 
@@ -34,6 +36,9 @@ class Port {
   static constexpr uint32_t kLongestRecord = 11 + 8 + 2 * 256;
 
   explicit Port(const PortMemory& memory) : memory_(memory) {}
+
+  // Takes the memory that deferring begins with: 0 or -ENOMEM.
+  [[nodiscard]] int open();
 
   const PortMemory& memory() const { return memory_; }
 
@@ -100,7 +105,7 @@ class Port {
   uint32_t recvUsed_ = 0;
   bool collecting_ = false;
   bool lacksRoom_ = false;
-  std::vector<int32_t> deferred_;
+  mem::TypedArray<int32_t, mem::Builtin::kDeferred> deferred_;
 };
 
 }  // namespace heddle::loop

@@ -5,6 +5,9 @@
 
 namespace heddle::loop {
 
+const mem::Memtype TimerBlocks::kSlabType =
+    mem::defineBuiltin(mem::Builtin::kTimerSlab, sizeof(Slab));
+
 namespace {
 
 constexpr size_t kLineBytes = 64;
@@ -48,7 +51,7 @@ void TimerBlocks::give(uint32_t position) {
 
 void TimerBlocks::clear() {
   for (uint32_t i = 0; i < capacity_; i++) {
-    if (slabs_[i] != nullptr) memory_.release(slabs_[i], sizeof(Slab));
+    if (slabs_[i] != nullptr) memory_.give(mem::Builtin::kTimerSlab, slabs_[i], sizeof(Slab));
   }
   if (capacity_ != 0) memory_.release(slabs_, capacity_ * kDirectoryBytes);
   slabs_ = nullptr;
@@ -69,7 +72,7 @@ int TimerBlocks::grow(size_t blocks) {
 
 bool TimerBlocks::addSlab() {
   if (vacantCount_ == 0 && !growDirectory()) return false;
-  auto* slab = static_cast<Slab*>(memory_.resize(nullptr, 0, sizeof(Slab)));
+  auto* slab = static_cast<Slab*>(memory_.take(mem::Builtin::kTimerSlab, sizeof(Slab)));
   if (slab == nullptr) return false;
   slab->freeMask = kAllFree;
   slab->index = vacant_[--vacantCount_];
@@ -116,7 +119,7 @@ void TimerBlocks::freeSlab(Slab* slab) {
   slabs_[slab->index] = nullptr;
   vacant_[vacantCount_++] = slab->index;
   free_ -= kSlabBlocks;
-  memory_.release(slab, sizeof(Slab));
+  memory_.give(mem::Builtin::kTimerSlab, slab, sizeof(Slab));
 }
 
 void TimerBlocks::linkFirst(Slab* slab) {

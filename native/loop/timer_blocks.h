@@ -90,6 +90,8 @@ class TimerBlocks {
     Slab* before;
     Slab* after;
   };
+  // Registered at load, because only here the size is known.
+  static const mem::Memtype kSlabType;
   // The parts of the directory that each slab has, all of one kind behind one another: the pointer,
   // its entry in the stack of indices without a slab, the links and the owners of its blocks.
   static constexpr size_t kDirectoryBytes =

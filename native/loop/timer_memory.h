@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+
+#include "mem/builtin_types.h"
+#include "mem/memtype.h"
 
 namespace heddle::loop {
 
@@ -20,13 +22,26 @@ class TimerMemory {
   [[nodiscard]] void* resize(void* old, size_t oldBytes, size_t newBytes) {
     const size_t more = newBytes - oldBytes;
     if (more > limit_ || held_ > limit_ - more) return nullptr;
-    void* resized = std::realloc(old, newBytes);
+    void* resized = mem::resize(mem::builtinType(mem::Builtin::kTimers), old, newBytes);
     if (resized != nullptr) held_ += more;
     return resized;
   }
 
+  // A block of a fixed type, whose blocks have this many bytes; contents unspecified.
+  [[nodiscard]] void* take(mem::Builtin type, size_t bytes) {
+    if (bytes > limit_ || held_ > limit_ - bytes) return nullptr;
+    void* block = mem::allocate(mem::builtinType(type));
+    if (block != nullptr) held_ += bytes;
+    return block;
+  }
+
+  void give(mem::Builtin type, void* block, size_t bytes) {
+    mem::release(mem::builtinType(type), block);
+    held_ -= bytes;
+  }
+
   void release(void* memory, size_t bytes) {
-    std::free(memory);
+    mem::release(mem::builtinType(mem::Builtin::kTimers), memory);
     held_ -= bytes;
   }
 

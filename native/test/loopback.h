@@ -135,10 +135,11 @@ struct Client {
 class Loopback {
  public:
   explicit Loopback(const PortSizes& sizes = {}, const loop::LoopOptions& options = originNow())
-      : block_(sizes), loop_(new loop::Loop(block_.memory(), options)) {
+      : block_(sizes), loop_(loop::Loops::makePtr(block_.memory(), options)) {
     sys::ignoreBrokenPipe();
-    if (loop_->open() < 0) std::abort();
-    net_ = std::make_unique<net::Net>(loop_.get());
+    if (loop_ == nullptr || loop_->open() < 0) std::abort();
+    net_ = net::Nets::makePtr(loop_.get());
+    if (net_ == nullptr) std::abort();
     loop_->attach(net_.get());
     descriptors_ = openDescriptors();
   }
@@ -369,8 +370,8 @@ class Loopback {
   }
 
   PortBlock block_;
-  std::unique_ptr<loop::Loop> loop_;
-  std::unique_ptr<net::Net> net_;  // goes first
+  loop::Loops::Ptr loop_;
+  net::Nets::Ptr net_;  // goes first
   int descriptors_ = 0;
 };
 

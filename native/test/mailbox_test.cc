@@ -10,26 +10,26 @@
 namespace heddle::test {
 namespace {
 
-using loop::Letter;
+using loop::LetterPtr;
 using loop::Mailbox;
 
-Letter trigger(int32_t handle, int32_t mask = 1) { return Letter{In::TRIGGER, handle, mask, {}}; }
+LetterPtr trigger(uint32_t to, int32_t handle, int32_t mask = 1) {
+  return loop::makeLetter(to, In::TRIGGER, handle, mask);
+}
 
-Letter bytes(size_t size, uint8_t fill = 'x') {
-  Letter letter;
-  letter.kind = In::POST;
-  letter.bytes.assign(size, fill);
-  return letter;
+LetterPtr bytes(uint32_t to, size_t size, uint8_t fill = 'x') {
+  const std::vector<uint8_t> content(size, fill);
+  return loop::makePost(to, content.data(), static_cast<uint32_t>(size));
 }
 
 CASE("EV-24 a letter reaches its loop and ends its wait") {
   Loopback world;
-  CHECK_EQ(Mailbox::post(world.loop().loopId(), trigger(5, 3)), 0);
+  CHECK_EQ(Mailbox::post(trigger(world.loop().loopId(), 5, 3)), 0);
   world.pass();
   REQUIRE(world.count(In::TRIGGER) == 1);
   CHECK_EQ(world.last(In::TRIGGER)->at(1), 5);
   CHECK_EQ(world.last(In::TRIGGER)->at(2), 3);
-  std::thread other([&] { CHECK_EQ(Mailbox::post(world.loop().loopId(), bytes(3)), 0); });
+  std::thread other([&] { CHECK_EQ(Mailbox::post(bytes(world.loop().loopId(), 3)), 0); });
   CHECK(world.until([&] { return world.count(In::POST) == 1; }));
   other.join();
   CHECK(world.last(In::POST)->bytes == "xxx");
@@ -42,18 +42,18 @@ CASE("EV-24 a loop that is gone, or never was, is no receiver") {
     id = world.loop().loopId();
     CHECK_EQ(Mailbox::wake(id), 0);
   }
-  CHECK_EQ(Mailbox::post(id, trigger(1)), -ENOENT);
+  CHECK_EQ(Mailbox::post(trigger(id, 1)), -ENOENT);
   CHECK_EQ(Mailbox::wake(id), -ENOENT);
-  CHECK_EQ(Mailbox::post(0, trigger(1)), -ENOENT);
+  CHECK_EQ(Mailbox::post(trigger(0, 1)), -ENOENT);
 }
 
 CASE("EV-24 a loop that is being closed is no receiver any more, though it still exists") {
   Loopback world;
   const uint32_t id = world.loop().loopId();
-  CHECK_EQ(Mailbox::post(id, trigger(1)), 0);
+  CHECK_EQ(Mailbox::post(trigger(id, 1)), 0);
   world.loop().close();
   world.loop().close();
-  CHECK_EQ(Mailbox::post(id, trigger(2)), -ENOENT);
+  CHECK_EQ(Mailbox::post(trigger(id, 2)), -ENOENT);
   CHECK_EQ(Mailbox::wake(id), -ENOENT);
   world.pass();
   CHECK_EQ(world.count(In::TRIGGER), size_t{1});  // it came in time
@@ -76,7 +76,7 @@ class LatePoster : public loop::Guest {
   void resumed() override {
     if (posted) return;
     posted = true;
-    CHECK_EQ(Mailbox::post(loop_->loopId(), Letter{In::TRIGGER, 9, 1, {}}), 0);
+    CHECK_EQ(Mailbox::post(trigger(loop_->loopId(), 9)), 0);
   }
   void ready(uint64_t, uint32_t) override {}
   void timers(int64_t) override {}
@@ -110,15 +110,15 @@ CASE("EV-24 a full mailbox says so, and takes again when emptied") {
   Loopback world;
   const uint32_t id = world.loop().loopId();
   for (size_t i = 0; i < Mailbox::kMaxLetters; i++) {
-    if (Mailbox::post(id, trigger(static_cast<int32_t>(i))) != 0) CHECK(false);
+    if (Mailbox::post(trigger(id, static_cast<int32_t>(i))) != 0) CHECK(false);
   }
-  CHECK_EQ(Mailbox::post(id, trigger(1)), -ENOBUFS);
+  CHECK_EQ(Mailbox::post(trigger(id, 1)), -ENOBUFS);
   CHECK(world.until([&] { return world.count(In::TRIGGER) == Mailbox::kMaxLetters; }));
   int32_t expected = 0;
   bool ordered = true;
   for (const Record& record : world.log) ordered = ordered && record.at(1) == expected++;
   CHECK(ordered);
-  CHECK_EQ(Mailbox::post(id, trigger(1)), 0);
+  CHECK_EQ(Mailbox::post(trigger(id, 1)), 0);
 }
 
 CASE("EV-24 bytes beyond the receive slab are refused, not kept for ever") {
@@ -126,11 +126,11 @@ CASE("EV-24 bytes beyond the receive slab are refused, not kept for ever") {
   sizes.recvBytes = 8192;
   Loopback world(sizes);
   const uint32_t id = world.loop().loopId();
-  CHECK_EQ(Mailbox::post(id, bytes(8193)), -EMSGSIZE);
-  CHECK_EQ(Mailbox::post(id, bytes(8192, 'm')), 0);
-  CHECK_EQ(Mailbox::post(id, bytes(8000, 'n')), 0);
-  CHECK_EQ(Mailbox::post(id, bytes(0)), 0);
-  CHECK_EQ(Mailbox::post(id, trigger(1)), 0);
+  CHECK_EQ(Mailbox::post(bytes(id, 8193)), -EMSGSIZE);
+  CHECK_EQ(Mailbox::post(bytes(id, 8192, 'm')), 0);
+  CHECK_EQ(Mailbox::post(bytes(id, 8000, 'n')), 0);
+  CHECK_EQ(Mailbox::post(bytes(id, 0)), 0);
+  CHECK_EQ(Mailbox::post(trigger(id, 1)), 0);
   CHECK(world.until([&] { return world.count(In::TRIGGER) == 1; }));
   CHECK_EQ(world.count(In::POST), size_t{3});
   CHECK(world.log[0].bytes == std::string(8192, 'm'));
@@ -148,10 +148,11 @@ void storm(int threads) {
   for (int t = 0; t < threads; t++) {
     senders.emplace_back([=] {
       for (int i = 0; i < each; i++) {
-        Letter letter = i % 3 == 0 ? bytes(4) : trigger(t, i);
-        if (i % 3 == 0) std::memcpy(letter.bytes.data(), &i, sizeof i);
-        letter.a = t;
-        while (Mailbox::post(id, letter) == -ENOBUFS) std::this_thread::yield();
+        const auto* const number = reinterpret_cast<const uint8_t*>(&i);
+        const auto make = [&] {
+          return i % 3 == 0 ? loop::makePost(id, number, sizeof i) : trigger(id, t, i);
+        };
+        while (Mailbox::post(make()) == -ENOBUFS) std::this_thread::yield();
         if (i % 64 == 0) static_cast<void>(Mailbox::wake(id));
       }
     });
@@ -185,7 +186,7 @@ CASE("EV-24 stress: loops end while four threads post to them") {
     senders.emplace_back([&, t] {
       while (!stop.load(std::memory_order_relaxed)) {
         const uint32_t id = target.load(std::memory_order_relaxed);
-        const int result = t % 2 == 0 ? Mailbox::post(id, trigger(t)) : Mailbox::wake(id);
+        const int result = t % 2 == 0 ? Mailbox::post(trigger(id, t)) : Mailbox::wake(id);
         if (result == 0) accepted.fetch_add(1, std::memory_order_relaxed);
         if (result != 0 && result != -ENOENT && result != -ENOBUFS) std::abort();
       }
