@@ -45,6 +45,7 @@ namespace heddle::mem {
   X(kHttpSide, "http:side", kFixed, 16, false)              \
   X(kHeldResponse, "http:held-response", kFixed, 16, false) \
   X(kHeldBytes, "http:held-bytes", kVsize, 16, false)       \
+  X(kSharedVersions, "shared:versions", kVsize, 64, false)  \
   X(kEnvironment, "binding:environment", kVsize, 16, false) \
   X(kEngine, "binding:engine", kVsize, 16, false)           \
   X(kPin, "binding:pin", kFixed, 16, false)                 \

@@ -16,9 +16,10 @@ constinit NameList maps;  // with its lock held
 
 // --- life
 
-SharedMap::SharedMap(const MapSpec& spec) : clock_(spec.clock), ttlNs_(spec.ttlNs) {
+SharedMap::SharedMap(const MapSpec& spec, Versions* versions)
+    : clock_(spec.clock), ttlNs_(spec.ttlNs), versions_(versions) {
   budget_.maxBytes = spec.maxBytes;
-  for (Shard& shard : shards_) shard.belongTo(&budget_);
+  for (uint32_t i = 0; i < kShards; i++) shards_[i].belongTo(&budget_, versions, i);
 }
 
 int SharedMap::open(const Name& name, const MapSpec& spec, SharedMap** out) {
@@ -36,7 +37,12 @@ int SharedMap::open(const Name& name, const MapSpec& spec, SharedMap** out) {
   }
   void* const block = mem::allocateBytes(memtypes.map, sizeof(SharedMap) + name.bytes);
   if (block == nullptr) return -ENOMEM;
-  *out = new (block) SharedMap(spec);
+  Versions* const versions = Versions::make();
+  if (versions == nullptr) {
+    mem::release(memtypes.map, block);
+    return -ENOMEM;
+  }
+  *out = new (block) SharedMap(spec, versions);
   maps.add(*out, name, *out + 1);
   return 0;
 }
@@ -55,6 +61,7 @@ void SharedMap::close() {
 void SharedMap::destroy(mem::Retired* retired) {
   auto* const map = static_cast<SharedMap*>(retired);
   for (Shard& shard : map->shards_) shard.destroy();
+  map->versions_->drop();
   map->~SharedMap();
   mem::release(memtypes.map, map);
 }
@@ -137,11 +144,11 @@ int SharedMap::compareAndSet(const Key& key, const Value* expected, const Value*
 
 int SharedMap::increment(const Key& key, double by, int64_t ttlNs, double* out) {
   // Adding in place: readers see the number before or after. A sum too is the one NaN.
-  const auto add = [&](Node* node) {
+  const auto add = [&](Shard& shard, Node* node) {
     if (node->valueKind != ValueKind::kNumber) return -EINVAL;
     const uint64_t sum =
         bitsOf(std::bit_cast<double>(node->number.load(std::memory_order_relaxed)) + by);
-    node->number.store(sum, std::memory_order_seq_cst);
+    shard.store(node, sum);
     if (budget_.limited()) node->touch();
     *out = std::bit_cast<double>(sum);
     return 0;
@@ -157,7 +164,7 @@ int SharedMap::increment(const Key& key, double by, int64_t ttlNs, double* out) 
   int failure = 0;
   const auto change = [&](Shard& shard, const Shard::Place& place, Garbage& garbage) {
     if (place.node != nullptr) {
-      failure = add(place.node);
+      failure = add(shard, place.node);
       return -1;
     }
     if (fresh == nullptr) return kMissing;

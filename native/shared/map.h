@@ -80,6 +80,14 @@ class SharedMap final : private mem::Retired, private Named {
     use(*node);
     return true;
   }
+  // As read, for a caller that remembers values (versions.h): before the look-up it stores the
+  // number of the key's class into `version`.
+  template <class Use>
+  bool readVersioned(const Key& key, uint32_t* version, Use&& use) const {
+    *version = versions_->read(Versions::cellOf(key.hash));
+    return read(key, use);
+  }
+  [[nodiscard]] Versions* versions() const { return versions_; }
   [[nodiscard]] bool has(const Key& key) const {
     return read(key, [](const Node&) {});
   }
@@ -113,7 +121,7 @@ class SharedMap final : private mem::Retired, private Named {
   [[nodiscard]] MapStats stats() const;
 
  private:
-  explicit SharedMap(const MapSpec& spec);
+  SharedMap(const MapSpec& spec, Versions* versions);
   static void destroy(mem::Retired* retired);
 
   [[nodiscard]] const Shard& shardOf(const Key& key) const {
@@ -129,6 +137,7 @@ class SharedMap final : private mem::Retired, private Named {
 
   const Clock clock_;
   const int64_t ttlNs_;
+  Versions* const versions_;
   Budget budget_;
   // The shard that evicts next.
   std::atomic<uint32_t> evictHand_{0};

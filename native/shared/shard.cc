@@ -46,7 +46,7 @@ void Shard::noteEnd(int64_t expiresNs) {
 // --- changing
 
 void Shard::unlink(size_t at, Node* node, Garbage& garbage) {
-  store(at, kGap);
+  store(at, kGap, node->hash);
   discharge(node);
   garbage.add(node, costOf(*node), reclaimNode);
 }
@@ -80,7 +80,7 @@ bool Shard::put(const Place& place, Node* fresh, Now& now, Garbage& garbage) {
     // Writing is using, too.
     if (budget_->limited()) fresh->touch();
     // One store: readers see the old node or the new one, and the key at all times.
-    store(place.at, slotWord(fresh));
+    store(place.at, slotWord(fresh), fresh->hash);
     discharge(place.node);
     garbage.add(place.node, costOf(*place.node), reclaimNode);
     charge(fresh);
@@ -93,7 +93,7 @@ bool Shard::put(const Place& place, Node* fresh, Now& now, Garbage& garbage) {
     at = table().home(fresh->hash);
     while (nodeAt(at) != nullptr) at = (at + 1) & table().mask();
   }
-  store(at, slotWord(fresh));
+  store(at, slotWord(fresh), fresh->hash);
   if (!taken) used_++;
   charge(fresh);
   return true;
@@ -137,6 +137,7 @@ bool Shard::rebuild(Now& now, Garbage& garbage) {
 void Shard::clear(Garbage& garbage) {
   const Table before = table();
   if (!before.exists()) return;
+  const Versions::ChangeOfAll all(versions_, index_);
   table_.store(0, std::memory_order_seq_cst);
   if (budget_->limited()) budget_->heldBytes.fetch_sub(bytes(), std::memory_order_relaxed);
   // Readers may hold the nodes through the old table, which they go with.
@@ -182,6 +183,7 @@ bool Shard::evict(const Node* keep, bool force, Now& now, Garbage& garbage) {
       expire(at, node, garbage);
       return true;
     }
+    if (versions_->takeMark(Versions::cellOf(node->hash))) node->touch();
     const uint8_t mark = node->mark.load(std::memory_order_relaxed);
     if (mark < coldestMark) {
       coldest = {at, node};

@@ -12,6 +12,7 @@
 #include "shared/clock.h"
 #include "shared/garbage.h"
 #include "shared/table.h"
+#include "shared/versions.h"
 
 namespace heddle::shared {
 
@@ -36,8 +37,12 @@ class Shard {
     Node* node = nullptr;
   };
 
-  // Before anything else.
-  void belongTo(Budget* budget) { budget_ = budget; }
+  // Before anything else. `index` is this shard's among its map's.
+  void belongTo(Budget* budget, Versions* versions, uint32_t index) {
+    budget_ = budget;
+    versions_ = versions;
+    index_ = index;
+  }
 
   // Readers, in a section, and writers.
   [[nodiscard]] Table table() const { return Table(table_.load(std::memory_order_seq_cst)); }
@@ -49,6 +54,11 @@ class Shard {
   [[nodiscard]] bool put(const Place& place, Node* fresh, Now& now, Garbage& garbage);
   // Locked.
   void remove(const Place& place, Garbage& garbage) { unlink(place.at, place.node, garbage); }
+  // Locked. The number there becomes another.
+  void store(Node* node, uint64_t number) {
+    const Versions::Change change(versions_, node->hash);
+    node->number.store(number, std::memory_order_seq_cst);
+  }
   // Locked. All entries at once.
   void clear(Garbage& garbage);
 
@@ -80,7 +90,10 @@ class Shard {
   static constexpr size_t kSweepSteps = 2;
 
   [[nodiscard]] Node* nodeAt(size_t at) const { return table().nodeAt(at); }
-  void store(size_t at, uint64_t word) { table().slot(at).store(word, std::memory_order_seq_cst); }
+  void store(size_t at, uint64_t word, uint64_t hash) {
+    const Versions::Change change(versions_, hash);
+    table().slot(at).store(word, std::memory_order_seq_cst);
+  }
   // One writer at a time: no read-modify-write.
   static void change(Count& count, uint64_t by) {
     count.store(count.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
@@ -101,6 +114,8 @@ class Shard {
  private:
   // All under the lock; what is atomic is also read without it.
   Budget* budget_ = nullptr;
+  Versions* versions_ = nullptr;
+  uint32_t index_ = 0;
   size_t used_ = 0;    // slots that are not empty
   size_t mortal_ = 0;  // entries that will expire
   size_t sweepHand_ = 0;
