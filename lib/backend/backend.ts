@@ -7,6 +7,8 @@
  * `Backend.remote*` may be called from any isolate of the process.
  */
 
+import type { SharedBackend } from './shared'
+
 /** What a backend can do. A feature whose flag is false fails with ERR_NATIVE_REQUIRED. */
 export interface Capabilities {
   readonly backend: 'native' | 'js'
@@ -206,6 +208,8 @@ export interface Sys {
 export interface Backend {
   readonly capabilities: Capabilities
   readonly sys: Sys
+  /** Structures that all isolates see. */
+  readonly shared: SharedBackend
   createEngine(memory: PortMemory, options: EngineOptions, dispatch: (words: number) => void): Engine
   /**
    * From any isolate: POST record with these bytes on the loop. -ENOENT if the loop is gone, -ENOBUFS if full, -EMSGSIZE

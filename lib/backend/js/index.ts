@@ -2,6 +2,7 @@ import type { Backend, Capabilities } from '../backend'
 import { Descriptors } from './descriptors'
 import { JsEngine } from './engine'
 import { Remote } from './remote'
+import { createSharedBackend } from './shared'
 import { uncaught } from './uncaught'
 
 const capabilities: Capabilities = {
@@ -22,6 +23,7 @@ export function createJsBackend(): Backend {
   return {
     capabilities,
     sys: descriptors,
+    shared: createSharedBackend(),
     createEngine: (memory, options, dispatch) => new JsEngine(memory, options, dispatch, descriptors, remote),
     post: (loopId, bytes) => remote.post(loopId, bytes),
     trigger: (loopId, handle, mask) => remote.trigger(loopId, handle, mask),
