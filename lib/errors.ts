@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   ERR_INVALID_ARGUMENT: 'an argument is not valid',
   ERR_INVALID_HEADER: 'a header name or value is not allowed',
   ERR_INVALID_JSON: 'the body is not JSON',
+  ERR_KEY_TOO_LARGE: 'the key exceeds 65,535 bytes',
   ERR_NAME_TAKEN: 'the name belongs to another callback',
   ERR_NATIVE_REQUIRED: 'this needs the native backend',
   ERR_NOT_INIT: 'the eventer is not initialised',
@@ -35,6 +36,7 @@ export const ERROR_CODES = {
   ERR_TLS_UNAVAILABLE: 'this Node has no usable TLS library',
   ERR_TOO_LATE: 'only possible before the loops start',
   ERR_TOO_MANY_EVENTS: 'the loop has no event handle left',
+  ERR_VALUE_TOO_LARGE: 'the value exceeds what one entry may hold',
   ERR_WRITE_OVERFLOW: 'more unsent output than the connection may hold',
   ERR_WRONG_THREAD: 'the event belongs to another loop or thread',
 } as const

@@ -29,4 +29,6 @@ export type {
   WaitOptions,
 } from './net'
 export { Connection, Listener, Listeners } from './net'
+export type { SharedKey, SharedMapOptions, SharedMapStats, SharedSetOptions } from './shared'
+export { SharedCounter, SharedMap } from './shared'
 export { capabilities, type Version, version } from './version'
