@@ -14,11 +14,11 @@ namespace {
 
 struct Entry {
   const char* description;
-  bool stays;
+  int traits;
 };
 
 constexpr Entry kEntries[] = {
-#define HEDDLE_ENTRY(name, description, kind, align, stays) {description, stays},
+#define HEDDLE_ENTRY(name, description, kind, align, traits) {description, traits},
     HEDDLE_BUILTIN_TYPES(HEDDLE_ENTRY)
 #undef HEDDLE_ENTRY
 };
@@ -47,7 +47,8 @@ Memtype defineBuiltin(Builtin which, size_t bytes) {
   const int64_t id = registerMemtype({.description = entryOf(which).description,
                                       .kind = kindOf(which),
                                       .bytes = bytes,
-                                      .align = alignOf(which)});
+                                      .align = alignOf(which),
+                                      .early = (entryOf(which).traits & kEarly) != 0});
   if (id < 0) {
     std::fprintf(stderr, "heddle: memtype '%s' cannot be registered (%d)\n",
                  entryOf(which).description, static_cast<int>(id));
@@ -62,7 +63,7 @@ bool printLiveBuiltins(std::FILE* out) {
   bool any = false;
   for (size_t i = 0; i < static_cast<size_t>(Builtin::kCount); i++) {
     const Memtype type = builtinTypes[i];
-    if (type == kNoMemtype || kEntries[i].stays) continue;
+    if (type == kNoMemtype || (kEntries[i].traits & kStays) != 0) continue;
     const Usage usage = usageOf(type);
     if (usage.live == 0) continue;
     any = true;

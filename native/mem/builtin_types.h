@@ -21,39 +21,44 @@
 
 namespace heddle::mem {
 
-// name, description, kind, alignment, whether its blocks stay when everything else has ended (the
-// process keeps them to use them again).
-#define HEDDLE_BUILTIN_TYPES(X)                             \
-  X(kEvent, "core:event", kFixed, 16, false)                \
-  X(kMessageBody, "core:message-body", kVsize, 16, false)   \
-  X(kAsyncJob, "core:async-job", kVsize, 16, false)         \
-  X(kSystem, "sys:supply", kVsize, 16, false)               \
-  X(kEpochRecord, "epoch:record", kVsize, 64, true)         \
-  X(kLoop, "loop:loop", kVsize, 16, false)                  \
-  X(kLoopTable, "loop:table", kVsize, 16, false)            \
-  X(kTimers, "loop:timers", kVsize, 16, false)              \
-  X(kTimerSlab, "loop:timer-slab", kFixed, 16, false)       \
-  X(kLetter, "loop:letter", kFixed, 16, false)              \
-  X(kDeferred, "port:deferred", kVsize, 16, false)          \
-  X(kNet, "net:net", kVsize, 16, false)                     \
-  X(kConnections, "net:connections", kVsize, 16, false)     \
-  X(kListeners, "net:listeners", kVsize, 16, false)         \
-  X(kSettings, "net:settings", kFixed, 16, false)           \
-  X(kTodo, "net:todo", kVsize, 16, false)                   \
-  X(kOutput, "net:output", kFixed, 16, false)               \
-  X(kSegment, "net:segment", kVsize, 16, false)             \
-  X(kHttpSide, "http:side", kFixed, 16, false)              \
-  X(kHeldResponse, "http:held-response", kFixed, 16, false) \
-  X(kHeldBytes, "http:held-bytes", kVsize, 16, false)       \
-  X(kSharedVersions, "shared:versions", kVsize, 64, false)  \
-  X(kEnvironment, "binding:environment", kVsize, 16, false) \
-  X(kEngine, "binding:engine", kVsize, 16, false)           \
-  X(kPin, "binding:pin", kFixed, 16, false)                 \
-  X(kUvHandle, "binding:uv-handle", kVsize, 16, false)      \
-  X(kLooseTable, "binding:loose-descriptors", kVsize, 16, true)
+enum BuiltinTraits : uint8_t {
+  kPlain = 0,
+  kStays = 1,  // the process keeps its blocks when everything else has ended, to use them again
+  kEarly = 2,  // see Definition
+};
+
+// name, description, kind, alignment, traits
+#define HEDDLE_BUILTIN_TYPES(X)                                \
+  X(kEvent, "core:event", kFixed, 16, kPlain)                  \
+  X(kMessageBody, "core:message-body", kVsize, 16, kPlain)     \
+  X(kAsyncJob, "core:async-job", kVsize, 16, kPlain)           \
+  X(kSystem, "sys:supply", kVsize, 16, kPlain)                 \
+  X(kEpochRecord, "epoch:record", kVsize, 64, kStays | kEarly) \
+  X(kLoop, "loop:loop", kVsize, 16, kPlain)                    \
+  X(kLoopTable, "loop:table", kVsize, 16, kPlain)              \
+  X(kTimers, "loop:timers", kVsize, 16, kPlain)                \
+  X(kTimerSlab, "loop:timer-slab", kFixed, 16, kPlain)         \
+  X(kLetter, "loop:letter", kFixed, 16, kPlain)                \
+  X(kDeferred, "port:deferred", kVsize, 16, kPlain)            \
+  X(kNet, "net:net", kVsize, 16, kPlain)                       \
+  X(kConnections, "net:connections", kVsize, 16, kPlain)       \
+  X(kListeners, "net:listeners", kVsize, 16, kPlain)           \
+  X(kSettings, "net:settings", kFixed, 16, kPlain)             \
+  X(kTodo, "net:todo", kVsize, 16, kPlain)                     \
+  X(kOutput, "net:output", kFixed, 16, kPlain)                 \
+  X(kSegment, "net:segment", kVsize, 16, kPlain)               \
+  X(kHttpSide, "http:side", kFixed, 16, kPlain)                \
+  X(kHeldResponse, "http:held-response", kFixed, 16, kPlain)   \
+  X(kHeldBytes, "http:held-bytes", kVsize, 16, kPlain)         \
+  X(kSharedVersions, "shared:versions", kVsize, 64, kPlain)    \
+  X(kEnvironment, "binding:environment", kVsize, 16, kEarly)   \
+  X(kEngine, "binding:engine", kVsize, 16, kPlain)             \
+  X(kPin, "binding:pin", kFixed, 16, kPlain)                   \
+  X(kUvHandle, "binding:uv-handle", kVsize, 16, kPlain)        \
+  X(kLooseTable, "binding:loose-descriptors", kVsize, 16, kStays)
 
 enum class Builtin : uint8_t {
-#define HEDDLE_NAME(name, description, kind, align, stays) name,
+#define HEDDLE_NAME(name, description, kind, align, traits) name,
   HEDDLE_BUILTIN_TYPES(HEDDLE_NAME)
 #undef HEDDLE_NAME
       kCount
@@ -61,7 +66,7 @@ enum class Builtin : uint8_t {
 
 constexpr Kind kindOf(Builtin which) {
   constexpr Kind kKinds[] = {
-#define HEDDLE_KIND(name, description, kind, align, stays) Kind::kind,
+#define HEDDLE_KIND(name, description, kind, align, traits) Kind::kind,
       HEDDLE_BUILTIN_TYPES(HEDDLE_KIND)
 #undef HEDDLE_KIND
   };
@@ -70,7 +75,7 @@ constexpr Kind kindOf(Builtin which) {
 
 constexpr uint32_t alignOf(Builtin which) {
   constexpr uint32_t kAligns[] = {
-#define HEDDLE_ALIGN(name, description, kind, align, stays) align,
+#define HEDDLE_ALIGN(name, description, kind, align, traits) align,
       HEDDLE_BUILTIN_TYPES(HEDDLE_ALIGN)
 #undef HEDDLE_ALIGN
   };

@@ -268,11 +268,11 @@ void* tryAllocateBytes(Memtype type, size_t bytes, FaultReport& report) {
   report = {Fault::kNone, type, kNoMemtype, nullptr, "allocateBytes"};
   const TypeInfo* info = typeOf(type, Kind::kVsize, report);
   if (info == nullptr || bytes > PTRDIFF_MAX) return nullptr;
-  start();
+  if (!info->early) start();
   HeapLease lease;
   Heap* heap = lease.get();
   if (heap == nullptr) return nullptr;
-  if (usesSystem()) return allocateAlone(*heap, type, *info, bytes, false);
+  if (usesSystem() || info->early) return allocateAlone(*heap, type, *info, bytes, false);
   const size_t wanted = classBytes(*info, bytes);
   if (wanted > kMaxMediumBytes || bytes >= mapThreshold()) {
     return allocateAlone(*heap, type, *info, bytes, true);

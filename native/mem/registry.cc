@@ -25,6 +25,7 @@ bool isValid(const Definition& definition) {
   if (std::strlen(description) > kMaxDescriptionBytes) return false;
   const bool fixed = definition.kind == Kind::kFixed;
   if (fixed != (definition.bytes > 0)) return false;
+  if (fixed && definition.early) return false;
   if (definition.bytes > PTRDIFF_MAX - kMaxAlign) return false;
   if (!std::has_single_bit(definition.align) || definition.align > kMaxAlign) return false;
   return definition.fill <= 255 || definition.fill == kNoFill;
@@ -33,13 +34,14 @@ bool isValid(const Definition& definition) {
 bool isSame(const TypeInfo& info, const Definition& definition) {
   return info.kind == definition.kind && info.bytes == definition.bytes &&
          info.align == definition.align && info.fill == definition.fill &&
-         info.scratch == definition.scratch;
+         info.scratch == definition.scratch && info.early == definition.early;
 }
 
 void define(TypeInfo& info, const Definition& definition) {
   std::strcpy(info.description, definition.description);
   info.kind = definition.kind;
   info.scratch = definition.scratch;
+  info.early = definition.early;
   info.align = definition.align;
   info.fill = definition.fill;
   info.bytes = definition.bytes;

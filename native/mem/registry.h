@@ -24,12 +24,16 @@ struct Definition {
   uint32_t align = kDefaultAlign;  // a power of two up to kMaxAlign
   uint32_t fill = kNoFill;         // 0 … 255: new memory is filled with this byte
   bool scratch = false;            // blocks do not outlive the operation they were made for
+  // vsize: each block comes from the system by itself, whatever the engine, and does not settle the
+  // choice of one. For the few that are there before a program can choose.
+  bool early = false;
 };
 
 struct TypeInfo {
   char description[kMaxDescriptionBytes + 1];
   Kind kind;
   bool scratch;
+  bool early;
   uint32_t align;
   uint32_t fill;
   size_t bytes;       // as registered
@@ -38,7 +42,8 @@ struct TypeInfo {
 
 // The id. The same definition again returns the same id. EINVAL: a missing or overlong description,
 // one taken by a different definition, a fixed type without bytes, a vsize type with bytes, an
-// alignment that is no power of two or too large, a fill above 255. ENOSPC: the limit is reached.
+// alignment that is no power of two or too large, a fill above 255, an early fixed type. ENOSPC:
+// the limit is reached.
 [[nodiscard]] int64_t registerMemtype(const Definition& definition);
 
 // nullptr when there is no such type.

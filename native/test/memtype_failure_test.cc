@@ -88,6 +88,29 @@ CASE("MT-16 the system engine keeps the same accounts and finds the same misuse"
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+CASE("MT-16 early blocks leave the choice of an engine open, and are blocks like others") {
+  int status = -1;
+  childSays(status, [] {
+    FaultReport report;
+    const Definition definition{.description = "early:type", .kind = Kind::kVsize, .early = true};
+    const auto early = static_cast<Memtype>(registerMemtype(definition));
+    const Memtype other = vsizeType("early:other");
+    void* const before = allocateBytes(early, 100);
+    bool good = before != nullptr && setEngine("system") == 0 && setEngine("slab") == 0;
+    void* const settling = allocateBytes(other, 100);
+    good = good && setEngine("system") == -EBUSY && std::strcmp(engineName(), "slab") == 0;
+    good = good && usageOf(early).live == 1 && checkAllInvariants();
+    good = good && tryRelease(other, before, report) == Fault::kWrongType;
+    release(early, before);
+    release(other, settling);
+    good = good && tryRelease(early, before, report) != Fault::kNone;
+    good = good && usageOf(early).live == 0 && usageOf(early).bytes == 0;
+    good = good && registerMemtype({.description = "early:fixed", .bytes = 8, .early = true}) < 0;
+    _exit(good ? 0 : 1);
+  });
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 CASE("MT-07 the C++ door aborts with a text that names both types") {
   const Memtype one = fixedType("abort:one", 40);
   const Memtype other = fixedType("abort:other", 40);
