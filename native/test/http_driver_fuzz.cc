@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mem/builtin_types.h"
 #include "net/http_chunked.h"
 #include "test/http_loopback.h"
 
@@ -495,5 +496,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     script.run();
   }
   demand(lowestFree() == before, "descriptors are back");
+  demand(!heddle::mem::printLiveBuiltins(stderr), "blocks are back");
   return 0;
 }

@@ -1,7 +1,10 @@
 // Bytes to operations on the timers, compared with the reference at every step.
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 
+#include "mem/builtin_types.h"
 #include "test/timers_model.h"
 
 namespace {
@@ -25,9 +28,7 @@ class Bytes {
   size_t at_ = 0;
 };
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+void play(const uint8_t* data, size_t size) {
   Bytes bytes(data, size);
   heddle::test::TimersProfile profile;
   profile.ids = 1 + bytes.byte() % 128u;
@@ -39,5 +40,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     model.checkInvariants();
   }
   model.drain();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  play(data, size);
+  if (heddle::mem::printLiveBuiltins(stderr)) std::abort();
   return 0;
 }
