@@ -4,6 +4,7 @@
 
 #include "binding/args.h"
 #include "binding/bind.h"
+#include "binding/bind_shared.h"
 #include "binding/engine.h"
 #include "binding/environment.h"
 #include "sys/clock.h"
@@ -129,12 +130,6 @@ constexpr Method kMethods[] = {
     {"uncaught", uncaught},
 };
 
-napi_value flag(napi_env env, bool value) {
-  napi_value result;
-  napi_get_boolean(env, value, &result);
-  return result;
-}
-
 napi_value capabilities(napi_env env) {
   napi_value object;
   napi_create_object(env, &object);
@@ -157,6 +152,7 @@ napi_value init(napi_env env, napi_value exports) {
   napi_set_instance_data(env, environment, destroy, nullptr);
   addMethods(env, exports, kMethods, nullptr);
   napi_set_named_property(env, exports, "sys", sysObject(env));
+  napi_set_named_property(env, exports, "shared", sharedObject(env));
   napi_set_named_property(env, exports, "protocol", protocolObject(env));
   napi_set_named_property(env, exports, "capabilities", capabilities(env));
   return exports;

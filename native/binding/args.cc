@@ -42,6 +42,18 @@ napi_value text(napi_env env, const char* value, size_t size) {
   return result;
 }
 
+napi_value flag(napi_env env, bool value) {
+  napi_value result;
+  napi_get_boolean(env, value, &result);
+  return result;
+}
+
+napi_value undefined(napi_env env) {
+  napi_value result;
+  napi_get_undefined(env, &result);
+  return result;
+}
+
 napi_value Fields::value(const char* name) const {
   napi_value result = nullptr;
   if (napi_get_named_property(env_, object_, name, &result) != napi_ok)

@@ -32,6 +32,8 @@ Bytes bytesOf(napi_env env, napi_value value);
 std::string stringOf(napi_env env, napi_value value);
 napi_value number(napi_env env, double value);
 napi_value text(napi_env env, const char* value, size_t size);
+napi_value flag(napi_env env, bool value);
+napi_value undefined(napi_env env);
 
 // The fields of an options object.
 class Fields {

@@ -12,12 +12,6 @@ namespace {
 
 napi_value failed(napi_env env, int error) { return integer(env, -error); }
 
-napi_value undefined(napi_env env) {
-  napi_value result;
-  napi_get_undefined(env, &result);
-  return result;
-}
-
 // Calls `use(engine, args)` unless the engine is closed.
 template <size_t kMax, class Use>
 napi_value with(napi_env env, napi_callback_info info, Use&& use) {

@@ -55,6 +55,7 @@ void Environment::cleanup(napi_async_cleanup_hook_handle, void* data) {
     engine->close(engineClosed, self);
   }
   closeDescriptorsOf(self);
+  self->holds_.closeAll(self->env_);
   engineClosed(self);
 }
 

@@ -1,14 +1,16 @@
-// What the addon keeps for one isolate (Node environment): its engines, and its thread's place
-// among those that reclaim memory by epochs. Lives in the instance data.
+// What the addon keeps for one isolate (Node environment): its engines, the shared structures that
+// it holds open, and its thread's place among those that reclaim memory by epochs. Lives in the
+// instance data.
 //
 // A worker may be terminated at any moment. The cleanup hook then closes every engine's libuv
-// handles and descriptors and lets Node go on when the last handle is gone; the finaliser of the
-// instance data frees the rest. Thread rule: the isolate's thread.
+// handles and descriptors, gives back what is held, and lets Node go on when the last handle is
+// gone; the finaliser of the instance data frees the rest. Thread rule: the isolate's thread.
 #pragma once
 
 #include <node_api.h>
 
 #include "binding/engine.h"
+#include "binding/hold.h"
 #include "mem/typed_object.h"
 
 namespace heddle::binding {
@@ -21,6 +23,7 @@ class Environment {
   static Environment* of(napi_env env);
   napi_env env() const { return env_; }
   void add(Engines::Ptr engine);
+  void add(Hold* hold) { holds_.add(hold); }
 
  private:
   static void cleanup(napi_async_cleanup_hook_handle handle, void* self);
@@ -32,6 +35,7 @@ class Environment {
   bool attached_ = false;
   bool collecting_ = false;
   Engine* engines_ = nullptr;  // owned, newest first
+  Holds holds_;
 };
 
 using Environments = mem::Typed<Environment, mem::Builtin::kEnvironment>;

@@ -50,11 +50,18 @@ enum BuiltinTraits : uint8_t {
   X(kHttpSide, "http:side", kFixed, 16, kPlain)                \
   X(kHeldResponse, "http:held-response", kFixed, 16, kPlain)   \
   X(kHeldBytes, "http:held-bytes", kVsize, 16, kPlain)         \
+  X(kSharedMap, "shared:map", kVsize, 64, kPlain)              \
+  X(kSharedTable, "shared:map-table", kVsize, 16, kPlain)      \
+  X(kSharedNode, "shared:map-node", kVsize, 16, kPlain)        \
+  X(kSharedCounter, "shared:counter", kVsize, 16, kPlain)      \
   X(kSharedVersions, "shared:versions", kVsize, 64, kPlain)    \
   X(kEnvironment, "binding:environment", kVsize, 16, kEarly)   \
   X(kEngine, "binding:engine", kVsize, 16, kPlain)             \
   X(kPin, "binding:pin", kFixed, 16, kPlain)                   \
   X(kUvHandle, "binding:uv-handle", kVsize, 16, kPlain)        \
+  X(kMapHold, "binding:map", kVsize, 16, kPlain)               \
+  X(kCounterHold, "binding:counter", kVsize, 16, kPlain)       \
+  X(kText, "binding:text", kVsize, 16, kPlain)                 \
   X(kLooseTable, "binding:loose-descriptors", kVsize, 16, kStays)
 
 enum class Builtin : uint8_t {

@@ -3,13 +3,16 @@
 #include <cerrno>
 #include <new>
 
-#include "shared/memtypes.h"
+#include "mem/builtin_types.h"
+#include "mem/memtype.h"
 
 namespace heddle::shared {
 
 namespace {
 
 constinit NameList counters;  // with its lock held
+
+mem::Memtype memtype() { return mem::builtinType(mem::Builtin::kSharedCounter); }
 
 // Relaxed: see above. Not atomic_ref, which some standard libraries lack.
 double loadCell(const CounterCell* cell) {
@@ -24,13 +27,11 @@ int SharedCounter::open(const Name& name, CounterCell* cell, SharedCounter** out
   if (name.bytes > kMaxKeyBytes) return -E2BIG;
   *cell->value = 0;
   const std::lock_guard held(NameList::lock());
-  const int prepared = NameList::prepare();
-  if (prepared < 0) return prepared;
   auto* counter = static_cast<SharedCounter*>(counters.find(name));
   if (counter != nullptr) {
     counter->holders++;
   } else {
-    void* const block = mem::allocateBytes(memtypes.counter, sizeof(SharedCounter) + name.bytes);
+    void* const block = mem::allocateBytes(memtype(), sizeof(SharedCounter) + name.bytes);
     if (block == nullptr) return -ENOMEM;
     counter = new (block) SharedCounter();
     counters.add(counter, name, counter + 1);
@@ -53,7 +54,7 @@ void SharedCounter::close(CounterCell* cell) {
   }
   if (!counters.leave(this)) return;
   this->~SharedCounter();
-  mem::release(memtypes.counter, this);
+  mem::release(memtype(), this);
 }
 
 double SharedCounter::sum() {

@@ -4,13 +4,16 @@
 #include <cerrno>
 #include <new>
 
-#include "shared/memtypes.h"
+#include "mem/builtin_types.h"
+#include "mem/memtype.h"
 
 namespace heddle::shared {
 
 namespace {
 
 constinit NameList maps;  // with its lock held
+
+mem::Memtype memtype() { return mem::builtinType(mem::Builtin::kSharedMap); }
 
 }  // namespace
 
@@ -26,7 +29,7 @@ int SharedMap::open(const Name& name, const MapSpec& spec, SharedMap** out) {
   if (!mem::epochAttached()) return -EPERM;
   if (name.bytes > kMaxKeyBytes) return -E2BIG;
   const std::lock_guard held(NameList::lock());
-  const int prepared = NameList::prepare();
+  const int prepared = drawSecrets();
   if (prepared < 0) return prepared;
   if (Named* const found = maps.find(name); found != nullptr) {
     auto* const map = static_cast<SharedMap*>(found);
@@ -35,11 +38,11 @@ int SharedMap::open(const Name& name, const MapSpec& spec, SharedMap** out) {
     *out = map;
     return 0;
   }
-  void* const block = mem::allocateBytes(memtypes.map, sizeof(SharedMap) + name.bytes);
+  void* const block = mem::allocateBytes(memtype(), sizeof(SharedMap) + name.bytes);
   if (block == nullptr) return -ENOMEM;
   Versions* const versions = Versions::make();
   if (versions == nullptr) {
-    mem::release(memtypes.map, block);
+    mem::release(memtype(), block);
     return -ENOMEM;
   }
   *out = new (block) SharedMap(spec, versions);
@@ -63,7 +66,7 @@ void SharedMap::destroy(mem::Retired* retired) {
   for (Shard& shard : map->shards_) shard.destroy();
   map->versions_->drop();
   map->~SharedMap();
-  mem::release(memtypes.map, map);
+  mem::release(memtype(), map);
 }
 
 // --- writing

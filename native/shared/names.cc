@@ -2,18 +2,11 @@
 
 #include <cstring>
 
-#include "shared/memtypes.h"
-
 namespace heddle::shared {
 
 std::mutex& NameList::lock() {
   static constinit std::mutex instance;
   return instance;
-}
-
-int NameList::prepare() {
-  const int result = registerMemtypes();
-  return result < 0 ? result : drawSecrets();
 }
 
 Named* NameList::find(const Name& name) const {

@@ -32,8 +32,6 @@ class NameList {
 
   // The rest with the lock held.
 
-  // Before the first of the process is made: memtypes and secrets. 0 or a negative errno.
-  [[nodiscard]] static int prepare();
   [[nodiscard]] Named* find(const Name& name) const;
   // Copies the name to `space`, which has name.bytes, and gives it one holder.
   void add(Named* made, const Name& name, void* space);

@@ -2,13 +2,16 @@
 
 #include <new>
 
+#include "mem/builtin_types.h"
+#include "mem/memtype.h"
 #include "mem/size_class.h"
-#include "shared/memtypes.h"
 #include "shared/table.h"
 
 namespace heddle::shared {
 
 namespace {
+
+mem::Memtype memtype() { return mem::builtinType(mem::Builtin::kSharedNode); }
 
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kSlotShareBytes = 2 * sizeof(Slot);
@@ -37,10 +40,10 @@ bool Node::holds(const Value& value) const {
 }
 
 Node* makeNode(const Key& key, const Value& value, int64_t expiresNs) {
-  void* const block = mem::allocateBytes(memtypes.node, nodeBytes(key.bytes, value.bytes));
+  void* const block = mem::allocateBytes(memtype(), nodeBytes(key.bytes, value.bytes));
   if (block == nullptr) return nullptr;
   if (!fitsSlot(block)) {
-    mem::release(memtypes.node, block);
+    mem::release(memtype(), block);
     return nullptr;
   }
   auto* const node = new (block) Node{};
@@ -58,7 +61,7 @@ Node* makeNode(const Key& key, const Value& value, int64_t expiresNs) {
   return node;
 }
 
-void dropNode(Node* node) { mem::release(memtypes.node, node); }
+void dropNode(Node* node) { mem::release(memtype(), node); }
 
 void reclaimNode(mem::Retired* retired) { dropNode(static_cast<Node*>(retired)); }
 

@@ -3,11 +3,14 @@
 #include <bit>
 #include <new>
 
-#include "shared/memtypes.h"
+#include "mem/builtin_types.h"
+#include "mem/memtype.h"
 
 namespace heddle::shared {
 
 namespace {
+
+mem::Memtype memtype() { return mem::builtinType(mem::Builtin::kSharedTable); }
 
 Table tableOf(mem::Retired* retired) {
   auto* const header = static_cast<TableHeader*>(retired);
@@ -18,10 +21,10 @@ Table tableOf(mem::Retired* retired) {
 
 Table makeTable(size_t slots) {
   const size_t bytes = sizeof(TableHeader) + slots * sizeof(Slot);
-  void* const block = mem::allocateBytes(memtypes.table, bytes);
+  void* const block = mem::allocateBytes(memtype(), bytes);
   if (block == nullptr) return Table(0);
   if (!fitsSlot(block)) {
-    mem::release(memtypes.table, block);
+    mem::release(memtype(), block);
     return Table(0);
   }
   auto* const header = new (block) TableHeader{};
@@ -41,7 +44,7 @@ void fillTable(Table table, const Node* node) {
 size_t tableBytes(Table table) { return sizeof(TableHeader) + table.slots() * sizeof(Slot); }
 
 void reclaimTable(mem::Retired* retired) {
-  mem::release(memtypes.table, static_cast<TableHeader*>(retired));
+  mem::release(memtype(), static_cast<TableHeader*>(retired));
 }
 
 void reclaimTableAndNodes(mem::Retired* retired) {

@@ -8,10 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "mem/builtin_types.h"
 #include "mem/epoch.h"
 #include "shared/counter.h"
 #include "shared/map.h"
-#include "shared/memtypes.h"
 #include "test/check.h"
 
 namespace heddle::test {
@@ -97,10 +97,10 @@ inline std::multiset<std::string> walkAll(const SharedMap& map) {
 // What is retired is freed, and nothing of ours is left.
 inline void checkNothingLeft() {
   mem::epochMaintain(mem::MaintainMode::kBarrier);
-  CHECK_EQ(mem::usageOf(memtypes.map).live, 0u);
-  CHECK_EQ(mem::usageOf(memtypes.table).live, 0u);
-  CHECK_EQ(mem::usageOf(memtypes.node).live, 0u);
-  CHECK_EQ(mem::usageOf(memtypes.counter).live, 0u);
+  for (const mem::Builtin type : {mem::Builtin::kSharedMap, mem::Builtin::kSharedTable,
+                                  mem::Builtin::kSharedNode, mem::Builtin::kSharedCounter}) {
+    CHECK_EQ(mem::usageOf(mem::builtinType(type)).live, 0u);
+  }
   const mem::EpochStats stats = mem::epochs().stats();
   CHECK_EQ(stats.requested, stats.completed);
 }
