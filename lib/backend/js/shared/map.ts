@@ -34,7 +34,8 @@ const SWEEP_FOR_STATS = 4096
  * anew; entries go when their time is up or the budget is exceeded (expiry.ts).
  */
 export class JsSharedMap implements SharedMapEngine {
-  readonly control = new Int32Array(4)
+  /** [3]: nothing that `get` gave may be remembered. */
+  readonly control = new Int32Array([0, 0, 0, -1, 0])
   readonly scratch = new Uint8Array(SCRATCH_BYTES)
   readonly #memory: SharedMemory
   readonly #defaultTtl: number
@@ -303,7 +304,7 @@ export class JsSharedMap implements SharedMapEngine {
         this.control[0] = -errno.EINVAL
         return NaN
       }
-      const sum = isThere ? (memory.doubles[valueStart(memory, old) / 8] as number) + by : by
+      const sum = (isThere ? (memory.doubles[valueStart(memory, old) / 8] as number) : 0) + by
       memory.doubles[valueStart(memory, entry) / 8] = sum
       if (isThere) this.#expiry.inherit(old, entry)
       if (!(old === 0 ? list.insert(entry) : list.replace(entry))) continue
