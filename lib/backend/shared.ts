@@ -68,10 +68,21 @@ export interface SharedBackend {
 }
 
 export interface SharedMapEngine {
-  /** Written by `get` ([0] bytes, [1] `ValueKind`, [2] 1 if present) and `increment` ([0] 0 or a negative errno). */
+  /**
+   * Written by `get` ([0] bytes, [1] `ValueKind`, [2] 1 if present; [3] and [4] if there are `versions`) and
+   * `increment` ([0] 0 or a negative errno).
+   */
   readonly control: Int32Array
   /** Of this isolate, `SCRATCH_BYTES` long. Valid until the next call. */
   readonly scratch: Uint8Array
+  /**
+   * A number for each class of keys, which writers of all isolates change before others can see a new value. `get`
+   * says in `control[3]` where the number of its key lies, and in `control[4]` what it was if the answer, a plain value
+   * or none, may be remembered as long as it stays the same; -1 in `control[3]` if not. Undefined: no remembering.
+   */
+  readonly versions?: Int32Array
+  /** For each class a mark that a reader sets when it answers from memory, for maps with a budget. */
+  readonly marks?: Uint8Array
   /** The plain value; `scratch` itself if it holds the bytes; a fresh ArrayBuffer for more. */
   get(key: SharedKey): PlainValue | Uint8Array | ArrayBuffer
   has(key: SharedKey): boolean

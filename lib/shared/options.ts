@@ -11,7 +11,15 @@ export interface SharedMapOptions {
   readonly maxBytes?: number
   /** Milliseconds after which an entry that names no other time is gone. 0 or Infinity, the default: never. */
   readonly ttl?: number
+  /**
+   * Text keys whose plain values this isolate remembers, so that reading them again costs no call until somebody
+   * changes them (native backend). 0 remembers nothing; the default is 16,384. Isolates may differ in this.
+   */
+  readonly remember?: number
 }
+
+/** Text keys an isolate remembers the values of, unless it is told otherwise: some two megabytes. */
+const REMEMBER = 16_384
 
 /** Options of what writes an entry. */
 export interface SharedSetOptions {
@@ -19,17 +27,22 @@ export interface SharedSetOptions {
   readonly ttl?: number
 }
 
-const OPEN_OPTIONS: ReadonlySet<string> = new Set(['maxBytes', 'ttl'])
+const OPEN_OPTIONS: ReadonlySet<string> = new Set(['maxBytes', 'ttl', 'remember'])
 const SET_OPTIONS: ReadonlySet<string> = new Set(['ttl'])
 
 /** What `open` was given, 0 for what was left out. */
-export function checkOpen(name: unknown, options: SharedMapOptions): { maxBytes: number; ttlMs: number } {
+export function checkOpen(
+  name: unknown,
+  options: SharedMapOptions,
+): { maxBytes: number; ttlMs: number; remember: number } {
   checkName('SharedMap.open', name)
   checkOptions('SharedMap.open', options, OPEN_OPTIONS, '{ maxBytes: 1048576 }')
-  const { maxBytes = 0, ttl = 0 } = options
+  const { maxBytes = 0, ttl = 0, remember = REMEMBER } = options
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 0)
     throw invalid('maxBytes', 'is a number of bytes', maxBytes)
-  return { maxBytes, ttlMs: milliseconds(ttl) }
+  if (!Number.isSafeInteger(remember) || remember < 0)
+    throw invalid('remember', 'is a number of keys', remember)
+  return { maxBytes, ttlMs: milliseconds(ttl), remember }
 }
 
 export function checkName(call: string, name: unknown): void {

@@ -6,6 +6,7 @@ import { CLOSED_MAP } from './closed-map'
 import { decode, encoded, kindOf, restore } from './codec'
 import { openFailure, storeFailure } from './failures'
 import { checkOpen, invalidKey, type SharedMapOptions, type SharedSetOptions, ttlOf } from './options'
+import { Remembered } from './remembered'
 
 /** Statistics of a shared map, the same for all who hold it. */
 export interface SharedMapStats {
@@ -47,10 +48,12 @@ export class SharedMap<V = unknown> {
   /** What the map was opened as. */
   readonly name: string
   #engine: SharedMapEngine
+  #remembered: Remembered | undefined
 
-  private constructor(name: string, engine: SharedMapEngine) {
+  private constructor(name: string, engine: SharedMapEngine, remember: number) {
     this.name = name
     this.#engine = engine
+    this.#remembered = Remembered.of(engine, remember)
   }
 
   /**
@@ -61,19 +64,25 @@ export class SharedMap<V = unknown> {
    * loaded the package or does not answer for ten seconds; EMFILE above a thousand holds.
    */
   static async open<V = unknown>(name: string, options: SharedMapOptions = {}): Promise<SharedMap<V>> {
-    const spec = { name, ...checkOpen(name, options) }
-    const engine = await selectBackend().shared.openMap(spec)
+    const { remember, ...limits } = checkOpen(name, options)
+    const engine = await selectBackend().shared.openMap({ name, ...limits })
     if (typeof engine === 'number') throw openFailure('SharedMap', name, engine)
-    return new SharedMap<V>(name, engine)
+    return new SharedMap<V>(name, engine, remember)
   }
 
   /** The value of a key; undefined if there is none, or if it is undefined (`has` tells). */
   get(key: SharedKey): V | undefined {
-    if (typeof key !== 'string') checkKey(key)
-    const engine = this.#engine
-    const value = engine.get(key)
-    if (typeof value !== 'object' || value === null) return value as V | undefined
-    return decode(engine, value) as V
+    if (typeof key !== 'string') {
+      checkKey(key)
+      return this.#lookUp(key)
+    }
+    const remembered = this.#remembered
+    if (remembered === undefined) return this.#lookUp(key)
+    const memory = remembered.find(key)
+    if (memory !== undefined) return memory.value as V | undefined
+    const value = this.#lookUp(key)
+    remembered.keep(key, value, this.#engine)
+    return value
   }
 
   /** Whether there is an entry. */
@@ -132,10 +141,12 @@ export class SharedMap<V = unknown> {
     if (typeof key !== 'string') checkKey(key)
     if (typeof make !== 'function') throw invalid('make', 'is a function', make)
     const ttlMs = ttlOf('getOrInsert', options)
+    const known = this.get(key)
+    if (known !== undefined) return known
     let isMade = false
     let made: V | undefined
     for (;;) {
-      const there = this.get(key)
+      const there = this.#lookUp(key)
       if (there !== undefined || this.#engine.control[2] === 1) return there as V
       if (!isMade) made = make(key)
       isMade = true
@@ -221,10 +232,18 @@ export class SharedMap<V = unknown> {
   close(): void {
     this.#engine.close()
     this.#engine = CLOSED_MAP
+    this.#remembered = undefined
   }
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  #lookUp(key: SharedKey): V | undefined {
+    const engine = this.#engine
+    const value = engine.get(key)
+    if (typeof value !== 'object' || value === null) return value as V | undefined
+    return decode(engine, value) as V
   }
 
   #store(key: SharedKey, value: V, ttlMs: number, mode: number): boolean {

@@ -20,7 +20,9 @@ using shared::SharedMap;
 
 constexpr size_t kScratchBytes = 65'536;
 // Words of control, as lib/backend/shared.ts has them.
-enum Control : uint8_t { kLength, kKind, kPresent, kControlWords };
+enum Control : uint8_t { kLength, kKind, kPresent, kCell, kVersion, kControlWords };
+// Longer texts are not remembered: many of them would be a lot of memory.
+constexpr uint32_t kMaxRememberedBytes = 256;
 
 class MapHold final : public Hold {
  public:
@@ -32,6 +34,8 @@ class MapHold final : public Hold {
   [[nodiscard]] int32_t& control(Control word) const { return control_[word]; }
   // What get returns for a node that is there.
   [[nodiscard]] napi_value valueOf(napi_env env, const Node& node) const;
+  // Tells JavaScript whether it may remember what was found, or that nothing was (versions.h).
+  void offer(const shared::Key& key, uint32_t version, bool mayRemember) const;
 
   [[nodiscard]] int openWalk();
   // nullptr when there is no such walk.
@@ -44,10 +48,8 @@ class MapHold final : public Hold {
     bool open;
   };
 
-  void release(napi_env env) override {
-    map_->close();
-    napi_delete_reference(env, scratchRef_);
-  }
+  void release(napi_env env) override;
+  [[nodiscard]] bool makeViews(napi_env env);
   void destroy() override { Memory::destroy(this); }
 
   using Memory = mem::Typed<MapHold, mem::Builtin::kMapHold>;
@@ -58,6 +60,9 @@ class MapHold final : public Hold {
   uint8_t* scratch_ = nullptr;
   int32_t* control_ = nullptr;
   napi_ref scratchRef_ = nullptr;
+  // An ArrayBuffer over the numbers and marks of versions.h; nullptr where this runtime has none
+  // over memory of others. Detached when the hold is closed.
+  napi_ref versionsRef_ = nullptr;
   mem::TypedArray<Walk, mem::Builtin::kMapHold> walks_;
 };
 
@@ -81,6 +86,47 @@ MapHold* MapHold::make(napi_env env, SharedMap* map) {
   hold->scratch_ = static_cast<uint8_t*>(data);
   hold->control_ = reinterpret_cast<int32_t*>(hold->scratch_ + kScratchBytes);
   return hold;
+}
+
+// The views may be collected after the map has gone: what they show is counted.
+bool MapHold::makeViews(napi_env env) {
+  shared::Versions* const versions = map_->versions();
+  const auto drop = [](napi_env, void*, void* held) {
+    static_cast<shared::Versions*>(held)->drop();
+  };
+  versions->hold();
+  napi_value buffer = nullptr;
+  if (napi_create_external_arraybuffer(env, versions->memory(), shared::Versions::kMemoryBytes,
+                                       drop, versions, &buffer) != napi_ok) {
+    versions->drop();
+    return false;
+  }
+  return napi_create_reference(env, buffer, 1, &versionsRef_) == napi_ok;
+}
+
+void MapHold::release(napi_env env) {
+  map_->close();
+  napi_delete_reference(env, scratchRef_);
+  if (versionsRef_ == nullptr) return;
+  napi_value buffer = nullptr;
+  if (napi_get_reference_value(env, versionsRef_, &buffer) == napi_ok && buffer != nullptr) {
+    napi_detach_arraybuffer(env, buffer);
+  }
+  napi_delete_reference(env, versionsRef_);
+}
+
+void MapHold::offer(const shared::Key& key, uint32_t version, bool mayRemember) const {
+  if (!mayRemember || !shared::Versions::isStable(version)) {
+    control(kCell) = -1;
+    return;
+  }
+  control(kCell) = static_cast<int32_t>(shared::Versions::cellOf(key.hash));
+  control(kVersion) = static_cast<int32_t>(version);
+}
+
+bool mayRemember(const Node& node) {
+  return node.expiresNs == 0 && foreignKind(node) == kPlainValue &&
+         node.valueBytes <= kMaxRememberedBytes;
 }
 
 napi_value MapHold::valueOf(napi_env env, const Node& node) const {
@@ -129,12 +175,17 @@ napi_value get(napi_env env, napi_callback_info info) {
   if (hold->isClosed()) return nullptr;
   const KeyArgument key(env, args.at(0));
   hold->control(kPresent) = 0;
+  hold->control(kCell) = -1;
   napi_value result = nullptr;
   if (key.status() < 0) return nullptr;
-  hold->map().read(key.key(), [&](const Node& node) {
+  uint32_t version = 0;
+  bool remembers = true;
+  hold->map().readVersioned(key.key(), &version, [&](const Node& node) {
     hold->control(kPresent) = 1;
+    remembers = mayRemember(node);
     result = hold->valueOf(env, node);
   });
+  hold->offer(key.key(), version, remembers);
   return result;
 }
 
@@ -304,6 +355,18 @@ napi_value MapHold::object(napi_env env) {
   napi_get_typedarray_info(env, scratch, nullptr, nullptr, nullptr, &buffer, nullptr);
   napi_create_typedarray(env, napi_int32_array, kControlWords, buffer, kScratchBytes, &control);
   napi_set_named_property(env, object, "scratch", scratch);
+  if (makeViews(env)) {
+    napi_value versions;
+    napi_value marks;
+    napi_value memory;
+    constexpr size_t kCells = shared::Versions::kCells;
+    napi_get_reference_value(env, versionsRef_, &memory);
+    napi_create_typedarray(env, napi_int32_array, kCells, memory, 0, &versions);
+    napi_create_typedarray(env, napi_uint8_array, kCells, memory, kCells * sizeof(uint32_t),
+                           &marks);
+    napi_set_named_property(env, object, "versions", versions);
+    if (map_->isLimited()) napi_set_named_property(env, object, "marks", marks);
+  }
   napi_set_named_property(env, object, "control", control);
   addMethods(env, object, kMethods);
   return object;

@@ -39,7 +39,11 @@ void Holds::add(Hold* hold) {
 }
 
 void Holds::closeAll(napi_env env) {
+  // A cleanup hook has none.
+  napi_handle_scope scope = nullptr;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   while (first_ != nullptr) first_->close(env);
+  napi_close_handle_scope(env, scope);
 }
 
 }  // namespace heddle::binding

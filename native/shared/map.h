@@ -88,6 +88,8 @@ class SharedMap final : private mem::Retired, private Named {
     return read(key, use);
   }
   [[nodiscard]] Versions* versions() const { return versions_; }
+  // Whether it has a budget.
+  [[nodiscard]] bool isLimited() const { return budget_.limited(); }
   [[nodiscard]] bool has(const Key& key) const {
     return read(key, [](const Node&) {});
   }
