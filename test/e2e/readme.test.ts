@@ -28,6 +28,7 @@ const EXPECTED: Record<string, { serves?: string; says?: RegExp }> = {
   'routes.mjs': { serves: '{"id":"7"}' },
   'echo.mjs': { says: /^over and under\n$/ },
   'events.mjs': { says: /^3 ticks\n$/ },
+  'shared.mjs': { says: /^2000 visits\n$/ },
 }
 
 let folder: string
@@ -83,7 +84,7 @@ describe('programs of the README (PK-05)', () => {
 })
 
 describe('programs of the reference', () => {
-  const pages = ['eventer', 'net', 'http', 'errors'].flatMap((page) =>
+  const pages = ['eventer', 'net', 'http', 'shared', 'errors'].flatMap((page) =>
     references(`docs/reference/${page}.md`).map((text, index) => ({ name: `${page}-${index}.mjs`, text })),
   )
 
