@@ -30,7 +30,7 @@ compile() {
 }
 export -f compile
 declare -a sources
-mapfile -t sources < <(find native/{base,sys,loop,net,binding} -name '*.cc' -not -name poller_kqueue.cc | sort)
+mapfile -t sources < <(find native -name '*.cc' -not -path 'native/test/*' -not -name poller_kqueue.cc | sort)
 for source in "${sources[@]}"; do
   compile "$source" &
   while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n; done
