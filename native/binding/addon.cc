@@ -1,5 +1,7 @@
 // Module initialisation and the backend's own calls; everything else is in the file named after it.
 #include <cerrno>
+#include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "binding/args.h"
@@ -72,6 +74,14 @@ napi_value refuseLoop(napi_env env, int error) {
   return refuse(env, code, "no descriptor for the loop's multiplexer");
 }
 
+napi_value resourceLabel(napi_env env, const ShortText& name) {
+  constexpr std::string_view kPrefix = "heddle:";
+  char label[kPrefix.size() + ShortText::kMaxBytes];
+  std::memcpy(label, kPrefix.data(), kPrefix.size());
+  std::memcpy(label + kPrefix.size(), name.c_str(), name.size());
+  return text(env, label, kPrefix.size() + name.size());
+}
+
 napi_value createEngine(napi_env env, napi_callback_info info) {
   const Args<3> args(env, info);
   const loop::PortMemory memory = readMemory(env, args.at(0));
@@ -91,7 +101,7 @@ napi_value createEngine(napi_env env, napi_callback_info info) {
   Engines::Ptr engine = Engines::makePtr(env, memory, options);
   if (engine == nullptr) return refuse(env, "ENOMEM", "no memory for the loop");
   Engine* const raw = engine.get();
-  const int opened = raw->open(args.at(0), args.at(2), fields.text("name"));
+  const int opened = raw->open(args.at(0), args.at(2), resourceLabel(env, fields.text("name")));
   Environment::of(env)->add(std::move(engine));
   if (opened < 0) {
     raw->close();

@@ -22,12 +22,10 @@ Bytes bytesOf(napi_env env, napi_value value) {
   return {static_cast<uint8_t*>(data), length * width};
 }
 
-std::string stringOf(napi_env env, napi_value value) {
-  size_t size = 0;
-  if (napi_get_value_string_utf8(env, value, nullptr, 0, &size) != napi_ok) return {};
-  std::string text(size, '\0');
-  napi_get_value_string_utf8(env, value, text.data(), size + 1, &size);
-  return text;
+ShortText::ShortText(napi_env env, napi_value value) {
+  if (napi_get_value_string_utf8(env, value, bytes_, sizeof bytes_, &size_) == napi_ok) return;
+  size_ = 0;
+  bytes_[0] = '\0';
 }
 
 napi_value number(napi_env env, double value) {
@@ -72,8 +70,6 @@ bool Fields::boolean(const char* name, bool otherwise) const {
   napi_get_value_bool(env_, value(name), &result);
   return result;
 }
-
-std::string Fields::text(const char* name) const { return stringOf(env_, value(name)); }
 
 bool Fields::object(const char* name, napi_value* out) const {
   *out = value(name);

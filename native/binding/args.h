@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <string>
+#include <string_view>
 
 namespace heddle::binding {
 
@@ -28,8 +28,27 @@ struct Bytes {
   size_t size = 0;
 };
 
+// A string argument, cut at a length that no name, address or path has. In place, so that reading
+// one needs no memory.
+class ShortText {
+ public:
+  static constexpr size_t kMaxBytes = 1023;
+
+  ShortText() { bytes_[0] = '\0'; }
+  ShortText(napi_env env, napi_value value);
+
+  // Ends with a NUL; may have others.
+  const char* c_str() const { return bytes_; }
+  size_t size() const { return size_; }
+  std::string_view view() const { return {bytes_, size_}; }
+
+ private:
+  char bytes_[kMaxBytes + 1];
+  size_t size_ = 0;
+};
+
 Bytes bytesOf(napi_env env, napi_value value);
-std::string stringOf(napi_env env, napi_value value);
+inline ShortText stringOf(napi_env env, napi_value value) { return ShortText(env, value); }
 napi_value number(napi_env env, double value);
 napi_value text(napi_env env, const char* value, size_t size);
 napi_value flag(napi_env env, bool value);
@@ -49,7 +68,7 @@ class Fields {
     return integer<uint32_t>(name, otherwise);
   }
   bool boolean(const char* name, bool otherwise) const;
-  std::string text(const char* name) const;
+  ShortText text(const char* name) const { return stringOf(env_, value(name)); }
   // The value of an object field; false when it is missing or no object.
   bool object(const char* name, napi_value* out) const;
   napi_value value(const char* name) const;

@@ -28,9 +28,9 @@ void readHttp(const Fields& fields, net::HttpSettings* out) {
 
 int readAddress(napi_env env, napi_value object, sys::Address* out) {
   const Fields fields(env, object);
-  if (fields.text("kind") == "unix") {
-    const std::string path = fields.text("path");
-    return sys::unixAddress(path.data(), path.size(), out);
+  if (fields.text("kind").view() == "unix") {
+    const ShortText path = fields.text("path");
+    return sys::unixAddress(path.c_str(), path.size(), out);
   }
   return sys::parseAddress(fields.text("host").c_str(), fields.integer<int>("port", 0), out);
 }

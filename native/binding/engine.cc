@@ -51,7 +51,7 @@ Engine::Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOpt
 
 Engine::~Engine() = default;
 
-int Engine::open(napi_value memory, napi_value dispatch, const std::string& name) {
+int Engine::open(napi_value memory, napi_value dispatch, napi_value label) {
   if (loop_ == nullptr) return -ENOMEM;
   const int opened = loop_->open();
   if (opened < 0) return opened;
@@ -61,11 +61,8 @@ int Engine::open(napi_value memory, napi_value dispatch, const std::string& name
   if (net_ == nullptr) return -ENOMEM;
   loop_->attach(net_.get());
   embedded_.emplace(uv, loop_.get(), this);
-  napi_value label;
-  const std::string title = "heddle:" + name;
   if (napi_create_reference(env_, memory, 1, &memory_) != napi_ok ||
       napi_create_reference(env_, dispatch, 1, &dispatch_) != napi_ok ||
-      napi_create_string_utf8(env_, title.c_str(), title.size(), &label) != napi_ok ||
       napi_async_init(env_, memory, label, &async_) != napi_ok) {
     return -EINVAL;
   }

@@ -7,7 +7,6 @@
 #include <node_api.h>
 
 #include <optional>
-#include <string>
 
 #include "binding/embedded.h"
 #include "loop/loop.h"
@@ -23,9 +22,9 @@ class Engine final : public Embedded::Driver {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Keeps the memory and the dispatch function alive and registers with libuv. 0 or a negative
-  // errno.
-  [[nodiscard]] int open(napi_value memory, napi_value dispatch, const std::string& name);
+  // Keeps the memory and the dispatch function alive and registers with libuv; to async_hooks its
+  // callbacks are those of `label`, a string. 0 or a negative errno.
+  [[nodiscard]] int open(napi_value memory, napi_value dispatch, napi_value label);
   // Also after `open` has failed. `done(context)` runs when libuv has let go of everything, which
   // may be at once.
   void close(void (*done)(void*) = nullptr, void* context = nullptr);
