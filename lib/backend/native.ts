@@ -14,6 +14,8 @@ export interface NativeProtocol {
 /** The addon is a backend as it stands, plus its view of the protocol. */
 export interface NativeBackend extends Backend {
   readonly protocol: NativeProtocol
+  /** When the last isolate of the process has ended, says on stderr whether native memory is left. */
+  reportMemoryAtEnd(): void
 }
 
 /** One place where the addon was looked for, and what came of it. */
@@ -35,7 +37,9 @@ export function loadNative(): NativeBackend {
       continue
     }
     try {
-      return require(path) as NativeBackend
+      const native = require(path) as NativeBackend
+      if (process.env.HEDDLE_MEMORY_REPORT === '1') native.reportMemoryAtEnd()
+      return native
     } catch (error) {
       attempts.push({ path, message: firstLine(error) })
     }

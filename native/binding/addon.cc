@@ -135,9 +135,15 @@ napi_value uncaught(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value reportMemoryAtEnd(napi_env, napi_callback_info) {
+  Environment::reportMemoryAtEnd();
+  return nullptr;
+}
+
 constexpr Method kMethods[] = {
-    {"createEngine", createEngine}, {"post", post}, {"trigger", trigger}, {"wake", wake},
-    {"uncaught", uncaught},
+    {"createEngine", createEngine}, {"post", post},
+    {"trigger", trigger},           {"wake", wake},
+    {"uncaught", uncaught},         {"reportMemoryAtEnd", reportMemoryAtEnd},
 };
 
 napi_value capabilities(napi_env env) {
@@ -154,12 +160,7 @@ napi_value capabilities(napi_env env) {
 
 napi_value init(napi_env env, napi_value exports) {
   sys::ignoreBrokenPipe();
-  auto* const environment = Environments::make(env);
-  if (environment == nullptr) return refuse(env, "ENOMEM", "no memory for the environment");
-  const auto destroy = [](napi_env, void* data, void*) {
-    Environments::destroy(static_cast<Environment*>(data));
-  };
-  napi_set_instance_data(env, environment, destroy, nullptr);
+  if (!Environment::begin(env)) return refuse(env, "ENOMEM", "no memory for the environment");
   addMethods(env, exports, kMethods, nullptr);
   napi_set_named_property(env, exports, "sys", sysObject(env));
   napi_set_named_property(env, exports, "shared", sharedObject(env));

@@ -1,9 +1,14 @@
 #include "binding/environment.h"
 
+#include <cstdio>
+#include <mutex>
 #include <utility>
 
+#include "base/immortal.h"
 #include "binding/loose_descriptors.h"
+#include "mem/builtin_types.h"
 #include "mem/epoch.h"
+#include "mem/typed_object.h"
 #include "sys/closer.h"
 #include "sys/library.h"
 
@@ -18,7 +23,51 @@ bool staysLoaded() {
   return kept == 0;
 }
 
+using Environments = mem::Typed<Environment, mem::Builtin::kEnvironment>;
+
+// The environments of the process. Each is counted from before its first block to after its last.
+struct Count {
+  std::mutex lock;
+  int environments = 0;
+  bool reporting = false;
+};
+
+Count& count() {
+  static base::Immortal<Count> instance;
+  return *instance;
+}
+
+void countOne() {
+  std::lock_guard<std::mutex> held(count().lock);
+  count().environments++;
+}
+
+// What is still live when the last one has ended is lost. With the lock held no other one begins
+// meanwhile.
+void uncountOne() {
+  std::lock_guard<std::mutex> held(count().lock);
+  if (--count().environments > 0 || !count().reporting) return;
+  const bool left = mem::printLiveBuiltins(stderr);
+  std::fprintf(stderr, "heddle: memory: %s\n", left ? "blocks are left" : "no block is left");
+}
+
 }  // namespace
+
+bool Environment::begin(napi_env env) {
+  countOne();
+  Environment* const made = Environments::make(env);
+  if (made != nullptr) {
+    napi_set_instance_data(env, made, end, nullptr);
+    return true;
+  }
+  uncountOne();
+  return false;
+}
+
+void Environment::end(napi_env, void* self, void*) {
+  Environments::destroy(static_cast<Environment*>(self));
+  uncountOne();
+}
 
 Environment::Environment(napi_env env) : env_(env) {
   sys::acquireCloser();
@@ -34,6 +83,11 @@ Environment::~Environment() {
   if (collecting_) mem::epochStopCollector();
   // The last release waits for what is being closed. Where the library stays it need not come.
   if (!staysLoaded()) sys::releaseCloser();
+}
+
+void Environment::reportMemoryAtEnd() {
+  std::lock_guard<std::mutex> held(count().lock);
+  count().reporting = true;
 }
 
 Environment* Environment::of(napi_env env) {

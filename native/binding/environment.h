@@ -11,7 +11,6 @@
 
 #include "binding/engine.h"
 #include "binding/hold.h"
-#include "mem/typed_object.h"
 
 namespace heddle::binding {
 
@@ -20,12 +19,18 @@ class Environment {
   explicit Environment(napi_env env);
   ~Environment();
 
+  // Makes the environment of `env` and ties it to its end. False without memory.
+  [[nodiscard]] static bool begin(napi_env env);
+  // For the process: when the last of all has ended, the built-in memtypes that have live blocks
+  // are printed on stderr, and whether there were any.
+  static void reportMemoryAtEnd();
   static Environment* of(napi_env env);
   napi_env env() const { return env_; }
   void add(Engines::Ptr engine);
   void add(Hold* hold) { holds_.add(hold); }
 
  private:
+  static void end(napi_env env, void* self, void* hint);
   static void cleanup(napi_async_cleanup_hook_handle handle, void* self);
   static void engineClosed(void* self);
 
@@ -37,7 +42,5 @@ class Environment {
   Engine* engines_ = nullptr;  // owned, newest first
   Holds holds_;
 };
-
-using Environments = mem::Typed<Environment, mem::Builtin::kEnvironment>;
 
 }  // namespace heddle::binding
