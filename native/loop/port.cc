@@ -33,8 +33,10 @@ uint32_t Port::seal() {
 void Port::defer(const int32_t* record, uint32_t words) {
   const size_t wanted = deferred_.size() + words;
   if (wanted > deferred_.capacity() / 2) static_cast<void>(deferred_.reserve(wanted * 2));
-  if (deferred_.append(record, words)) return;
-  mem::stopWithoutMemory(mem::Builtin::kDeferred, wanted * sizeof(int32_t));
+  int32_t* const at = wanted > deferred_.capacity() ? nullptr : deferred_.extend(words);
+  if (at == nullptr) mem::stopWithoutMemory(mem::Builtin::kDeferred, wanted * sizeof(int32_t));
+  std::memcpy(at, record, words * sizeof(int32_t));
+  deferred_.commit(words);
 }
 
 }  // namespace heddle::loop

@@ -1,8 +1,5 @@
 // Out of memory at every request to the system in turn, the abort of the C++ door, and the engine
 // that is chosen at start.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -13,35 +10,15 @@
 #include "mem/failpoint.h"
 #include "mem/memtype.h"
 #include "test/check.h"
+#include "test/child.h"
 #include "test/memtype_fixture.h"
 
 namespace {
 
 using namespace heddle::mem;
+using heddle::test::childSays;
 using heddle::test::fixedType;
 using heddle::test::vsizeType;
-
-// Runs the body in a child; its standard error comes back, and how it ended.
-template <class Body>
-std::string childSays(int& status, Body&& body) {
-  int ends[2];
-  if (pipe(ends) != 0) return {};
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(ends[1], STDERR_FILENO);
-    body();
-    _exit(0);
-  }
-  close(ends[1]);
-  std::string said;
-  char buffer[512];
-  for (ssize_t got = 0; (got = read(ends[0], buffer, sizeof buffer)) > 0;) {
-    said.append(buffer, static_cast<size_t>(got));
-  }
-  close(ends[0]);
-  waitpid(child, &status, 0);
-  return said;
-}
 
 // Everything that asks the system for memory, by a thread without a heap. Failures must leave
 // whatever succeeded usable.

@@ -7,12 +7,14 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "mem/failpoint.h"
 #include "test/check.h"
+#include "test/child.h"
 #include "test/http_loopback.h"
 
 namespace heddle::test {
@@ -144,6 +146,31 @@ CASE("MT-18 records that wait for their batch survive a want of memory") {
     bool ordered = true;
     for (const Record& record : world.log) ordered = ordered && record.at(1) == expected++;
     CHECK(ordered);
+  });
+}
+
+// Without memory for long enough, what may be neither refused nor lost ends the process.
+template <class Ask>
+void checkStops(const char* description, Ask&& ask) {
+  int status = 0;
+  const std::string said = childSays(status, [&] {
+    Loopback world;
+    for (int i = 0; i < 5000; i++) {
+      mem::failpoint().countdown.store(0);
+      ask(world, i);
+    }
+  });
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+  CHECK(said.find("no memory for ") != std::string::npos);
+  CHECK(said.find(description) != std::string::npos);
+}
+
+CASE("MT-18 a want of memory that does not pass stops the process, naming type and bytes") {
+  checkStops("port:deferred",
+             [](Loopback& world, int i) { world.loop().port().emit(In::TRIGGER, i, 1); });
+  checkStops("core:event", [](Loopback& world, int i) {
+    world.out(Out::RECURRENT_ADD, 30 + i);
+    world.flush();
   });
 }
 
