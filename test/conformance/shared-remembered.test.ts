@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SharedMap, type SharedMapOptions } from '../../lib'
+import { openMap, TestWorker } from './shared-harness'
 
 /** Two holds of one map, each of which remembers for itself. */
 const open: SharedMap[] = []
@@ -104,6 +105,22 @@ describe('what an isolate remembers of a shared map (SM-09)', () => {
     }
     expect(b.get('cold')).toBeUndefined()
     expect(b.stats().bytes).toBeLessThanOrEqual(65_536)
+  })
+
+  it('is asked anew each time, also by a loop that does nothing else', async () => {
+    const map = await openMap()
+    map.set('flag', 0)
+    const worker = new TestWorker(
+      `const map = await heddle.SharedMap.open(data)
+      for (let i = 0; i < 1e6; i++) map.get('flag')
+      say('spinning')
+      while (map.get('flag') !== 1);
+      return 'seen'`,
+      map.name,
+    )
+    expect(await worker.next()).toBe('spinning')
+    map.set('flag', 1)
+    expect(await worker.next()).toBe('seen')
   })
 
   it('goes with the hold', async () => {

@@ -239,7 +239,9 @@ export class EntryList {
   }
 
   #sentinelWord(bucket: number): number {
-    const address = Atomics.load(this.#memory.words, this.#bucketAddress(bucket))
+    // First: it may put another view in the place of `words`.
+    const at = this.#bucketAddress(bucket)
+    const address = Atomics.load(this.#memory.words, at)
     if (address >= this.#memory.limit) this.#memory.refresh()
     return address
   }
