@@ -75,10 +75,12 @@ int64_t SharedMap::endOf(int64_t ttlNs, Now& now) const {
   return now.endOf(ttlNs == kDefaultTtl ? ttlNs_ : ttlNs);
 }
 
-int SharedMap::check(const Key& key, const Value& value) const {
-  if (key.bytes > kMaxKeyBytes || value.bytes > kMaxValueBytes) return -E2BIG;
-  if (budget_.limited() && costOf(key.bytes, value.bytes) > budget_.maxBytes) return -E2BIG;
-  return 0;
+int SharedMap::check(const Key& key, const Value* value) const {
+  if (key.bytes > kMaxKeyBytes) return -E2BIG;
+  if (value == nullptr) return 0;
+  if (value->bytes > kMaxValueBytes) return -E2BIG;
+  const bool fits = !budget_.limited() || costOf(key.bytes, value->bytes) <= budget_.maxBytes;
+  return fits ? 0 : -E2BIG;
 }
 
 // What all writers have in common: `change(shard, place, garbage)` runs with the shard's lock and
@@ -106,7 +108,7 @@ int SharedMap::write(const Key& key, Node* fresh, Now& now, Change&& change) {
 }
 
 int SharedMap::set(const Key& key, const Value& value, SetMode mode, int64_t ttlNs) {
-  const int checked = check(key, value);
+  const int checked = check(key, &value);
   if (checked < 0) return checked;
   Now now(clock_);
   Node* const fresh = makeNode(key, value, endOf(ttlNs, now));
@@ -130,7 +132,7 @@ int SharedMap::remove(const Key& key) {
 
 int SharedMap::compareAndSet(const Key& key, const Value* expected, const Value* value,
                              int64_t ttlNs) {
-  const int checked = check(key, value != nullptr ? *value : Value{});
+  const int checked = check(key, value);
   if (checked < 0) return checked;
   Now now(clock_);
   Node* const fresh = value != nullptr ? makeNode(key, *value, endOf(ttlNs, now)) : nullptr;
@@ -158,7 +160,7 @@ int SharedMap::increment(const Key& key, double by, int64_t ttlNs, double* out) 
   };
   Now now(clock_);
   const Value first = Value::of(0 + by);
-  const int checked = check(key, first);
+  const int checked = check(key, &first);
   if (checked < 0) return checked;
   // Without a node for a new entry first: most of the time there is one.
   constexpr int kMissing = 0;

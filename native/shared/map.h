@@ -132,7 +132,7 @@ class SharedMap final : private mem::Retired, private Named {
   [[nodiscard]] Shard& shardOf(const Key& key) { return shards_[key.hash & (kShards - 1)]; }
   [[nodiscard]] int64_t endOf(int64_t ttlNs, Now& now) const;
   // 0, or -E2BIG.
-  [[nodiscard]] int check(const Key& key, const Value& value) const;
+  [[nodiscard]] int check(const Key& key, const Value* value) const;
   template <class Change>
   [[nodiscard]] int write(const Key& key, Node* fresh, Now& now, Change&& change);
   void makeRoom(const Node* keep, Now& now);
