@@ -54,6 +54,15 @@ enum BuiltinTraits : uint8_t {
   X(kSharedTable, "shared:map-table", kVsize, 16, kPlain)      \
   X(kSharedNode, "shared:map-node", kVsize, 16, kPlain)        \
   X(kSharedCounter, "shared:counter", kVsize, 16, kPlain)      \
+  X(kSafeBlock, "safe:block", kVsize, 16, kPlain)              \
+  X(kSafeTable, "safe:table", kVsize, 16, kStays)              \
+  X(kSafePin, "safe:pin", kFixed, 16, kPlain)                  \
+  X(kSafeHolder, "safe:holder", kFixed, 16, kPlain)            \
+  X(kSafeView, "safe:view", kFixed, 16, kPlain)                \
+  X(kLooseBlock, "memory:loose-block", kFixed, 16, kPlain)     \
+  X(kBufferView, "memory:view", kFixed, 16, kPlain)            \
+  X(kLentBlock, "memory:lent-block", kFixed, 16, kPlain)       \
+  X(kHandles, "memory:handles", kVsize, 16, kPlain)            \
   X(kSharedVersions, "shared:versions", kVsize, 64, kPlain)    \
   X(kEnvironment, "binding:environment", kVsize, 16, kEarly)   \
   X(kEngine, "binding:engine", kVsize, 16, kPlain)             \

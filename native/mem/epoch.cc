@@ -45,10 +45,26 @@ int64_t epochMaintain(MaintainMode mode) {
 
 namespace {
 
+// Runs while somebody holds it and it is not paused.
 struct SharedCollector {
   std::mutex lock;
   unsigned holders = 0;
+  bool paused = false;
+  bool running = false;
   EpochCollector* collector = nullptr;
+
+  int settle() {
+    const bool wanted = holders > 0 && !paused;
+    if (wanted == running) return 0;
+    if (wanted) {
+      const int started = collector->start();
+      running = started == 0;
+      return started;
+    }
+    collector->stop();
+    running = false;
+    return 0;
+  }
 };
 
 SharedCollector& sharedCollector() {
@@ -72,19 +88,27 @@ int epochStartCollector(const CollectorOptions& options) {
     if (made == nullptr) return -ENOMEM;
     shared.collector = made;
   }
-  if (shared.holders == 0) {
-    const int result = shared.collector->start();
-    if (result < 0) return result;
-  }
   shared.holders++;
-  return 0;
+  const int settled = shared.settle();
+  if (settled < 0) shared.holders--;
+  return settled;
 }
 
 void epochStopCollector() {
   SharedCollector& shared = sharedCollector();
   std::lock_guard held(shared.lock);
   if (shared.holders == 0 || --shared.holders > 0) return;
-  shared.collector->stop();
+  (void)shared.settle();
+  // Twice: what a reclaim function retires comes with the second.
+  (void)epochs().maintainTry();
+  (void)epochs().maintainTry();
+}
+
+int epochPauseCollector(bool paused) {
+  SharedCollector& shared = sharedCollector();
+  std::lock_guard held(shared.lock);
+  shared.paused = paused;
+  return shared.settle();
 }
 
 }  // namespace heddle::mem

@@ -143,7 +143,13 @@ int64_t epochMaintain(MaintainMode mode);
 // Starts the process-wide collector; counted, so that several owners can hold it. 0 or a negative
 // errno; the options of the first start count.
 [[nodiscard]] int epochStartCollector(const CollectorOptions& options = {});
-// The last one stops it.
+// The last one stops it, and then reclaims what no section holds.
 void epochStopCollector();
+// While it is paused nothing is reclaimed but by epochMaintain: for tests that must know when. 0 or
+// the negative errno of the thread that cannot be made.
+[[nodiscard]] int epochPauseCollector(bool paused);
+
+// No section is open on this thread, and none that is swapped out: it holds no pointer.
+[[nodiscard]] inline bool epochQuiet() { return epochSelf == nullptr || epochSelf->quiet(); }
 
 }  // namespace heddle::mem

@@ -63,6 +63,11 @@ class EpochDomain {
 
   [[nodiscard]] bool asymmetric() const { return asymmetric_; }
   [[nodiscard]] const EpochOptions& options() const { return options_; }
+  // Relaxed, both: when to begin is a hint.
+  [[nodiscard]] uint64_t highWaterBytes() const {
+    return highWaterBytes_.load(std::memory_order_relaxed);
+  }
+  void setHighWater(uint64_t bytes) { highWaterBytes_.store(bytes, std::memory_order_relaxed); }
 
   // A record for the calling thread, nullptr when there is no memory.
   [[nodiscard]] Thread* attach();
@@ -165,7 +170,7 @@ class EpochDomain {
 
   alignas(base::kCacheLineBytes) const EpochOptions options_;
   const bool asymmetric_;
-  const uint64_t quantumBytes_;
+  Atomic<uint64_t> highWaterBytes_;
   Atomic<Wake> wake_{nullptr};
   void* wakeContext_ = nullptr;
 

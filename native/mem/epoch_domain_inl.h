@@ -15,7 +15,7 @@ template <class P>
 EpochDomain<P>::EpochDomain(const EpochOptions& options)
     : options_(options),
       asymmetric_(options.form != EpochForm::kExchange && P::asymmetricWorks()),
-      quantumBytes_(std::max<uint64_t>(1, options.highWaterBytes / 16)) {}
+      highWaterBytes_(options.highWaterBytes) {}
 
 template <class P>
 EpochDomain<P>::~EpochDomain() {
@@ -114,7 +114,7 @@ template <class P>
 bool EpochDomain<P>::unsettled(const Thread* thread) const {
   // Relaxed: the caller's own.
   return thread->requestedBytes_.load(std::memory_order_relaxed) - thread->settledBytes_ >=
-         quantumBytes_;
+         std::max<uint64_t>(1, highWaterBytes() / 16);
 }
 
 template <class P>
@@ -123,7 +123,7 @@ void EpochDomain<P>::retire(Thread* thread, Retired* object, size_t bytes,
   add(thread, object, bytes, reclaim);
   if (!unsettled(thread)) return;
   const int64_t backlog = settle(thread);
-  if (backlog < static_cast<int64_t>(options_.highWaterBytes)) return;
+  if (backlog < static_cast<int64_t>(highWaterBytes())) return;
   relieve(thread, backlog);
 }
 
@@ -137,7 +137,7 @@ int EpochDomain<P>::tryRetire(Thread* thread, Retired* object, size_t bytes,
   add(thread, object, bytes, reclaim);
   if (!unsettled(thread)) return 0;
   const int64_t backlog = settle(thread);
-  if (backlog >= static_cast<int64_t>(options_.highWaterBytes)) wake();
+  if (backlog >= static_cast<int64_t>(highWaterBytes())) wake();
   return 0;
 }
 
@@ -149,7 +149,7 @@ int64_t EpochDomain<P>::settle(Thread* thread) {
   thread->settledBytes_ = total;
   // Relaxed: an estimate that decides how soon, not whether it is safe.
   const int64_t before = backlogBytes_.fetch_add(delta, std::memory_order_relaxed);
-  const auto mark = static_cast<int64_t>(options_.highWaterBytes);
+  const auto mark = static_cast<int64_t>(highWaterBytes());
   if (before < mark && before + delta >= mark) bump<uint64_t>(highWaters_, 1);
   return before + delta;
 }
@@ -178,9 +178,7 @@ void EpochDomain<P>::waitBelowLimit() {
 template <class P>
 bool EpochDomain<P>::mayWait(const Thread* thread) {
   if (epochReclaiming) return false;
-  if (thread == nullptr) return true;
-  // Relaxed: written by this thread, or by one that took over a section with an order of its own.
-  return !thread->inSection() && thread->parked_.load(std::memory_order_relaxed) == 0;
+  return thread == nullptr || thread->quiet();
 }
 
 // --- reclaiming

@@ -31,6 +31,11 @@ class alignas(base::kCacheLineBytes) EpochThread {
   [[nodiscard]] bool leave() { return current_->leave(); }
   [[nodiscard]] bool inSection() const { return current_->entered(); }
   [[nodiscard]] Section* current() const { return current_; }
+  // No section of this thread is open, swapped-out ones included: it holds no pointer.
+  // Relaxed: written by this thread, or by one that took over a section with an order of its own.
+  [[nodiscard]] bool quiet() const {
+    return !inSection() && !own_.entered() && parked_.load(std::memory_order_relaxed) == 0;
+  }
 
   // Makes `section` the one that enter and leave mean from now on, nullptr for the thread's own;
   // returns the one before. For coroutines: each has a section of its own, swapped in at every
