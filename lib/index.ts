@@ -15,6 +15,7 @@ export type {
   RequestHeaders,
 } from './http'
 export { HttpError, HttpRequest, HttpResponse, HttpServer } from './http'
+export * from './memory'
 export type {
   CloseOptions,
   ConnectionHandlers,

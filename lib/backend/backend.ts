@@ -7,6 +7,7 @@
  * `Backend.remote*` may be called from any isolate of the process.
  */
 
+import type { MemoryBackend, SafeBackend } from './memory'
 import type { SharedBackend } from './shared'
 
 /** What a backend can do. A feature whose flag is false fails with ERR_NATIVE_REQUIRED. */
@@ -19,6 +20,8 @@ export interface Capabilities {
   readonly reusePort: boolean
   /** Blocking closes run on helper threads. */
   readonly threadedClose: boolean
+  /** Blocks of typed and safe memory have addresses and can be handed to other isolates. */
+  readonly sharedBlocks: boolean
 }
 
 /** The memory of one port. JS allocates it, the engine keeps it alive; only the isolate's thread touches it. */
@@ -40,6 +43,8 @@ export interface EngineOptions {
   readonly maxEventsPerWait: number
   /** Thread-visible name, for example `default/0`. */
   readonly name: string
+  /** Each dispatch is a section of safe memory. Default true. */
+  readonly sections?: boolean
 }
 
 /** Options of `Engine.listen`. Times are milliseconds, sizes bytes; 0 switches a time or limit off. */
@@ -210,6 +215,8 @@ export interface Backend {
   readonly sys: Sys
   /** Structures that all isolates see. */
   readonly shared: SharedBackend
+  readonly memory: MemoryBackend
+  readonly safe: SafeBackend
   createEngine(memory: PortMemory, options: EngineOptions, dispatch: (words: number) => void): Engine
   /**
    * From any isolate: POST record with these bytes on the loop. -ENOENT if the loop is gone, -ENOBUFS if full, -EMSGSIZE

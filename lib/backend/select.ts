@@ -7,7 +7,8 @@ let selected: Backend | undefined
 
 /**
  * The backend of this isolate, chosen once: HEDDLE_BACKEND=native or js decides; without it the native core, and
- * the pure-JavaScript backend, announced in one line on stderr, where no binary loads. (PK-02)
+ * the pure-JavaScript backend, announced in one line on stderr, where no binary loads. (PK-02) HEDDLE_ALLOCATOR names
+ * the allocator of the native core: EINVAL for one that it does not have. (MT-16)
  */
 export function selectBackend(): Backend {
   selected ??= choose(process.env.HEDDLE_BACKEND)
@@ -29,7 +30,7 @@ function choose(wanted: string | undefined): Backend {
     case 'js':
       return createJsBackend()
     case 'native':
-      return loadNative()
+      return native()
     case undefined:
     case '':
       return nativeOrJs()
@@ -38,10 +39,24 @@ function choose(wanted: string | undefined): Backend {
   }
 }
 
+/** Its allocator is chosen before anything is allocated; what the first isolate has chosen stays. (MT-16) */
+function native(): Backend {
+  const backend = loadNative()
+  const wanted = process.env.HEDDLE_ALLOCATOR
+  const { memory } = backend
+  if (wanted === undefined || wanted === '') return backend
+  if (!memory.engines.includes(wanted)) {
+    throw new HeddleError('EINVAL', `HEDDLE_ALLOCATOR is one of ${memory.engines.join(', ')}, not ${wanted}`)
+  }
+  memory.setEngine(wanted)
+  return backend
+}
+
 function nativeOrJs(): Backend {
   try {
-    return loadNative()
+    return native()
   } catch (error) {
+    if (!(error instanceof HeddleError) || error.code !== 'ERR_NATIVE_REQUIRED') throw error
     process.stderr.write(`heddle: using the pure-JavaScript backend: ${(error as Error).message}\n`)
     return createJsBackend()
   }

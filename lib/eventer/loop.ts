@@ -76,6 +76,7 @@ export class Loop implements LoopInfo {
       maxSleepMs: options.maxSleepMs,
       maxTimersPerPass: options.maxTimersPerPass,
       maxEventsPerWait: options.maxEventsPerWait,
+      sections: options.sections,
     })
     this.dispatcher = new Dispatcher(this, options.beatPerCallback)
     this.port.handle(In.PHASE, (at) => this.#phase(at))

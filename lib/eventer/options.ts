@@ -37,6 +37,11 @@ export interface EventerOptions {
   readonly rlimNofiles?: number
   /** Callbacks run in the async context (AsyncLocalStorage) that made their event. Default false. (EV-16) */
   readonly asyncContext?: boolean
+  /**
+   * Each time the loops hand events to JavaScript is a section of safe memory: what a callback has found there stays
+   * until it returns. Default true. (SM-01)
+   */
+  readonly sections?: boolean
   /** Takes the lines of `debugging` and of slow callbacks. Default: stderr. */
   readonly log?: (line: string) => void
 }
@@ -52,6 +57,7 @@ export interface ResolvedOptions {
   readonly beatPerCallback: boolean
   readonly rlimNofiles: number | undefined
   readonly asyncContext: boolean
+  readonly sections: boolean
   readonly log: (line: string) => void
 }
 
@@ -69,6 +75,7 @@ const KNOWN: Record<keyof EventerOptions, true> = {
   beatPerCallback: true,
   rlimNofiles: true,
   asyncContext: true,
+  sections: true,
   log: true,
 }
 
@@ -102,6 +109,7 @@ export function resolveOptions(options: EventerOptions): ResolvedOptions {
     beatPerCallback: options.beatPerCallback ?? false,
     rlimNofiles,
     asyncContext: options.asyncContext ?? false,
+    sections: options.sections ?? true,
     log: options.log ?? toStderr,
   }
 }

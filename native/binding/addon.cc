@@ -9,6 +9,7 @@
 #include "binding/bind_shared.h"
 #include "binding/engine.h"
 #include "binding/environment.h"
+#include "binding/isolate_memory.h"
 #include "sys/clock.h"
 #include "sys/poller.h"
 #include "sys/socket.h"
@@ -98,7 +99,8 @@ napi_value createEngine(napi_env env, napi_callback_info info) {
   options.maxSleepNs = saturated<int64_t>(fields.number("maxSleepMs", 200) * 1e6);
   options.maxTimersPerPass = fields.u32("maxTimersPerPass", 1024);
   options.maxEventsPerWait = fields.u32("maxEventsPerWait", 1024);
-  Engines::Ptr engine = Engines::makePtr(env, memory, options);
+  const bool sections = fields.boolean("sections", true);
+  Engines::Ptr engine = Engines::makePtr(env, memory, options, sections);
   if (engine == nullptr) return refuse(env, "ENOMEM", "no memory for the loop");
   Engine* const raw = engine.get();
   const int opened = raw->open(args.at(0), args.at(2), resourceLabel(env, fields.text("name")));
@@ -155,6 +157,7 @@ napi_value capabilities(napi_env env) {
   napi_set_named_property(env, object, "systemDescriptors", flag(env, true));
   napi_set_named_property(env, object, "reusePort", flag(env, sys::kSpreadsByReusePort));
   napi_set_named_property(env, object, "threadedClose", flag(env, true));
+  napi_set_named_property(env, object, "sharedBlocks", flag(env, true));
   return object;
 }
 
@@ -165,6 +168,8 @@ napi_value init(napi_env env, napi_value exports) {
   napi_set_named_property(env, exports, "sys", sysObject(env));
   napi_set_named_property(env, exports, "shared", sharedObject(env));
   napi_set_named_property(env, exports, "protocol", protocolObject(env));
+  napi_set_named_property(env, exports, "memory", memoryObject(env));
+  napi_set_named_property(env, exports, "safe", safeObject(env));
   napi_set_named_property(env, exports, "capabilities", capabilities(env));
   return exports;
 }

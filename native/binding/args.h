@@ -104,6 +104,13 @@ class Args {
     napi_get_value_bool(env_, values_[i], &value);
     return value;
   }
+  // The nearest integer that fits.
+  template <class T>
+  T real(size_t i) const {
+    double value = 0;
+    napi_get_value_double(env_, values_[i], &value);
+    return saturated<T>(value);
+  }
 
  private:
   napi_env env_;

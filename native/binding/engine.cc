@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "binding/args.h"
+#include "binding/isolate_memory.h"
 #include "binding/loose_descriptors.h"
+#include "mem/epoch.h"
 #include "sys/closer.h"
 #include "sys/socket.h"
 
@@ -46,8 +48,13 @@ void unpin(void* context) {
 
 }  // namespace
 
-Engine::Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options)
-    : env_(env), control_(memory.control), loop_(loop::Loops::makePtr(memory, options)) {}
+Engine::Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options,
+               bool sections)
+    : env_(env),
+      isolateMemory_(IsolateMemory::of(env)),
+      sections_(sections),
+      control_(memory.control),
+      loop_(loop::Loops::makePtr(memory, options)) {}
 
 Engine::~Engine() = default;
 
@@ -127,8 +134,20 @@ void Engine::tick() {
 
 // False when JS cannot run any more: the isolate is ending, its cleanup hook follows.
 bool Engine::dispatch(uint32_t words) {
+  // Counted, not a scope: a section that JS opens in here may outlast the dispatch, and then goes
+  // on protecting. Ticks nest where one loop's callback runs another's; only the outermost leaves.
+  const bool inSection = sections_ && mem::epochEnter() == 0;
+  const napi_status status = callJs(words);
+  if (inSection) (void)mem::epochLeave();
+  if (status != napi_ok && status != napi_pending_exception) return false;
+  isolateMemory_->letGo();
+  return true;
+}
+
+napi_status Engine::callJs(uint32_t words) {
   napi_handle_scope scope;
-  if (napi_open_handle_scope(env_, &scope) != napi_ok) return false;
+  const napi_status opened = napi_open_handle_scope(env_, &scope);
+  if (opened != napi_ok) return opened;
   napi_value function;
   napi_value receiver;
   napi_value argument;
@@ -143,7 +162,7 @@ bool Engine::dispatch(uint32_t words) {
     napi_fatal_exception(env_, error);
   }
   napi_close_handle_scope(env_, scope);
-  return status == napi_ok || status == napi_pending_exception;
+  return status;
 }
 
 int Engine::closeDescriptor(uint32_t request, int fd) {

@@ -15,9 +15,13 @@
 
 namespace heddle::binding {
 
+class IsolateMemory;
+
 class Engine final : public Embedded::Driver {
  public:
-  Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options);
+  // `sections`: each dispatch to JavaScript is a section of the epochs, see mem/epoch.h.
+  Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options,
+         bool sections);
   ~Engine() override;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -48,10 +52,13 @@ class Engine final : public Embedded::Driver {
   void tick() override;
   void flushPending() override;
   bool dispatch(uint32_t words);
+  napi_status callJs(uint32_t words);
   bool closeElsewhere(uint32_t request, int fd);
   static void finished(void* self);
 
   napi_env env_;
+  IsolateMemory* const isolateMemory_;
+  const bool sections_;
   napi_ref dispatch_ = nullptr;
   napi_ref memory_ = nullptr;
   napi_async_context async_ = nullptr;

@@ -69,7 +69,7 @@ void Environment::end(napi_env, void* self, void*) {
   uncountOne();
 }
 
-Environment::Environment(napi_env env) : env_(env) {
+Environment::Environment(napi_env env) : env_(env), memory_(env) {
   sys::acquireCloser();
   // A thread takes part once, for all environments on it; without memory for it nothing can run.
   attached_ = mem::epochAttachThread() == 0;
@@ -79,6 +79,7 @@ Environment::Environment(napi_env env) : env_(env) {
 
 Environment::~Environment() {
   while (engines_ != nullptr) Engines::destroy(std::exchange(engines_, engines_->next_));
+  memory_.end();
   if (attached_) mem::epochDetachThread();
   if (collecting_) mem::epochStopCollector();
   // The last release waits for what is being closed. Where the library stays it need not come.
@@ -110,6 +111,7 @@ void Environment::cleanup(napi_async_cleanup_hook_handle, void* data) {
   }
   closeDescriptorsOf(self);
   self->holds_.closeAll(self->env_);
+  self->memory_.end();
   engineClosed(self);
 }
 

@@ -1,5 +1,6 @@
 // What the addon keeps for one isolate (Node environment): its engines, the shared structures that
-// it holds open, and its thread's place among those that reclaim memory by epochs. Lives in the
+// it holds open, what it has of typed and safe memory, and its thread's place among those that
+// reclaim memory by epochs. Lives in the
 // instance data.
 //
 // A worker may be terminated at any moment. The cleanup hook then closes every engine's libuv
@@ -11,6 +12,7 @@
 
 #include "binding/engine.h"
 #include "binding/hold.h"
+#include "binding/isolate_memory.h"
 
 namespace heddle::binding {
 
@@ -28,6 +30,7 @@ class Environment {
   napi_env env() const { return env_; }
   void add(Engines::Ptr engine);
   void add(Hold* hold) { holds_.add(hold); }
+  IsolateMemory& memory() { return memory_; }
 
  private:
   static void end(napi_env env, void* self, void* hint);
@@ -41,6 +44,7 @@ class Environment {
   bool collecting_ = false;
   Engine* engines_ = nullptr;  // owned, newest first
   Holds holds_;
+  IsolateMemory memory_;
 };
 
 }  // namespace heddle::binding

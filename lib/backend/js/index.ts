@@ -1,7 +1,9 @@
-import type { Backend, Capabilities } from '../backend'
+import type { Backend, Capabilities, EngineOptions } from '../backend'
 import { Descriptors } from './descriptors'
 import { JsEngine } from './engine'
+import { JsMemory } from './memory'
 import { Remote } from './remote'
+import { JsSafe } from './safe'
 import { createSharedBackend } from './shared'
 import { uncaught } from './uncaught'
 
@@ -11,6 +13,7 @@ const capabilities: Capabilities = {
   systemDescriptors: false,
   reusePort: false,
   threadedClose: false,
+  sharedBlocks: false,
 }
 
 /**
@@ -20,14 +23,36 @@ const capabilities: Capabilities = {
 export function createJsBackend(): Backend {
   const descriptors = new Descriptors()
   const remote = new Remote()
+  const memory = new JsMemory()
+  const safe = new JsSafe(() => memory.signal())
   return {
     capabilities,
     sys: descriptors,
     shared: createSharedBackend(),
-    createEngine: (memory, options, dispatch) => new JsEngine(memory, options, dispatch, descriptors, remote),
+    memory,
+    safe,
+    createEngine: (port, options, dispatch) =>
+      new JsEngine(port, options, inSections(safe, options, dispatch), descriptors, remote),
     post: (loopId, bytes) => remote.post(loopId, bytes),
     trigger: (loopId, handle, mask) => remote.trigger(loopId, handle, mask),
     wake: (loopId) => remote.wake(loopId),
     uncaught,
+  }
+}
+
+/** Each dispatch is a section, as in the native loop. (SM-01) */
+function inSections(
+  safe: JsSafe,
+  { sections }: EngineOptions,
+  dispatch: (words: number) => void,
+): typeof dispatch {
+  if (sections === false) return dispatch
+  return (words) => {
+    safe.enter()
+    try {
+      dispatch(words)
+    } finally {
+      safe.leave()
+    }
   }
 }
