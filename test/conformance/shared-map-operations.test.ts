@@ -186,6 +186,41 @@ describe('opening a shared map', () => {
     expect([third.get('key'), third.size]).toEqual([undefined, 0])
   })
 
+  it('SM-09 sees what another hold has stored since, however much the map had to grow for it', async () => {
+    const writer = await openMap<unknown>()
+    const readers = await Promise.all(Array.from({ length: 4 }, () => openMap<unknown>({}, writer.name)))
+    const stored = new Map<string, unknown>()
+    const store = (key: string, value: unknown): void => {
+      stored.set(key, value)
+      writer.set(key, value)
+    }
+    for (let i = 0; i < 20_000; i++) store(`key ${i}`, i)
+    for (let i = 0; i < 40; i++)
+      store(`${i} `.repeat(10_000), [i, `text ${i}`, 'ő'.repeat(1000), null][i % 4])
+    for (let i = 0; i < 40; i++) store(`large ${i}`, new Uint8Array(50_000 * (i + 1)).fill(i))
+    const [byGet, byWalk, byChange, bySet] = readers as [
+      typeof writer,
+      typeof writer,
+      typeof writer,
+      typeof writer,
+    ]
+    const wrong = [...stored.keys()].filter(
+      (key) => typeof stored.get(key) !== 'object' && byGet.get(key) !== stored.get(key),
+    )
+    expect(wrong).toEqual([])
+    const walked = new Map(byWalk)
+    expect(walked.size).toBe(stored.size)
+    for (let i = 0; i < 40; i++) {
+      const key = `large ${i}`
+      expect(Buffer.compare(byGet.get(key) as Uint8Array, stored.get(key) as Uint8Array)).toBe(0)
+      expect(Buffer.compare(walked.get(key) as Uint8Array, stored.get(key) as Uint8Array)).toBe(0)
+      expect(byChange.compareAndSet(key, stored.get(key), i)).toBe(true)
+    }
+    for (let i = 0; i < 40; i += 4) expect(byChange.increment(`${i} `.repeat(10_000))).toBe(i + 1)
+    for (let i = 0; i < 30_000; i++) bySet.set(`key ${i}`, -i)
+    expect([writer.size, byGet.get('key 29999'), writer.get('key 1')]).toEqual([30_080, -29_999, -1])
+  })
+
   it('SM-09 wants the same options of all', async () => {
     const name = freshName()
     const map = await openMap({ maxBytes: 100_000, ttl: 5000 }, name)

@@ -2,7 +2,7 @@ import type { SharedKey } from '../../shared'
 import { Block, ENTRY_HEAD_BYTES, Head, KEY_BYTES_SHIFT, KEY_KIND_MASK, KeyKind } from './layout'
 import { KeyedHash } from './keyed-hash'
 import type { SharedMemory } from './memory'
-import { readText, unitsOf, writeText } from './text'
+import { readText, writeText } from './text'
 
 /** Keep bytes apart from text of the same words. */
 const TEXT_TAG = 0xff
@@ -40,6 +40,7 @@ export class Key {
     const meta = words[address + Block.META] as number
     if ((meta & KEY_KIND_MASK) !== this.kind || meta >>> KEY_BYTES_SHIFT !== this.byteLength) return false
     const at = address * 4 + ENTRY_HEAD_BYTES
+    this.#memory.reach(at + this.byteLength)
     switch (this.kind) {
       case KeyKind.LATIN1:
         return this.#matchesLatin1(at)
@@ -118,10 +119,12 @@ export class Key {
 
 /** Whether two entries have the same key. */
 export function haveSameKey(memory: SharedMemory, a: number, b: number): boolean {
-  const { words, bytes } = memory
+  const { words } = memory
   const meta = words[a + Block.META] as number
   const other = words[b + Block.META] as number
   const length = meta >>> KEY_BYTES_SHIFT
+  memory.reach(Math.max(a, b) * 4 + ENTRY_HEAD_BYTES + length)
+  const { bytes } = memory
   if ((meta & KEY_KIND_MASK) !== (other & KEY_KIND_MASK) || length !== other >>> KEY_BYTES_SHIFT) return false
   for (let i = 0; i < length; i++) {
     if (bytes[a * 4 + ENTRY_HEAD_BYTES + i] !== bytes[b * 4 + ENTRY_HEAD_BYTES + i]) return false
@@ -135,14 +138,9 @@ export function readKey(memory: SharedMemory, address: number): SharedKey {
   const at = address * 4 + ENTRY_HEAD_BYTES
   const length = meta >>> KEY_BYTES_SHIFT
   const kind = meta & KEY_KIND_MASK
+  memory.reach(at + length)
   if (kind === KeyKind.BYTES) return memory.bytes.slice(at, at + length)
   return readText(memory, at, length, kind === KeyKind.LATIN1)
-}
-
-/** Bytes of the canonical form, for a key that is looked at before it is taken. */
-export function isLongKey(key: SharedKey, most: number): boolean {
-  if (typeof key !== 'string') return key.length > most
-  return key.length > most || (key.length * 2 > most && unitsOf(key) > 255)
 }
 
 /** Four bytes from there on, 0 for those that are not there. */

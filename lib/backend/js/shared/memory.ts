@@ -39,6 +39,11 @@ export class SharedMemory {
     this.limit = bytes / 4
   }
 
+  /** The pages of a large block may reach beyond the view that its first word lies in: new views, if they do. */
+  reach(byteEnd: number): void {
+    if (byteEnd > this.limit * 4) this.refresh()
+  }
+
   get maxBytes(): number {
     return (this.buffer as Growable).maxByteLength
   }

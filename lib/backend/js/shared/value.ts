@@ -65,8 +65,7 @@ export function valueStart(memory: SharedMemory, address: number): number {
   const { words } = memory
   const keyBytes = (words[address + Block.META] as number) >>> KEY_BYTES_SHIFT
   const start = address * 4 + valueOffset(keyBytes)
-  // The pages of a large value may reach beyond the view that its first word lies in.
-  if (start + (words[address + Block.VALUE_BYTES] as number) > memory.limit * 4) memory.refresh()
+  memory.reach(start + (words[address + Block.VALUE_BYTES] as number))
   return start
 }
 
@@ -95,7 +94,7 @@ export function readValue(
 export function readPlain(memory: SharedMemory, address: number, kind: number): PlainValue {
   switch (kind) {
     case Stored.NUMBER:
-      return memory.doubles[valueStart(memory, address) / 8] as number
+      return readNumber(memory, address)
     case Stored.LATIN1:
     case Stored.UTF16: {
       const length = memory.words[address + Block.VALUE_BYTES] as number
@@ -110,6 +109,12 @@ export function readPlain(memory: SharedMemory, address: number, kind: number): 
     default:
       return undefined
   }
+}
+
+/** The value of an entry that is a number. */
+export function readNumber(memory: SharedMemory, address: number): number {
+  const at = valueStart(memory, address)
+  return memory.doubles[at / 8] as number
 }
 
 function constantKind(value: boolean | null | undefined): number {
