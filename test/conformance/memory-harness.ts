@@ -31,8 +31,14 @@ export function freshModule(): string {
   return `case${process.pid}x${modules++}`
 }
 
+/** An expression that loads memory and the eventer from the translated sources. */
+export function loadText(folder: string): string {
+  const load = (path: string): string => `...require(${JSON.stringify(join(folder, path))})`
+  return `({ ${load('memory/index.js')}, ${load('eventer/index.js')}, ${load('backend/select.js')} })`
+}
+
 /**
- * A worker thread that runs functions of ours, one after the other, with the compiled package at hand as `heddle`.
+ * A worker thread that runs functions of ours, one after the other, with memory and the eventer at hand as `heddle`.
  * The body of a job is the text of an async function of `data`.
  */
 export class Mate {
@@ -44,7 +50,7 @@ export class Mate {
     this.#library = compileLibrary()
     const code = `
       const { parentPort } = require('node:worker_threads')
-      const heddle = require(${JSON.stringify(join(this.#library.folder, 'index.js'))})
+      const heddle = ${loadText(this.#library.folder)}
       const codeOf = (call) => { try { call() } catch (error) { return error.code } }
       const kept = {}
       parentPort.on('message', async ({ job, body, data }) => {

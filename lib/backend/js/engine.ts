@@ -16,7 +16,9 @@ import { DeadlineHeap } from './deadline-heap'
 import { type Descriptors, isSystem } from './descriptors'
 import { Driver } from './driver'
 import { errno } from './errno'
+import type { HeldAccount } from './held-account'
 import { Inbox } from './inbox'
+import type { JsMemory } from './memory'
 import { Outbox } from './outbox'
 import type { Remote } from './remote'
 import { Timers } from './timers'
@@ -34,6 +36,8 @@ export class JsEngine implements Engine {
   readonly #dispatch: (words: number) => void
   readonly #descriptors: Descriptors
   readonly #remote: Remote
+  readonly #events: HeldAccount
+  readonly #bodies: HeldAccount
   readonly #inbox: Inbox
   readonly #outbox: Outbox
   readonly #driver: Driver
@@ -56,12 +60,15 @@ export class JsEngine implements Engine {
     dispatch: (words: number) => void,
     descriptors: Descriptors,
     remote: Remote,
+    accounts: JsMemory,
   ) {
     this.#memory = memory
     this.#options = options
     this.#dispatch = dispatch
     this.#descriptors = descriptors
     this.#remote = remote
+    this.#events = accounts.held('core:event')
+    this.#bodies = accounts.held('core:message-body')
     this.#inbox = new Inbox(memory.inbox, memory.recv)
     this.#outbox = new Outbox(memory.outbox, memory.control)
     const time = () => performance.now()
@@ -125,6 +132,8 @@ export class JsEngine implements Engine {
     this.#remote.remove(this.loopId)
     this.#watches.close()
     this.#connections.close()
+    this.#events.set(0, 0)
+    this.#bodies.set(0, 0)
   }
 
   fdAdd(handle: number, fd: number, mask: number): number {
@@ -250,6 +259,7 @@ export class JsEngine implements Engine {
 
   #post(bytes: Uint8Array): number {
     const result = this.#triggers.post(bytes)
+    this.#publish()
     this.#requestPass()
     return result
   }
@@ -381,5 +391,8 @@ export class JsEngine implements Engine {
     control[Control.CONNECTIONS] = this.#connections.connectionCount
     control[Control.LISTENERS] = this.#connections.listenerCount
     control[Control.WATCHES] = this.#watches.size
+    if (this.#isClosed) return
+    this.#events.set(this.#watches.size + this.#recurrents.size, 0)
+    this.#bodies.set(this.#triggers.posts, this.#triggers.postedBytes)
   }
 }

@@ -32,7 +32,7 @@ export function createJsBackend(): Backend {
     memory,
     safe,
     createEngine: (port, options, dispatch) =>
-      new JsEngine(port, options, inSections(safe, options, dispatch), descriptors, remote),
+      new JsEngine(port, options, inSections(safe, options, dispatch), descriptors, remote, memory),
     post: (loopId, bytes) => remote.post(loopId, bytes),
     trigger: (loopId, handle, mask) => remote.trigger(loopId, handle, mask),
     wake: (loopId) => remote.wake(loopId),

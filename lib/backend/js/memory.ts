@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers'
 import { type AdoptedBlock, type MemoryBackend, TotalsCell, type TypeInfo } from '../memory'
 import { detach, isDetached, makeBuffer } from './detach'
 import { errno } from './errno'
+import { HeldAccount } from './held-account'
 import { type CountedType, MemoryTypes } from './memory-types'
 
 const ENGINE = 'javascript'
@@ -35,8 +36,7 @@ export class JsMemory implements MemoryBackend {
   }
 
   setEngine(name: string): number {
-    if (name !== ENGINE) return -errno.EINVAL
-    return [...this.#types].some(({ total }) => total > 0) ? -errno.EBUSY : 0
+    return name === ENGINE ? 0 : -errno.EINVAL
   }
 
   setMapThreshold(_bytes: number): number {
@@ -165,6 +165,12 @@ export class JsMemory implements MemoryBackend {
 
   listen(heard: () => void): void {
     this.#heard = heard
+  }
+
+  /** For the rest of the backend: the account of what it holds itself of a memtype. */
+  held(description: string): HeldAccount {
+    const type = this.#types.find(description)
+    return new HeldAccount((blocks, bytes) => this.#account(type, blocks, bytes))
   }
 
   /** For the rest of the backend: tells the listener, soon. */

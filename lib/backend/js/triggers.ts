@@ -13,10 +13,20 @@ type Item = { handle: number; mask: number; bytes?: undefined } | { bytes: Uint8
 export class Triggers {
   #items: Item[] = []
   #head = 0
+  #posts = 0
   #bytes = 0
 
   get size(): number {
     return this.#items.length - this.#head
+  }
+
+  /** Posts that wait, and their bytes. */
+  get posts(): number {
+    return this.#posts
+  }
+
+  get postedBytes(): number {
+    return this.#bytes
   }
 
   trigger(handle: number, mask: number): void {
@@ -27,6 +37,7 @@ export class Triggers {
   post(bytes: Uint8Array): number {
     if (bytes.length > MAX_POST_BYTES) return -errno.EMSGSIZE
     if (this.size >= MAX_WAITING || this.#bytes + bytes.length > MAX_WAITING_BYTES) return -errno.ENOBUFS
+    this.#posts++
     this.#bytes += bytes.length
     this.#items.push({ bytes })
     return 0
@@ -46,6 +57,7 @@ export class Triggers {
   #write(inbox: Inbox, item: Item): boolean {
     if (item.bytes === undefined) return inbox.push2(In.TRIGGER, item.handle, item.mask)
     if (!inbox.hasRoom(3, item.bytes.length)) return false
+    this.#posts--
     this.#bytes -= item.bytes.length
     return inbox.push2(In.POST, inbox.put(item.bytes), item.bytes.length)
   }
