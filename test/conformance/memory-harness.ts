@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { expect } from 'vitest'
 import { selectBackend } from '../../lib/backend/select'
 import { compileLibrary } from './eventer-compiled'
 
@@ -23,6 +24,11 @@ export function thrown(call: () => unknown): Error & { code?: string } {
     return error as Error
   }
   throw new Error('nothing was thrown')
+}
+
+/** `expect.poll` with a limit that matters only when something is broken: a busy machine must pass. */
+export function eventually<T>(value: () => T) {
+  return expect.poll(value, { timeout: 60_000, interval: 5 })
 }
 
 /** A module name of its own for a case, so that types of one case are not those of another. */

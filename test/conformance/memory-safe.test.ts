@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Mask } from '../../lib/eventer'
 import { memory, memtypes, safe, SafeBlock, SmrError } from '../../lib/memory'
 import { withEventer } from './eventer-harness'
-import { codeOf, freshModule, isNative, thrown } from './memory-harness'
+import { codeOf, eventually, freshModule, isNative, thrown } from './memory-harness'
 
 const text = (block: SafeBlock) => Buffer.from(block.view()).toString()
 const pending = () => safe.stats().freesRequested - safe.stats().freesCompleted
@@ -211,7 +210,7 @@ describe('sections', () => {
 
   it('SM-01 A-SM-1 every callback of a loop is in one', () =>
     withEventer({}, async ({ eventer }) => {
-      let view = new Uint8Array()
+      let view: Uint8Array = new Uint8Array()
       let after = false
       let inside: unknown[] = []
       const block = safe.fromString('seen by a callback')
@@ -226,9 +225,9 @@ describe('sections', () => {
         return 0
       })
       eventer.start()
-      await expect.poll(() => after).toBe(true)
+      await eventually(() => after).toBe(true)
       expect(inside).toEqual([true, 'seen by a callback', 'ERR_SMR_DOUBLE_FREE', 'seen by a callback'])
-      await expect.poll(() => view.length).toBe(0)
+      await eventually(() => view.length).toBe(0)
       expect(safe.inSection()).toBe(false)
       expect(pending()).toBe(1)
       expect(await safe.maintain('barrier')).toBe(1)
@@ -247,14 +246,14 @@ describe('sections', () => {
         return 0
       })
       eventer.start()
-      await expect.poll(() => [inside, length]).toEqual([false, 0])
+      await eventually(() => [inside, length]).toEqual([false, 0])
     }))
 
   it('SM-01 SM-02 a section that is begun in a callback protects until it ends', () =>
     withEventer({}, async ({ eventer }) => {
       const block = safe.fromString('held on')
       let held: ReturnType<typeof safe.section> | undefined
-      let view = new Uint8Array()
+      let view: Uint8Array = new Uint8Array()
       eventer.addIn(0, () => {
         held = safe.section()
         view = block.view()
@@ -262,11 +261,11 @@ describe('sections', () => {
       })
       let later = 0
       eventer.addIn(1, () => {
-        if (++later < 5) return Mask.TIMER
+        later++
         return 0
       })
       eventer.start()
-      await expect.poll(() => held !== undefined && later > 0).toBe(true)
+      await eventually(() => held !== undefined && later > 0).toBe(true)
       safe.free(block)
       expect(safe.inSection()).toBe(true)
       expect(await safe.maintain('try')).toBe(-1)
@@ -285,7 +284,7 @@ describe('sections', () => {
         })
       }
       eventer.start()
-      await expect.poll(() => thrownIn).toBe(3)
+      await eventually(() => thrownIn).toBe(3)
       expect(safe.inSection()).toBe(false)
     }))
 })
@@ -346,8 +345,8 @@ describe('reclaiming', () => {
       block.free()
       if (i % 100 === 0) seen.push(safe.stats())
     }
-    await expect.poll(pending).toBe(0)
-    await expect.poll(() => ended).toBe(100)
+    await eventually(pending).toBe(0)
+    await eventually(() => ended).toBe(100)
     seen.push(safe.stats())
     for (const [i, stats] of seen.entries()) {
       expect(stats.freesRequested).toBeGreaterThanOrEqual(stats.freesCompleted)
@@ -368,7 +367,7 @@ describe('reclaiming', () => {
     expect(safe.stats().bytesPending).toBe(100 * 1024)
     expect(safe.stats().highWaters).toBeGreaterThan(before)
     section.end()
-    await expect.poll(pending).toBe(0)
+    await eventually(pending).toBe(0)
     memory.configure({ smr: { highWater: 4 << 20 } })
   })
 

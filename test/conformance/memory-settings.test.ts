@@ -3,7 +3,7 @@ import { Mask } from '../../lib/eventer'
 import { memory, memtypes } from '../../lib/memory'
 import { isNative as isNativeBackend, withEventer } from './eventer-harness'
 import { Children } from './memory-child'
-import { codeOf, freshModule, isNative } from './memory-harness'
+import { codeOf, eventually, freshModule, isNative } from './memory-harness'
 
 let children: Children
 beforeAll(() => {
@@ -182,12 +182,12 @@ describe('pressure', () => {
     expect(memory.isLow()).toBe(true)
     const larger = memtypes.mallocSize(type, SLACK)
     expect(heard).toEqual([])
-    await expect.poll(() => heard).toEqual([true])
+    await eventually(() => heard).toEqual([true])
     larger.free()
     large.free()
     memtypes.collect()
     expect(memory.isLow()).toBe(false)
-    await expect.poll(() => heard).toEqual([true, false])
+    await eventually(() => heard).toEqual([true, false])
     expect(once).toEqual([true])
     memory.off('pressure', listener)
     memory.configure({ limitBytes: 1 })
