@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { loadNative } from '../lib/backend/native'
 import * as protocol from '../lib/backend/protocol'
+import * as shared from '../lib/backend/shared'
 import { read } from './repo-files'
 
 /** Macro of native/loop/protocol.h → the object of protocol.ts that must hold the same names and numbers. */
@@ -30,8 +31,9 @@ function names(array: string): string[] {
   return [...list.matchAll(/"([^"]*)"/g)].map((match) => match[1] as string)
 }
 
-function constant(name: string): number {
-  return Number(new RegExp(`\\b${name} = (\\w+);`).exec(header)?.[1])
+/** A number that the text of a file gives to a name. */
+function constant(name: string, text = header): number {
+  return Number(new RegExp(`\\b${name} = ([\\w']+)[;, ]`).exec(text)?.[1]?.replaceAll("'", ''))
 }
 
 describe('the protocol is the same on both sides', () => {
@@ -47,6 +49,15 @@ describe('the protocol is the same on both sides', () => {
   it('ids of methods and of known headers', () => {
     expect(names('kMethodNames')).toEqual([...protocol.METHODS])
     expect(names('kFieldNames')).toEqual(['', ...protocol.KNOWN_HEADERS])
+  })
+
+  it('limits, kinds and marks of shared structures', () => {
+    const values = read('native/binding/shared_arguments.h')
+    expect(constant('kMaxKeyBytes', read('native/shared/key.h'))).toBe(shared.MAX_KEY_BYTES)
+    expect(constant('kScratchBytes', read('native/binding/bind_map.cc'))).toBe(shared.SCRATCH_BYTES)
+    expect(constant('kMark', read('native/shared/versions.h'))).toBe(shared.MARK)
+    expect(constant('kBytesValue', values)).toBe(shared.ValueKind.BYTES)
+    expect(constant('kCloneValue', values)).toBe(shared.ValueKind.CLONE)
   })
 
   it('what the addon was compiled with', () => {

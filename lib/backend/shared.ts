@@ -39,6 +39,9 @@ export const MAX_VALUE_BYTES = 2 ** 30
 /** Results of `get` up to this come in `scratch`. */
 export const SCRATCH_BYTES = 65_536
 
+/** The mark of a class whose entries were answered from memory: so many rounds of eviction spare them. */
+export const MARK = 2
+
 export interface SharedMapSpec {
   readonly name: string
   /** Keys, values and overhead; 0: no limit. */
@@ -81,7 +84,7 @@ export interface SharedMapEngine {
    * or none, may be remembered as long as it stays the same; -1 in `control[3]` if not. Undefined: no remembering.
    */
   readonly versions?: Int32Array
-  /** For each class a mark that a reader sets when it answers from memory, for maps with a budget. */
+  /** For each class a mark that a reader sets to `MARK` when it answers from memory, for maps with a budget. */
   readonly marks?: Uint8Array
   /** The plain value; `scratch` itself if it holds the bytes; a fresh ArrayBuffer for more. */
   get(key: SharedKey): PlainValue | Uint8Array | ArrayBuffer

@@ -1,4 +1,4 @@
-import type { SharedMapEngine } from '../backend/shared'
+import { MARK, type SharedMapEngine } from '../backend/shared'
 
 /** What was read under a key: trusted while the number of its class is still the same. */
 interface Memory {
@@ -58,7 +58,7 @@ export class Remembered {
     if (memory === undefined || Atomics.load(this.#versions, memory.cell) !== memory.version) return undefined
     this.#answered++
     const marks = this.#marks
-    if (marks !== undefined && marks[memory.cell] === 0) marks[memory.cell] = 1
+    if (marks !== undefined && marks[memory.cell] !== MARK) marks[memory.cell] = MARK
     return memory
   }
 

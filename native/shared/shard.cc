@@ -177,20 +177,23 @@ bool Shard::evict(const Node* keep, bool force, Now& now, Garbage& garbage) {
   for (size_t step = 0; step < slots.slots() && passed < kHandSteps; step++) {
     const size_t at = evictHand_;
     evictHand_ = (at + 1) & slots.mask();
+    if (evictHand_ == 0) versions_->ageMarks(index_);
     Node* const node = slots.nodeAt(at);
     if (node == nullptr || node == keep) continue;
     if (now.isPast(node->expiresNs)) {
       expire(at, node, garbage);
       return true;
     }
-    if (versions_->takeMark(Versions::cellOf(node->hash))) node->touch();
-    const uint8_t mark = node->mark.load(std::memory_order_relaxed);
+    // The mark of its class is not its own to take away.
+    const bool isRemembered = versions_->hasMark(Versions::cellOf(node->hash));
+    uint8_t mark = node->mark.load(std::memory_order_relaxed);
+    if (isRemembered) mark = kTouched;
     if (mark < coldestMark) {
       coldest = {at, node};
       coldestMark = mark;
       if (mark == kCold) break;
     }
-    node->mark.store(static_cast<uint8_t>(mark - 1), std::memory_order_relaxed);
+    if (!isRemembered) node->mark.store(static_cast<uint8_t>(mark - 1), std::memory_order_relaxed);
     passed++;
   }
   if (coldest.node == nullptr) return false;

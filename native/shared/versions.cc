@@ -4,7 +4,6 @@
 
 #include "mem/builtin_types.h"
 #include "mem/memtype.h"
-#include "shared/table.h"
 
 namespace heddle::shared {
 
@@ -25,11 +24,19 @@ void Versions::drop() {
   mem::release(memtype(), this);
 }
 
+void Versions::ageMarks(uint32_t shard) {
+  std::atomic<uint8_t>* const first = &marks()[size_t{shard} * kCellsOfShard];
+  for (uint32_t i = 0; i < kCellsOfShard; i++) {
+    const uint8_t mark = first[i].load(std::memory_order_relaxed);
+    if (mark != 0) first[i].store(mark / 2, std::memory_order_relaxed);
+  }
+}
+
 void Versions::ChangeOfAll::step() {
-  for (uint32_t cell = shard_; cell < kCells; cell += kShards) {
-    std::atomic<uint32_t>& version = versions_->cells()[cell];
+  std::atomic<uint32_t>* const first = &versions_->cells()[size_t{shard_} * kCellsOfShard];
+  for (uint32_t i = 0; i < kCellsOfShard; i++) {
     // Release: at the end, as in Change; at the beginning the store that publishes does it.
-    version.store(version.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    first[i].store(first[i].load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 }
 

@@ -23,13 +23,17 @@
 // Entries with an end are not for remembering: they expire without a writer.
 //
 // MARKS. Where entries are evicted, a reader that answers from memory leaves a mark for the class,
-// which stands for the mark on the entry that it did not touch.
+// which stands for the mark on the entry that it did not touch. It counts for all entries of the
+// class, so none of them may take it away from the others: a mark ages with the rounds of its
+// shard's hand, and is gone after the second.
 //
 // LIFE. Counted: the map holds it, and each view in JavaScript, which may outlive the map.
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "shared/table.h"
 
 namespace heddle::shared {
 
@@ -43,8 +47,10 @@ class Versions {
   void hold() { holders_.fetch_add(1, std::memory_order_relaxed); }
   void drop();
 
+  // A shard's cells lie together.
+  static constexpr uint32_t kCellsOfShard = kCells / kShards;
   [[nodiscard]] static uint32_t cellOf(uint64_t hash) {
-    return static_cast<uint32_t>(hash) & (kCells - 1);
+    return static_cast<uint32_t>(hash % kShards * kCellsOfShard + hash / kShards % kCellsOfShard);
   }
 
   // Acquire: the look-up that follows stays behind it.
@@ -53,13 +59,14 @@ class Versions {
   }
   [[nodiscard]] static bool isStable(uint32_t version) { return version % 2 == 0; }
 
-  // Whether a reader has left a mark; takes it away. Relaxed: a hint.
-  [[nodiscard]] bool takeMark(uint32_t cell) {
-    std::atomic<uint8_t>& mark = marks()[cell];
-    if (mark.load(std::memory_order_relaxed) == 0) return false;
-    mark.store(0, std::memory_order_relaxed);
-    return true;
+  // What a reader stores as a mark: the rounds that it lasts.
+  static constexpr uint8_t kMark = 2;
+  // Relaxed, as all of the marks: a hint.
+  [[nodiscard]] bool hasMark(uint32_t cell) const {
+    return marks()[cell].load(std::memory_order_relaxed) != 0;
   }
+  // With the shard's lock: its hand has come round.
+  void ageMarks(uint32_t shard);
 
   // For views: kCells numbers of 32 bits, then as many marks of 8.
   [[nodiscard]] void* memory() { return this + 1; }
@@ -103,7 +110,7 @@ class Versions {
   [[nodiscard]] std::atomic<uint32_t>* cells() const {
     return reinterpret_cast<std::atomic<uint32_t>*>(const_cast<Versions*>(this) + 1);
   }
-  [[nodiscard]] std::atomic<uint8_t>* marks() {
+  [[nodiscard]] std::atomic<uint8_t>* marks() const {
     return reinterpret_cast<std::atomic<uint8_t>*>(cells() + kCells);
   }
 

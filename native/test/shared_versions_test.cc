@@ -109,13 +109,43 @@ CASE("SM-09 eviction ends what is remembered, and spares what is answered from m
     for (uint64_t i = 0; i < 20'000; i++) {
       const std::string name = textOf(i);
       // As a view of JavaScript does; a mark is left though nothing is looked up.
-      __atomic_store_n(marks + Versions::cellOf(hot.hash), uint8_t{1}, __ATOMIC_RELAXED);
+      __atomic_store_n(marks + Versions::cellOf(hot.hash), Versions::kMark, __ATOMIC_RELAXED);
       CHECK_EQ(setNumber(*map, keyOf(name), 1), 1);
     }
     CHECK(map->has(hot));
     CHECK(!map->has(cold));
     CHECK(!coldMemory.isCurrent());
     CHECK_EQ(coldMemory.get(), -1.0);
+  }
+  checkNothingLeft();
+}
+
+CASE("SM-09 a mark spares every entry of its class, and wears off") {
+  const Attached attached;
+  {
+    const Held map("versions-class", {.maxBytes = 64 * 1024});
+    const Key hot = keyOf("hot");
+    std::string mate;
+    for (uint64_t i = 0; mate.empty(); i++) {
+      const std::string text = "mate" + textOf(i);
+      if (Versions::cellOf(keyOf(text).hash) == Versions::cellOf(hot.hash)) mate = text;
+    }
+    CHECK_EQ(setNumber(*map, hot, 1), 1);
+    CHECK_EQ(setNumber(*map, keyOf(mate), 1), 1);
+    auto* const marks = static_cast<uint8_t*>(map->versions()->memory()) + 4 * Versions::kCells;
+    const auto fill = [&](bool marking) {
+      for (uint64_t i = 0; i < 20'000; i++) {
+        if (marking) {
+          __atomic_store_n(marks + Versions::cellOf(hot.hash), Versions::kMark, __ATOMIC_RELAXED);
+        }
+        const std::string name = textOf(i);
+        CHECK_EQ(setNumber(*map, keyOf(name), 1), 1);
+      }
+    };
+    fill(true);
+    CHECK(map->has(hot) && map->has(keyOf(mate)));
+    fill(false);
+    CHECK(!map->has(hot) && !map->has(keyOf(mate)));
   }
   checkNothingLeft();
 }
