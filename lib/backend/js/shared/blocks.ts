@@ -1,3 +1,4 @@
+import type { Counts } from './counts'
 import type { Epochs } from './epochs'
 import {
   Block,
@@ -22,6 +23,9 @@ const KIND_MASK = 3
 const SLOT_SHIFT = 2
 const LIFE_SHIFT = 12
 
+/** In the place of the slot that carves a page. */
+const NOBODY = -1
+
 /** Free blocks of a class a hold keeps for itself: so many at most, so many bytes at most, four at least. */
 const CACHE_BLOCKS = 128
 const CACHE_BYTES = 65_536
@@ -41,6 +45,14 @@ export function isHeldBy(slot: number, state: number): boolean {
 
 export function kindOfState(state: number): number {
   return state & KIND_MASK
+}
+
+/**
+ * Whether a dead hold has brought a block to the state that it had noted. One that was to live was the hold's until then,
+ * in its life before; one that was to be held by it is so, as nobody else would take it from there.
+ */
+export function wasReached(slot: number, noted: number, now: number): boolean {
+  return kindOfState(noted) === BlockState.LIVE ? !isHeldBy(slot, now) : now === noted
 }
 
 /** The state of the next life. */
@@ -66,6 +78,7 @@ export class Blocks {
   readonly #memory: SharedMemory
   readonly #pages: Pages
   readonly #epochs: Epochs
+  readonly #counts: Counts
   readonly #intents: number
   readonly #caches: number[][] = CLASS_BYTES.map(() => [])
   /** Pages that this hold carves, by class; 0 none. Numbers are one above the page's. */
@@ -75,11 +88,12 @@ export class Blocks {
   #limboStart = 0
   #limboBytes = 0
 
-  constructor(memory: SharedMemory, slot: number, pages: Pages, epochs: Epochs) {
+  constructor(memory: SharedMemory, slot: number, pages: Pages, epochs: Epochs, counts: Counts) {
     this.slot = slot
     this.#memory = memory
     this.#pages = pages
     this.#epochs = epochs
+    this.#counts = counts
     this.#intents = SLOTS + slot * SLOT_WORDS
   }
 
@@ -108,13 +122,9 @@ export class Blocks {
     const state = nextLife(words[address + Block.STATE] as number, BlockState.LIVE)
     const units = this.weightAt(address)
     this.#note(intent, address, state)
-    // From here to the end nothing is called but atomics. An isolate is only ever ended at calls and loops, so the
-    // counts agree with the states.
-    if (units > 0) {
-      Atomics.add(words, Head.USED, units)
-      Atomics.add(words, Head.ENTRIES, 1)
-    }
+    if (units > 0) this.#counts.intend(address, state, units, 1)
     Atomics.store(words, address + Block.STATE, state)
+    if (units > 0) this.#counts.commit()
   }
 
   /** Notes that a live block is about to be unlinked; then `unlinked`, or `settled` if somebody else was first. */
@@ -143,13 +153,11 @@ export class Blocks {
     const { words } = this.#memory
     const mine = heldBy(this.slot, state)
     const units = kindOfState(state) === BlockState.LIVE ? this.weightAt(address) : 0
-    // Nothing is called in between, as in `enliven`.
-    if (Atomics.compareExchange(words, address + Block.STATE, state, mine) !== state) return
-    if (units > 0) {
-      Atomics.add(words, Head.USED, -units)
-      Atomics.add(words, Head.ENTRIES, -1)
-    }
-    this.retire(address)
+    if (units > 0) this.#counts.intend(address, mine, -units, -1)
+    const isMine = Atomics.compareExchange(words, address + Block.STATE, state, mine) === state
+    if (units > 0 && isMine) this.#counts.commit()
+    else this.#counts.cancel()
+    if (isMine) this.retire(address)
   }
 
   /** Units an entry weighs with all that it costs; 0 for a sentinel. */
@@ -207,8 +215,9 @@ export class Blocks {
     return this.waiting === 0 && !isMoving
   }
 
-  /** Takes a page that a dead hold was carving. */
+  /** Goes on with a page that a dead hold was carving. */
   adopt(page: number, sizeClass: number): void {
+    Atomics.store(this.#memory.words, this.#pages.addressOf(page) + Page.OWNER, this.slot)
     this.#offer(sizeClass, page + 1)
   }
 
@@ -306,19 +315,30 @@ export class Blocks {
       cache.push(address)
     }
     if (carved + bytes <= PAGE_BYTES) return
-    Atomics.store(words, base + Page.OWNER, -1)
+    Atomics.store(words, base + Page.OWNER, NOBODY)
     this.#carving[sizeClass] = 0
   }
 
+  /** The page this hold carves: its own, one that another left, or a new one. */
   #openPage(sizeClass: number): number {
     const own = this.#carving[sizeClass] as number
     if (own !== 0) return own
-    const left = Atomics.exchange(this.#memory.words, Head.OPEN_PAGES + sizeClass, 0)
+    const left = this.#leftPage(sizeClass)
     const number = left !== 0 ? left : this.#newPage(sizeClass)
+    this.#carving[sizeClass] = number
+    return number
+  }
+
+  /** The page that lies open for this class. Who writes itself into it as its owner has it. */
+  #leftPage(sizeClass: number): number {
+    const place = Head.OPEN_PAGES + sizeClass
+    const number = Atomics.load(this.#memory.words, place)
     if (number === 0) return 0
     if (this.#pages.addressOf(number) > this.#memory.limit) this.#memory.refresh()
-    Atomics.store(this.#memory.words, this.#pages.addressOf(number - 1) + Page.OWNER, this.slot)
-    this.#carving[sizeClass] = number
+    const { words } = this.#memory
+    const owner = this.#pages.addressOf(number - 1) + Page.OWNER
+    if (Atomics.compareExchange(words, owner, NOBODY, this.slot) !== NOBODY) return 0
+    Atomics.compareExchange(words, place, number, 0)
     return number
   }
 
@@ -336,10 +356,12 @@ export class Blocks {
   /** Leaves a page with room to whoever needs one next; if one lies there, cuts this one up. */
   #offer(sizeClass: number, number: number): void {
     const { words } = this.#memory
-    const base = this.#pages.addressOf(number - 1)
-    Atomics.store(words, base + Page.OWNER, -1)
-    if (Atomics.compareExchange(words, Head.OPEN_PAGES + sizeClass, 0, number) === 0) return
-    Atomics.store(words, base + Page.OWNER, this.slot)
+    const there = Atomics.compareExchange(words, Head.OPEN_PAGES + sizeClass, 0, number)
+    if (there === 0 || there === number) {
+      // Only now may it be taken; until then whoever looks sees that it has an owner.
+      Atomics.store(words, this.#pages.addressOf(number - 1) + Page.OWNER, NOBODY)
+      return
+    }
     this.#carving[sizeClass] = number
     const cut: number[] = []
     while (this.#carving[sizeClass] === number) this.#carve(sizeClass, cut)

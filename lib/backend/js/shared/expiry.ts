@@ -1,3 +1,4 @@
+import type { Counts } from './counts'
 import { Block, Head, MARK } from './layout'
 import type { EntryList } from './list'
 import type { SharedMemory } from './memory'
@@ -19,12 +20,14 @@ const SPARE_STEPS = 64
 export class Expiry {
   readonly #memory: SharedMemory
   readonly #list: EntryList
+  readonly #counts: Counts
   /** The clock of this isolate counts from its own start; the system's is the same for all. */
   readonly #offset: number
 
-  constructor(memory: SharedMemory, list: EntryList) {
+  constructor(memory: SharedMemory, list: EntryList, counts: Counts) {
     this.#memory = memory
     this.#list = list
+    this.#counts = counts
     this.#offset = Number(process.hrtime.bigint()) / 1e6 - performance.now()
   }
 
@@ -68,11 +71,10 @@ export class Expiry {
 
   /** Evicts until the map weighs so many units at most; `kept` is the entry that is being written. */
   evict(units: number, kept: number): void {
-    const { words } = this.#memory
-    if (Atomics.load(words, Head.USED) <= units) return
+    if (this.#counts.units <= units) return
     for (let steps = ROUNDS * this.#list.buckets + SPARE_STEPS; steps > 0; steps--) {
       this.#visit(this.#nextBucket(Head.CLOCK_HAND), Removal.COLD, kept, units)
-      if (Atomics.load(words, Head.USED) <= units) return
+      if (this.#counts.units <= units) return
     }
   }
 
@@ -96,7 +98,7 @@ export class Expiry {
         before = at
       } else {
         if (!this.#remove(before, at, removal)) return false
-        if (removal === Removal.COLD && Atomics.load(words, Head.USED) <= units) return true
+        if (removal === Removal.COLD && this.#counts.units <= units) return true
       }
     }
   }

@@ -10,10 +10,6 @@
 export const Head = {
   /** Global epoch: odd, and so never 0; it moves on by 2. */
   EPOCH: 16,
-  /** Blocks alive in the list, sentinels not counted. */
-  ENTRIES: 32,
-  /** What they weigh, in units. */
-  USED: 48,
   /** Logarithm of the number of buckets. */
   BUCKET_LOG: 64,
   /** 1 once an entry with an expiry was stored. */
@@ -59,6 +55,14 @@ export const Slot = {
   NEW_ENTRY: 1,
   NEW_SENTINEL: 3,
   MOVING: 5,
+  /** What this hold has added to the weight of the map in units, and to its entries; less than 0 where it removed. */
+  UNITS: 7,
+  ENTRIES: 8,
+  /** The change of these that is under way. (counts.ts) */
+  JOURNAL: 9,
+  JOURNAL_STATE: 10,
+  JOURNAL_UNITS: 11,
+  JOURNAL_ENTRIES: 12,
 } as const
 
 /** A word for each page: what it is. */

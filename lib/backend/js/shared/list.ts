@@ -1,4 +1,5 @@
 import type { Blocks } from './blocks'
+import type { Counts } from './counts'
 import {
   Block,
   ENTRIES_PER_BUCKET,
@@ -14,6 +15,9 @@ import {
 import type { Key } from './key'
 import type { SharedMemory } from './memory'
 import { type Pages, pageWord } from './pages'
+
+/** After so many insertions of a hold it looks whether there are buckets enough. */
+const LOOK_EVERY = 8
 
 /** Bits of a word in opposite order. */
 export function reversed(word: number): number {
@@ -51,6 +55,8 @@ export class EntryList {
   readonly #memory: SharedMemory
   readonly #blocks: Blocks
   readonly #pages: Pages
+  readonly #counts: Counts
+  #insertions = 0
   /** What `find` found: the entry or 0, the link before it, the entry after. */
   entry = 0
   before = 0
@@ -58,10 +64,11 @@ export class EntryList {
   /** Whether the entry that `replace` or `remove` marked is still linked: a `find` of its key takes it out. */
   isLeft = false
 
-  constructor(memory: SharedMemory, blocks: Blocks, pages: Pages) {
+  constructor(memory: SharedMemory, blocks: Blocks, pages: Pages, counts: Counts) {
     this.#memory = memory
     this.#blocks = blocks
     this.#pages = pages
+    this.#counts = counts
   }
 
   /** Gives a block its place. Before it is linked. */
@@ -191,10 +198,11 @@ export class EntryList {
 
   /** Doubles the buckets if the entries have become too many for them. Without memory the chains grow longer. */
   grow(): void {
+    // Counting asks all holds, so it is not done each time.
+    if (++this.#insertions % LOOK_EVERY !== 0) return
     const { words } = this.#memory
     const log = Atomics.load(words, Head.BUCKET_LOG)
-    if (log >= LAST_BUCKET_LOG) return
-    if (Atomics.load(words, Head.ENTRIES) <= ENTRIES_PER_BUCKET << log) return
+    if (log >= LAST_BUCKET_LOG || this.#counts.entries <= ENTRIES_PER_BUCKET << log) return
     if (log >= STATIC_BUCKET_LOG && !this.#addSegment(log)) return
     Atomics.compareExchange(words, Head.BUCKET_LOG, log, log + 1)
   }
@@ -268,7 +276,8 @@ export class EntryList {
       if (found < 0) continue
       if (found === address) this.#blocks.settled(Slot.NEW_SENTINEL)
       else this.#blocks.abandon(address, Slot.NEW_SENTINEL)
-      Atomics.store(this.#memory.words, this.#bucketAddress(bucket), found)
+      const place = this.#bucketAddress(bucket)
+      Atomics.store(this.#memory.words, place, found)
       return found
     }
   }

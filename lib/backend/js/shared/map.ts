@@ -11,7 +11,9 @@ import {
   type SharedMapStats,
 } from '../../shared'
 import { errno } from '../errno'
+import { Aftermath } from './aftermath'
 import { Blocks } from './blocks'
+import { Counts } from './counts'
 import { Epochs } from './epochs'
 import { Expiry } from './expiry'
 import { Key } from './key'
@@ -20,7 +22,7 @@ import { EntryList } from './list'
 import type { SharedMemory } from './memory'
 import { Pages } from './pages'
 import { Scans } from './scan'
-import { readValue, storedKind, Value, valueOffset, valueStart } from './value'
+import { readNumber, readValue, storedKind, Value, valueOffset, valueStart } from './value'
 
 /** What the last close of an engine leaves to its owner. `isClean`: the slot holds nothing any more. */
 export type OnClose = (isClean: boolean) => void
@@ -41,6 +43,7 @@ export class JsSharedMap implements SharedMapEngine {
   readonly #defaultTtl: number
   readonly #onClose: OnClose
   readonly #epochs: Epochs
+  readonly #counts: Counts
   readonly #blocks: Blocks
   readonly #list: EntryList
   readonly #expiry: Expiry
@@ -49,7 +52,12 @@ export class JsSharedMap implements SharedMapEngine {
   readonly #value = new Value()
   readonly #expected = new Value()
   readonly #budget: number
+  readonly #aftermath: Aftermath
+  readonly #slot: number
   #isClosed = false
+  /** A change is under way; at the beginning of the next one: it was cut off. */
+  #isChanging = false
+  #wasCutOff = false
 
   constructor(memory: SharedMemory, slot: number, defaultTtl: number, onClose: OnClose) {
     const pages = new Pages(memory, slot)
@@ -57,10 +65,13 @@ export class JsSharedMap implements SharedMapEngine {
     this.#defaultTtl = defaultTtl
     this.#onClose = onClose
     this.#epochs = new Epochs(memory, slot)
-    this.#blocks = new Blocks(memory, slot, pages, this.#epochs)
-    this.#list = new EntryList(memory, this.#blocks, pages)
-    this.#expiry = new Expiry(memory, this.#list)
+    this.#counts = new Counts(memory, slot)
+    this.#blocks = new Blocks(memory, slot, pages, this.#epochs, this.#counts)
+    this.#list = new EntryList(memory, this.#blocks, pages, this.#counts)
+    this.#expiry = new Expiry(memory, this.#list, this.#counts)
     this.#scans = new Scans(memory, this.#list, this.#expiry)
+    this.#aftermath = new Aftermath(memory, pages, this.#epochs, this.#blocks, this.#list)
+    this.#slot = slot
     this.#key = new Key(memory)
     this.#budget = memory.words[Head.BUDGET] as number
   }
@@ -107,7 +118,7 @@ export class JsSharedMap implements SharedMapEngine {
     this.#value.take(kind, value)
     const entry = this.#prepare(key, ttlMs)
     if (entry < 0) return entry
-    this.#epochs.enter()
+    this.#begin()
     const result = this.#store(entry, mode)
     return this.#finish(result, entry)
   }
@@ -115,7 +126,7 @@ export class JsSharedMap implements SharedMapEngine {
   delete(key: SharedKey): number {
     if (this.#isClosed) return 0
     this.#key.take(key)
-    this.#epochs.enter()
+    this.#begin()
     const result = this.#remove(undefined)
     return this.#finish(result, 0)
   }
@@ -134,7 +145,7 @@ export class JsSharedMap implements SharedMapEngine {
     this.#value.take(kind, value)
     const entry = this.#prepare(key, ttlMs)
     if (entry < 0) return entry
-    this.#epochs.enter()
+    this.#begin()
     const result = this.#replaceIfEqual(entry)
     return this.#finish(result, entry)
   }
@@ -144,7 +155,7 @@ export class JsSharedMap implements SharedMapEngine {
     const entry = this.#prepare(key, ttlMs)
     this.control[0] = Math.min(entry, 0)
     if (entry < 0) return NaN
-    this.#epochs.enter()
+    this.#begin()
     const sum = this.#add(entry, by)
     this.#finish(this.control[0] === 0 ? 1 : 0, entry)
     return sum
@@ -153,10 +164,9 @@ export class JsSharedMap implements SharedMapEngine {
   clear(): void {
     if (this.#isClosed) return
     for (let bucket = 0; bucket < this.#list.buckets; bucket++) {
-      this.#epochs.enter()
+      this.#begin()
       this.#expiry.clearBucket(bucket)
-      this.#epochs.leave()
-      this.#blocks.tidy()
+      this.#end()
     }
   }
 
@@ -179,12 +189,12 @@ export class JsSharedMap implements SharedMapEngine {
   stats(): SharedMapStats {
     const { words } = this.#memory
     if (this.#isClosed) return { entries: 0, bytes: 0, evictions: 0, expirations: 0 }
-    this.#epochs.enter()
+    this.#begin()
     this.#expiry.sweep(SWEEP_FOR_STATS)
-    this.#epochs.leave()
+    this.#end()
     return {
-      entries: Atomics.load(words, Head.ENTRIES),
-      bytes: Atomics.load(words, Head.USED) * UNIT_BYTES,
+      entries: this.#counts.entries,
+      bytes: this.#counts.units * UNIT_BYTES,
       evictions: Atomics.load(words, Head.EVICTIONS) >>> 0,
       expirations: Atomics.load(words, Head.EXPIRATIONS) >>> 0,
     }
@@ -193,7 +203,27 @@ export class JsSharedMap implements SharedMapEngine {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#onClose(this.#blocks.flush())
+    const isWhole = !this.#isChanging && !this.#wasCutOff
+    this.#epochs.leave()
+    this.#onClose(this.#blocks.flush() && isWhole)
+  }
+
+  /** Begins the section of a change, after an earlier one that an exception cut off has been brought to its end. */
+  #begin(): void {
+    if (this.#isChanging) {
+      this.#wasCutOff = true
+      this.#epochs.leave()
+      this.#aftermath.settle(this.#slot)
+      this.#list.isLeft = false
+    }
+    this.#isChanging = true
+    this.#epochs.enter()
+  }
+
+  #end(): void {
+    this.#epochs.leave()
+    this.#blocks.tidy()
+    this.#isChanging = false
   }
 
   /** Refuses, or makes the entry of this operation: its address, or a negative errno. Outside of the section. */
@@ -216,9 +246,9 @@ export class JsSharedMap implements SharedMapEngine {
   #allocate(bytes: number): number {
     const entry = this.#blocks.allocate(bytes)
     if (entry !== 0 || this.#budget === 0) return entry
-    this.#epochs.enter()
+    this.#begin()
     this.#expiry.evict(this.#budget >>> 1, 0)
-    this.#epochs.leave()
+    this.#end()
     this.#blocks.reclaim()
     return this.#blocks.allocate(bytes)
   }
@@ -262,7 +292,7 @@ export class JsSharedMap implements SharedMapEngine {
   #removeIfEqual(key: SharedKey): number {
     if (this.#isClosed) return -errno.EBADF
     this.#key.take(key)
-    this.#epochs.enter()
+    this.#begin()
     return this.#finish(this.#remove(this.#expected), 0)
   }
 
@@ -304,8 +334,9 @@ export class JsSharedMap implements SharedMapEngine {
         this.control[0] = -errno.EINVAL
         return NaN
       }
-      const sum = (isThere ? (memory.doubles[valueStart(memory, old) / 8] as number) : 0) + by
-      memory.doubles[valueStart(memory, entry) / 8] = sum
+      const sum = (isThere ? readNumber(memory, old) : 0) + by
+      const at = valueStart(memory, entry)
+      memory.doubles[at / 8] = sum
       if (isThere) this.#expiry.inherit(old, entry)
       if (!(old === 0 ? list.insert(entry) : list.replace(entry))) continue
       if (old !== 0 && !isThere) this.#expiry.countExpired()
@@ -322,8 +353,7 @@ export class JsSharedMap implements SharedMapEngine {
     }
     if (entry !== 0) this.#settle(result, entry)
     this.#expiry.sweep(1)
-    this.#epochs.leave()
-    this.#blocks.tidy()
+    this.#end()
     this.#value.forget()
     this.#expected.forget()
     return result

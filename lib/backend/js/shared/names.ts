@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import { errno } from '../errno'
 import { createCells, MAX_CELLS } from './counter'
-import { Head, MAX_SLOTS, Slot, SLOT_WORDS, SLOTS } from './layout'
+import { Head, MAX_SLOTS } from './layout'
 import { createMemory, SharedMemory } from './memory'
 import { Recovery } from './recovery'
 
@@ -84,11 +84,6 @@ class Entry {
     const step = (): void => {
       if (this.#isDropped) return
       if (!steps.next().done) return void setImmediate(step).unref()
-      new Int32Array(this.buffer).fill(
-        0,
-        SLOTS + slot * SLOT_WORDS + Slot.EPOCH,
-        SLOTS + (slot + 1) * SLOT_WORDS,
-      )
       this.#freeSlots.push(slot)
       this.#flush(recovery)
     }

@@ -1,4 +1,6 @@
-import { BlockState, Blocks, isHeldBy, kindOfState } from './blocks'
+import { Aftermath } from './aftermath'
+import { Blocks, isHeldBy } from './blocks'
+import { Counts } from './counts'
 import { Epochs } from './epochs'
 import { Block, Head, Page, PAGE_HEAD_BYTES, PageKind, Slot, SLOT_WORDS, SLOTS } from './layout'
 import { EntryList } from './list'
@@ -20,16 +22,18 @@ const PAGES_PER_STEP = 32
 export class Recovery {
   readonly #memory: SharedMemory
   readonly #pages: Pages
-  readonly #epochs: Epochs
   readonly #blocks: Blocks
   readonly #list: EntryList
+  readonly #aftermath: Aftermath
 
   constructor(memory: SharedMemory) {
     this.#memory = memory
     this.#pages = new Pages(memory, SLOT)
-    this.#epochs = new Epochs(memory, SLOT)
-    this.#blocks = new Blocks(memory, SLOT, this.#pages, this.#epochs)
-    this.#list = new EntryList(memory, this.#blocks, this.#pages)
+    const epochs = new Epochs(memory, SLOT)
+    const counts = new Counts(memory, SLOT)
+    this.#blocks = new Blocks(memory, SLOT, this.#pages, epochs, counts)
+    this.#list = new EntryList(memory, this.#blocks, this.#pages, counts)
+    this.#aftermath = new Aftermath(memory, this.#pages, epochs, this.#blocks, this.#list)
   }
 
   /** Makes a new map ready. False without memory. */
@@ -44,7 +48,7 @@ export class Recovery {
 
   /** The rest, in steps. */
   *recover(slot: number): Generator<void> {
-    for (const intent of [Slot.NEW_ENTRY, Slot.NEW_SENTINEL, Slot.MOVING]) this.#resolve(slot, intent)
+    this.#aftermath.settle(slot)
     yield
     const segments = this.#segments()
     this.#memory.refresh()
@@ -58,48 +62,6 @@ export class Recovery {
   /** Shares what was recovered. False while somebody may still be reading some of it. */
   flush(): boolean {
     return this.#blocks.flush()
-  }
-
-  /** A block that was moving: it is where it was bound for, or it is ours. */
-  #resolve(slot: number, intent: number): void {
-    const { words } = this.#memory
-    const at = SLOTS + slot * SLOT_WORDS + intent
-    const address = words[at] as number
-    const state = words[at + 1] as number
-    words[at] = 0
-    if (address === 0) return
-    this.#memory.refresh()
-    this.#epochs.enter()
-    if (kindOfState(state) === BlockState.LIVE) this.#resolveLive(address, state)
-    else if (kindOfState(state) === BlockState.FREE) this.#resolveFree(address, state)
-    this.#epochs.leave()
-  }
-
-  #resolveLive(address: number, state: number): void {
-    const { words } = this.#memory
-    if (Atomics.load(words, address + Block.STATE) !== state || this.#list.holds(address)) return
-    this.#blocks.take(address, state)
-  }
-
-  #resolveFree(address: number, state: number): void {
-    const { words } = this.#memory
-    if (Atomics.load(words, address + Block.STATE) !== state) return
-    this.#takeStack(numberOfPage(this.#pages.wordOf(this.#pages.pageOf(address))))
-    this.#blocks.take(address, state)
-  }
-
-  /**
-   * Whether a block is on a stack shows when all that are on it have become ours. They return by way of limbo: put back
-   * at once, they would deceive somebody who is just popping.
-   */
-  #takeStack(sizeClass: number): void {
-    const { words } = this.#memory
-    let at = Atomics.exchange(words, Head.STACKS + sizeClass, 0)
-    while (at !== 0) {
-      const next = Atomics.load(words, at + Block.NEXT)
-      this.#blocks.take(at, Atomics.load(words, at + Block.STATE))
-      at = next
-    }
   }
 
   /** First pages of segments of buckets that are in use. */
