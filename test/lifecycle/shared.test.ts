@@ -61,3 +61,12 @@ describe('a process that holds shared structures', () => {
     },
   )
 })
+
+describe('a worker of the js backend that opens a map before the main thread has used the package', () => {
+  it.each([
+    ['late', 'opened late\n'],
+    ['never', 'ETIME\n'],
+  ])('waits for it, but not for ever: %s (SM-09)', async (when, said) => {
+    expect(await play(['test/lifecycle/programs/shared-late.mjs', when], 'js')).toBe(said)
+  })
+})
