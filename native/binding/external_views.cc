@@ -9,6 +9,21 @@ namespace {
 
 using BufferViews = mem::Typed<ExternalView, mem::Builtin::kBufferView>;
 
+// What the sentinels lie over.
+uint8_t nothing = 0;
+
+// JavaScript cannot run any more: what asks it to is refused.
+bool isEnding(napi_env env) {
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return true;
+  napi_value global = nullptr;
+  bool hasIt = false;
+  const bool runs = napi_get_global(env, &global) == napi_ok &&
+                    napi_has_named_property(env, global, "Object", &hasIt) == napi_ok;
+  napi_close_handle_scope(env, scope);
+  return !runs;
+}
+
 }  // namespace
 
 int ExternalViews::make(napi_env env, void* data, size_t bytes, napi_value* buffer,
@@ -26,11 +41,11 @@ int ExternalViews::make(napi_env env, void* data, size_t bytes, napi_value* buff
   made->place = &first_;
   if (first_ != nullptr) first_->place = &made->next;
   first_ = made;
-  // Node's own hook for the buffer detaches it at the isolate's end; ours must look before that,
-  // and hooks run in reverse order.
-  env_ = env;
-  napi_remove_env_cleanup_hook(env, beforeEnd, this);
-  napi_add_env_cleanup_hook(env, beforeEnd, this);
+  if (!watchEnd(env)) {
+    napi_detach_arraybuffer(env, *buffer);
+    made->isDone = true;
+    return -ENOMEM;
+  }
   if (napi_create_reference(env, *buffer, 1, &made->buffer) != napi_ok) {
     napi_detach_arraybuffer(env, *buffer);
     made->isDone = true;
@@ -38,6 +53,26 @@ int ExternalViews::make(napi_env env, void* data, size_t bytes, napi_value* buff
   }
   *view = made;
   return 0;
+}
+
+// Node detaches all external buffers before any cleanup hook runs, the newest first. So we keep one
+// of our own that is newer than all others: its finaliser is told before they go.
+bool ExternalViews::watchEnd(napi_env env) {
+  napi_value sentinel;
+  napi_ref reference;
+  if (napi_create_external_arraybuffer(env, &nothing, 1, sentinelGone, this, &sentinel) !=
+          napi_ok ||
+      napi_create_reference(env, sentinel, 1, &reference) != napi_ok) {
+    return false;
+  }
+  if (sentinel_ != nullptr) napi_delete_reference(env, sentinel_);
+  sentinel_ = reference;
+  return true;
+}
+
+void ExternalViews::sentinelGone(napi_env env, void*, void* self) {
+  // Older ones are collected as newer ones come.
+  if (isEnding(env)) static_cast<ExternalViews*>(self)->beforeEnd(env);
 }
 
 napi_value ExternalViews::bufferOf(napi_env env, const ExternalView* view) {
@@ -85,16 +120,17 @@ void ExternalViews::finalize(napi_env, void*, void* hint) {
 }
 
 // The isolate ends. What is detached by now, and not by us, is in somebody else's hands.
-void ExternalViews::beforeEnd(void* data) {
-  auto* const self = static_cast<ExternalViews*>(data);
+void ExternalViews::beforeEnd(napi_env env) {
+  if (hasEnded_) return;
+  hasEnded_ = true;
   napi_handle_scope scope;
-  const bool canLook = napi_open_handle_scope(self->env_, &scope) == napi_ok;
-  for (ExternalView* view = self->first_; view != nullptr; view = view->next) {
+  const bool canLook = napi_open_handle_scope(env, &scope) == napi_ok;
+  for (ExternalView* view = first_; view != nullptr; view = view->next) {
     if (view->isCollected) continue;
-    const bool isOurs = !view->isDone && canLook && bufferOf(self->env_, view) != nullptr;
+    const bool isOurs = !view->isDone && canLook && bufferOf(env, view) != nullptr;
     view->isLost = !isOurs && (!view->isDone || view->release != nullptr);
   }
-  if (canLook) napi_close_handle_scope(self->env_, scope);
+  if (canLook) napi_close_handle_scope(env, scope);
 }
 
 void ExternalViews::destroy(ExternalView* view) {

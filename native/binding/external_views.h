@@ -49,11 +49,14 @@ class ExternalViews {
 
  private:
   static void finalize(napi_env env, void* data, void* view);
-  static void beforeEnd(void* self);
+  static void sentinelGone(napi_env env, void* data, void* self);
   static void destroy(ExternalView* view);
+  [[nodiscard]] bool watchEnd(napi_env env);
+  void beforeEnd(napi_env env);
 
-  napi_env env_ = nullptr;
   ExternalView* first_ = nullptr;
+  napi_ref sentinel_ = nullptr;
+  bool hasEnded_ = false;
 };
 
 }  // namespace heddle::binding

@@ -105,19 +105,6 @@ describe('safe blocks', () => {
       block.free()
     }
   })
-
-  it('SM-11 what a program has carried away from a view does not change what others get', async () => {
-    const block = safe.fromString('carried away')
-    const view = block.view()
-    const elsewhere = new Uint8Array(
-      structuredClone(view.buffer as ArrayBuffer, { transfer: [view.buffer as ArrayBuffer] }),
-    )
-    block.free()
-    expect(view).toHaveLength(0)
-    const other = safe.from(new Uint8Array(12))
-    expect(Buffer.from(elsewhere).toString()).toBe('carried away')
-    other.free()
-  })
 })
 
 describe('sections', () => {

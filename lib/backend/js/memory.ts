@@ -104,7 +104,8 @@ export class JsMemory implements MemoryBackend {
     const { fill } = this.#types.of(block.type) as CountedType
     const bytes = new Uint8Array(buffer)
     if (fill >= 0) bytes.fill(fill)
-    bytes.set(new Uint8Array(block.buffer).subarray(0, size))
+    // What a program has carried away is not here to be copied.
+    if (!isDetached(block.buffer, block.size)) bytes.set(new Uint8Array(block.buffer).subarray(0, size))
     hide(block)
     this.#account(block.type, 0, size - block.size)
     block.buffer = buffer
