@@ -20,10 +20,7 @@ struct Freed {
   Memtype type;
 };
 
-size_t toPages(size_t bytes) {
-  const size_t page = sys::pageBytes();
-  return bytes == 0 ? page : (bytes + page - 1) / page * page;
-}
+size_t toPages(size_t bytes) { return sys::wholePages(bytes == 0 ? 1 : bytes); }
 
 // Open addressing, linear probing, at most half full; deleting moves later entries up. The last
 // frees are remembered, so that a second free is told from a foreign pointer.
@@ -166,6 +163,38 @@ void toSystem(void* block, const BlockInfo& info) {
   }
 }
 
+// Shrinks, or grows where what follows is unused.
+bool fitInPlace(void* block, const BlockInfo& before, const BlockInfo& after) {
+  if (after.heldBytes <= before.heldBytes) {
+    const size_t surplus = before.heldBytes - after.heldBytes;
+    if (surplus > 0) sys::unmapMemory(static_cast<char*>(block) + after.heldBytes, surplus);
+    return true;
+  }
+  return !mustFail() && sys::growMemory(block, before.heldBytes, after.heldBytes);
+}
+
+// Moves the pages and forgets the old address. With its shard's lock held: once the pages are gone,
+// another thread may get that address, but not enter it before it is forgotten here.
+bool moveAndForget(void* block, const BlockInfo& before, void* moved, size_t movedBytes) {
+  Shard& shard = shardOf(addressOf(block));
+  std::lock_guard<std::mutex> held(shard.lock);
+  if (!sys::moveMemory(block, before.heldBytes, moved, movedBytes)) return false;
+  shard.erase(shard.find(addressOf(block)));
+  return true;
+}
+
+// A block at a new address takes over the pages. Its entry comes first, since there may be no
+// memory for it.
+void* moveMapped(void* block, const BlockInfo& before, const BlockInfo& after) {
+  BlockInfo added;
+  void* moved = addBlock(after.type, after.bytes, 0, true, added);
+  if (moved == nullptr) return nullptr;
+  if (moveAndForget(block, before, moved, after.heldBytes)) return moved;
+  Memtype actual = kNoMemtype;
+  (void)removeBlock(after.type, moved, added, actual);
+  return nullptr;
+}
+
 // Not a block's start: inside of one, or nowhere. Without a lock held.
 Fault whereIs(uintptr_t address, Memtype& actual) {
   for (Shard& shard : shards) {
@@ -235,18 +264,21 @@ Fault findBlock(Memtype type, const void* block, BlockInfo& found, Memtype& actu
   return whereIs(address, actual);
 }
 
-bool resizeInPlace(void* block, size_t bytes, BlockInfo& before, BlockInfo& after) {
-  const uintptr_t address = addressOf(block);
-  Shard& shard = shardOf(address);
-  std::lock_guard<std::mutex> held(shard.lock);
-  Entry* entry = shard.find(address);
-  if (entry == nullptr || !entry->info.mapped || bytes > entry->info.heldBytes) return false;
-  before = entry->info;
-  after = {before.type, true, bytes, toPages(bytes)};
-  entry->info = after;
-  const size_t surplus = before.heldBytes - after.heldBytes;
-  if (surplus > 0) sys::unmapMemory(static_cast<char*>(block) + after.heldBytes, surplus);
-  return true;
+void* resizeBlock(void* block, size_t bytes, BlockInfo& before, BlockInfo& after) {
+  if (bytes > PTRDIFF_MAX - sys::pageBytes()) return nullptr;
+  Shard& shard = shardOf(addressOf(block));
+  {
+    std::lock_guard<std::mutex> held(shard.lock);
+    Entry* entry = shard.find(addressOf(block));
+    if (entry == nullptr || !entry->info.mapped) return nullptr;
+    before = entry->info;
+    after = {before.type, true, bytes, toPages(bytes)};
+    if (fitInPlace(block, before, after)) {
+      entry->info = after;
+      return block;
+    }
+  }
+  return moveMapped(block, before, after);
 }
 
 bool isValidBlockTable() {

@@ -28,9 +28,10 @@ struct BlockInfo {
 // kNone when the block may be freed as `type`.
 [[nodiscard]] Fault findBlock(Memtype type, const void* block, BlockInfo& found, Memtype& actual);
 
-// Shrinks a mapped block, or grows it within its last page; false when the caller must copy
-// instead, and then nothing has changed. The block is the caller's.
-[[nodiscard]] bool resizeInPlace(void* block, size_t bytes, BlockInfo& before, BlockInfo& after);
+// Makes a mapped block smaller or larger without copying: in place when the system can, otherwise
+// its pages move. nullptr when the caller must copy instead, and then nothing has changed. The
+// block is the caller's.
+[[nodiscard]] void* resizeBlock(void* block, size_t bytes, BlockInfo& before, BlockInfo& after);
 
 // False when a table contradicts itself.
 [[nodiscard]] bool isValidBlockTable();

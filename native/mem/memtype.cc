@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "mem/block_table.h"
+#include "mem/place.h"
 #include "mem/pressure.h"
 
 namespace heddle::mem {
@@ -26,6 +27,8 @@ void start() {
   }
 }
 
+uintptr_t addressOf(const void* block) { return reinterpret_cast<uintptr_t>(block); }
+
 void* fault(FaultReport& report, Fault what, const void* block = nullptr,
             Memtype actual = kNoMemtype) {
   report.fault = what;
@@ -46,18 +49,6 @@ const TypeInfo* typeOf(Memtype type, Kind kind, FaultReport& report) {
   return info;
 }
 
-void countAlloc(Heap& heap, Memtype type, size_t bytes) {
-  bump(heap.shares[type].account.allocs);
-  bump(heap.shares[type].account.allocBytes, bytes);
-}
-
-void countFree(Heap& heap, Memtype type, size_t bytes) {
-  Account& account = heap.shares[type].account;
-  if (isPeak(account, account.frees.load(std::memory_order_relaxed))) sampleType(heap, type);
-  bump(account.frees);
-  bump(account.freeBytes, bytes);
-}
-
 void fillBytes(void* block, const TypeInfo& info, size_t bytes) {
   if (info.fill != kNoFill) std::memset(block, static_cast<int>(info.fill), bytes);
 }
@@ -67,36 +58,78 @@ size_t accountedBytes(const TypeInfo& info, const BlockInfo& block) {
   return info.kind == Kind::kFixed ? info.blockBytes : block.heldBytes;
 }
 
-void* allocateAlone(Heap& heap, Memtype type, const TypeInfo& info, size_t bytes, bool mapped) {
+void* allocateAlone(Memtype type, const TypeInfo& info, size_t bytes, bool mapped) {
   BlockInfo added;
   void* block = addBlock(type, bytes, info.align, mapped, added);
   if (block == nullptr) return nullptr;
   if (mapped) changeMapped(type, static_cast<int64_t>(added.heldBytes));
-  countAlloc(heap, type, accountedBytes(info, added));
-  sampleType(heap, type);
+  countAlloc(type, accountedBytes(info, added), true);
   changeHeld(static_cast<int64_t>(added.heldBytes));
   fillBytes(block, info, bytes);
   return block;
 }
 
-Fault releaseAlone(Heap& heap, Memtype type, const TypeInfo& info, void* block, Memtype& actual) {
+Place releaseAlone(Memtype type, const TypeInfo& info, void* block) {
   BlockInfo removed;
-  const Fault what = removeBlock(type, block, removed, actual);
-  if (what != Fault::kNone) return what;
+  Place place;
+  place.fault = removeBlock(type, block, removed, place.actual);
+  if (place.fault != Fault::kNone) return place;
   if (removed.mapped) changeMapped(type, -static_cast<int64_t>(removed.heldBytes));
-  countFree(heap, type, accountedBytes(info, removed));
+  countFree(type, accountedBytes(info, removed), true);
   changeHeld(-static_cast<int64_t>(removed.heldBytes));
-  return Fault::kNone;
+  return place;
 }
 
-void* allocateFrom(Heap& heap, Bin& bin, size_t bytes, bool vsize) {
-  char* block = takeBlock(bin);
-  if (block == nullptr) block = refill(heap, bin);
-  if (block == nullptr) return nullptr;
-  bump(heap.shares[bin.type].account.allocs);
-  if (vsize) bump(heap.shares[bin.type].account.allocBytes, bin.blockBytes);
+void handOver(void* block, size_t bytes, int16_t fill) {
   unpoison(block, bytes);
-  if (bin.fill >= 0) std::memset(block, bin.fill, bytes);
+  if (fill >= 0) std::memset(block, fill, bytes);
+}
+
+// One block from the store, for a thread without a heap or without room in it.
+void* allocateDirectly(Memtype type, const TypeInfo& info, uint32_t number, size_t bytes) {
+  Store* store = storeOf(type, number);
+  if (store == nullptr) return nullptr;
+  char* block = nullptr;
+  Aftermath after;
+  if (takeBlocks(*store, &block, 1, after) == 0) return nullptr;
+  stateAt(addressOf(block)).store(kNobodysMark, std::memory_order_relaxed);
+  countAlloc(type, store->blockBytes, false);
+  settle(after);
+  handOver(block, bytes, info.fill == kNoFill ? int16_t{-1} : static_cast<int16_t>(info.fill));
+  return block;
+}
+
+void releaseDirectly(Memtype type, char* block, Store& store) {
+  countFree(type, store.blockBytes, false);
+  stateAt(addressOf(block)).store(kFree, std::memory_order_relaxed);
+  Aftermath after;
+  restBlocks(store, &block, 1, after);
+  settle(after);
+}
+
+// nullptr without memory for a bin with room.
+Bin* binOf(Memtype type, uint32_t number) {
+  Heap* heap = heapOfThread();
+  if (heap == nullptr) return nullptr;
+  return number == kFixedBin ? fixedBin(*heap, type) : sizedBin(*heap, type, number - 1);
+}
+
+void countSized(Heap& heap, const Bin& bin) {
+  if (bin.number == kFixedBin) return;
+  Account& account = heap.sized[bin.type].load(std::memory_order_relaxed)->account;
+  bump(account.allocs);
+  bump(account.allocBytes, bin.blockBytes);
+}
+
+void* allocateFrom(Memtype type, const TypeInfo& info, uint32_t number, size_t bytes) {
+  Bin* bin = binOf(type, number);
+  char* block = nullptr;
+  while (bin != nullptr && !popBlock(*bin, block)) {
+    if (!refill(*currentHeap, *bin)) bin = nullptr;
+  }
+  if (bin == nullptr) return allocateDirectly(type, info, number, bytes);
+  countSized(*currentHeap, *bin);
+  handOver(block, bytes, bin->fill);
   return block;
 }
 
@@ -107,91 +140,50 @@ size_t classBytes(const TypeInfo& info, size_t bytes) {
   return std::bit_ceil(bytes > info.align ? bytes : info.align);
 }
 
-// Where an address leads: a slab and a block's index there, or none.
-struct Place {
-  Slab* slab = nullptr;
-  uint32_t index = 0;
-  Fault fault = Fault::kForeign;
-};
-
-Place placeOf(uintptr_t address) {
-  Arena& arena = smallArena.contains(address) ? smallArena : mediumArena;
-  if (!arena.contains(address)) return {};
-  auto* slab = static_cast<Slab*>(arena.slotOf(address));
-  const uint64_t tag = slab->tag.load(std::memory_order_relaxed);
-  if (!isTag(tag) && !isRetired(tag)) return {};
-  const size_t offset = address - reinterpret_cast<uintptr_t>(slab);
-  if (offset < slab->firstOffset) return {};
-  const size_t within = offset - slab->firstOffset;
-  const auto index = static_cast<uint32_t>(within / slab->blockBytes);
-  if (index >= slab->capacity) return {};
-  if (within % slab->blockBytes != 0) return {slab, index, Fault::kInterior};
-  return {slab, index, isTag(tag) ? Fault::kNone : Fault::kDoubleFree};
+bool isPeak(const Account& account) {
+  return static_cast<int64_t>(account.allocs.load(std::memory_order_relaxed) -
+                              account.frees.load(std::memory_order_relaxed)) > account.sampledNet;
 }
 
-bool inSlabs(const void* block) {
-  const auto address = reinterpret_cast<uintptr_t>(block);
-  return smallArena.contains(address) || mediumArena.contains(address);
+void countSizedFree(Account& account, uint32_t blockBytes) {
+  bump(account.frees);
+  bump(account.freeBytes, blockBytes);
 }
 
-bool isFree(Slab& slab, uint32_t index) {
-  const Word& word = slab.words()[index / 64];
-  const uint64_t bits = word.free.load(std::memory_order_relaxed) |
-                        word.take.load(std::memory_order_relaxed) |
-                        slab.remotes()[index / 64].bits.load(std::memory_order_relaxed);
-  return (bits >> (index % 64) & 1) != 0;
+// A block in use, all checks done: to the calling thread's bin, or to its slab.
+void releaseTo(Memtype type, char* block, Store& store) {
+  poison(block, store.blockBytes);
+  Bin* bin = binOf(type, store.number);
+  if (bin == nullptr) return releaseDirectly(type, block, store);
+  Heap& heap = *currentHeap;
+  SizedBins* sized = heap.sized[type].load(std::memory_order_relaxed);
+  if (sized != nullptr && isPeak(sized->account)) samplePeak(heap, *bin);
+  State& state = stateAt(addressOf(block));
+  const bool remote = state.load(std::memory_order_relaxed) != bin->mark;
+  while (!pushBlock(*bin, block, state)) {
+    if (!makeRoom(heap, *bin)) return releaseDirectly(type, block, store);
+  }
+  if (sized != nullptr) countSizedFree(sized->account, bin->blockBytes);
+  if (remote) bump(heap.remoteFrees[type]);
 }
 
-// kNone when `block` may be freed as `type`; otherwise what is wrong, with the type it has.
-Place checkPlace(Memtype type, const void* block, Memtype& actual) {
-  Place place = placeOf(reinterpret_cast<uintptr_t>(block));
-  if (place.slab == nullptr) return place;
-  actual = place.slab->type;
-  if (place.fault != Fault::kNone) return place;
-  if (isFree(*place.slab, place.index)) {
-    place.fault = Fault::kDoubleFree;
-  } else if (actual != type) {
-    place.fault = Fault::kWrongType;
+Place releaseInArena(Memtype type, void* block) {
+  const Place place = checkPlace(type, block);
+  if (place.fault == Fault::kNone) {
+    releaseTo(type, static_cast<char*>(block), *place.store);
   }
   return place;
-}
-
-// The owner's own free, all checks done.
-void freeOwn(Slab& slab, uint32_t index) {
-  Word& word = slab.words()[index / 64];
-  const uint64_t bit = uint64_t{1} << (index % 64);
-  word.free.store(word.free.load(std::memory_order_relaxed) | bit, std::memory_order_relaxed);
-  slab.nonEmpty |= uint64_t{1} << (index / 64);
-  slab.used--;
-  slabChanged(&slab);
-}
-
-Fault releaseInSlab(Heap& heap, Memtype type, void* block, Memtype& actual) {
-  const Place place = checkPlace(type, block, actual);
-  if (place.fault != Fault::kNone) return place.fault;
-  Slab& slab = *place.slab;
-  const size_t bytes = slab.blockBytes;  // the slab may go with the block
-  const bool own = slab.owner.load(std::memory_order_relaxed) == &heap;
-  poison(block, bytes);
-  if (own) {
-    countFree(heap, type, bytes);
-    freeOwn(slab, place.index);
-    return Fault::kNone;
-  }
-  if (!freeRemote(&slab, place.index)) return Fault::kDoubleFree;
-  countFree(heap, type, bytes);
-  bump(heap.shares[type].account.remoteFrees);
-  return Fault::kNone;
 }
 
 size_t usableOf(Memtype type, const void* block, FaultReport& report) {
   Memtype actual = kNoMemtype;
   Fault what = Fault::kNone;
   size_t bytes = 0;
-  if (inSlabs(block)) {
-    const Place place = checkPlace(type, block, actual);
+  if (isInArena(addressOf(block))) {
+    const Place place = checkPlace(type, block);
     what = place.fault;
-    if (what == Fault::kNone) bytes = place.slab->blockBytes;
+    actual = place.actual;
+    if (what == Fault::kNone) bytes = place.store->blockBytes;
   } else {
     BlockInfo found;
     what = findBlock(type, block, found, actual);
@@ -202,23 +194,26 @@ size_t usableOf(Memtype type, const void* block, FaultReport& report) {
   return 0;
 }
 
-// A mapped block that shrinks, or grows within its last page.
-bool resizeMapped(Memtype type, void* block, size_t bytes) {
+// A mapped block that stays one: it keeps its pages, and its address if it can. nullptr when it has
+// to be copied, and then nothing has changed.
+void* resizeMapped(Memtype type, void* block, size_t bytes) {
+  if (isInArena(addressOf(block)) || bytes <= kMaxMediumBytes) return nullptr;
   BlockInfo before;
   BlockInfo after;
-  if (inSlabs(block) || !resizeInPlace(block, bytes, before, after)) return false;
-  const size_t surplus = before.heldBytes - after.heldBytes;
-  if (surplus == 0) return true;
-  HeapLease lease;
-  if (lease.get() != nullptr) bump(lease.get()->shares[type].account.freeBytes, surplus);
-  changeMapped(type, -static_cast<int64_t>(surplus));
-  changeHeld(-static_cast<int64_t>(surplus));
-  return true;
+  void* resized = resizeBlock(block, bytes, before, after);
+  if (resized == nullptr) return nullptr;
+  const int64_t more =
+      static_cast<int64_t>(after.heldBytes) - static_cast<int64_t>(before.heldBytes);
+  if (more == 0) return resized;
+  countGrowth(type, more);
+  changeMapped(type, more);
+  changeHeld(more);
+  return resized;
 }
 
 // Whether a block in a slab is kept for the new size: it fits and at least half of it is used.
 bool fitsWell(const void* block, size_t usable, size_t bytes) {
-  return inSlabs(block) && bytes <= usable && (bytes >= usable / 2 || usable <= 64);
+  return isInArena(addressOf(block)) && bytes <= usable && (bytes >= usable / 2 || usable <= 64);
 }
 
 }  // namespace
@@ -253,15 +248,9 @@ void* tryAllocate(Memtype type, FaultReport& report) {
   const TypeInfo* info = typeOf(type, Kind::kFixed, report);
   if (info == nullptr) return nullptr;
   start();
-  HeapLease lease;
-  Heap* heap = lease.get();
-  if (heap == nullptr) return nullptr;
-  if (usesSystem()) return allocateAlone(*heap, type, *info, info->bytes, false);
-  if (info->blockBytes > kMaxMediumBytes) {
-    return allocateAlone(*heap, type, *info, info->bytes, true);
-  }
-  initFixedBin(*heap, type);
-  return allocateFrom(*heap, heap->shares[type].bin, info->blockBytes, false);
+  if (usesSystem()) return allocateAlone(type, *info, info->bytes, false);
+  if (info->blockBytes > kMaxMediumBytes) return allocateAlone(type, *info, info->bytes, true);
+  return allocateFrom(type, *info, kFixedBin, info->blockBytes);
 }
 
 void* tryAllocateBytes(Memtype type, size_t bytes, FaultReport& report) {
@@ -269,17 +258,12 @@ void* tryAllocateBytes(Memtype type, size_t bytes, FaultReport& report) {
   const TypeInfo* info = typeOf(type, Kind::kVsize, report);
   if (info == nullptr || bytes > PTRDIFF_MAX) return nullptr;
   if (!info->early) start();
-  HeapLease lease;
-  Heap* heap = lease.get();
-  if (heap == nullptr) return nullptr;
-  if (usesSystem() || info->early) return allocateAlone(*heap, type, *info, bytes, false);
+  if (usesSystem() || info->early) return allocateAlone(type, *info, bytes, false);
   const size_t wanted = classBytes(*info, bytes);
   if (wanted > kMaxMediumBytes || bytes >= mapThreshold()) {
-    return allocateAlone(*heap, type, *info, bytes, true);
+    return allocateAlone(type, *info, bytes, true);
   }
-  Bin* bins = vsizeBins(*heap, type);
-  if (bins == nullptr) return nullptr;
-  return allocateFrom(*heap, bins[classOfSlow(wanted)], bytes, true);
+  return allocateFrom(type, *info, classOfSlow(wanted) + 1, bytes);
 }
 
 Fault tryRelease(Memtype type, void* block, FaultReport& report) {
@@ -290,14 +274,10 @@ Fault tryRelease(Memtype type, void* block, FaultReport& report) {
     return report.fault;
   }
   if (block == nullptr) return Fault::kNone;
-  HeapLease lease;
-  // A thread that has no heap and gets none can still not free: the block stays allocated.
-  if (lease.get() == nullptr) return Fault::kNone;
-  Memtype actual = kNoMemtype;
-  const Fault what = inSlabs(block) ? releaseInSlab(*lease.get(), type, block, actual)
-                                    : releaseAlone(*lease.get(), type, *info, block, actual);
-  if (what != Fault::kNone) fault(report, what, block, actual);
-  return what;
+  const Place place =
+      isInArena(addressOf(block)) ? releaseInArena(type, block) : releaseAlone(type, *info, block);
+  if (place.fault != Fault::kNone) fault(report, place.fault, block, place.actual);
+  return place.fault;
 }
 
 void* tryResize(Memtype type, void* block, size_t bytes, FaultReport& report) {
@@ -311,10 +291,11 @@ void* tryResize(Memtype type, void* block, size_t bytes, FaultReport& report) {
     unpoison(block, bytes);
     return block;
   }
-  if (bytes > kMaxMediumBytes && resizeMapped(type, block, bytes)) return block;
-  void* moved = tryAllocateBytes(type, bytes, report);
+  void* moved = resizeMapped(type, block, bytes);
+  if (moved != nullptr) return moved;
+  moved = tryAllocateBytes(type, bytes, report);
   if (moved == nullptr) return nullptr;
-  unpoison(block, inSlabs(block) ? usable : 0);
+  unpoison(block, isInArena(addressOf(block)) ? usable : 0);
   std::memcpy(moved, block, bytes < usable ? bytes : usable);
   (void)tryRelease(type, block, report);
   report.operation = "resize";
@@ -328,11 +309,6 @@ size_t usableBytes(Memtype type, const void* block, FaultReport& report) {
 }
 
 void* allocateSlow(Memtype type) {
-  Heap* heap = currentHeap;
-  if (heap != nullptr && type <= kMaxTypes && heap->shares[type].bin.blockBytes != 0) {
-    Bin& bin = heap->shares[type].bin;
-    return allocateFrom(*heap, bin, bin.blockBytes, false);
-  }
   FaultReport report;
   void* block = tryAllocate(type, report);
   if (report.fault != Fault::kNone) stopAtFault(report);
@@ -340,11 +316,6 @@ void* allocateSlow(Memtype type) {
 }
 
 void* allocateBytesSlow(Memtype type, size_t bytes) {
-  Heap* heap = currentHeap;
-  if (heap != nullptr && type <= kMaxTypes && bytes <= kMaxSmallBytes &&
-      heap->vsize[type] != nullptr) {
-    return allocateFrom(*heap, heap->vsize[type][smallClassOf(bytes)], bytes, true);
-  }
   FaultReport report;
   void* block = tryAllocateBytes(type, bytes, report);
   if (report.fault != Fault::kNone) stopAtFault(report);
@@ -356,23 +327,36 @@ void releaseSlow(Memtype type, void* block) {
   if (tryRelease(type, block, report) != Fault::kNone) stopAtFault(report);
 }
 
-void releaseRemote(Memtype type, Slab* slab, uint32_t index) {
+void releaseOther(Memtype type, void* block, Tag tag) {
+  if (typeOfTag(tag) != type) return releaseSlow(type, block);
+  SizedBins* sized = currentHeap->sized[type].load(std::memory_order_relaxed);
+  // A fixed type whose blocks are large.
+  if (sized == nullptr || binOfTag(tag) == kFixedBin) return releaseRemote(type, block, tag);
+  Bin& bin = sized->bins[binOfTag(tag) - 1];
+  State& state = stateAt(addressOf(block));
+  if (state.load(std::memory_order_relaxed) != bin.mark) return releaseRemote(type, block, tag);
+  if (isPeak(sized->account) || !pushBlock(bin, static_cast<char*>(block), state)) {
+    return releaseSlow(type, block);
+  }
+  countSizedFree(sized->account, bin.blockBytes);
+  poison(block, bin.blockBytes);
+}
+
+void releaseRemote(Memtype type, void* block, Tag tag) {
   Heap* heap = currentHeap;
-  void* block = slab->blockAt(index);
-  const size_t bytes = slab->blockBytes;  // the slab may go with the block
-  const bool vsize = slab->vsize;
-  const Word& word = slab->words()[index / 64];
-  const uint64_t idle =
-      word.free.load(std::memory_order_relaxed) | word.take.load(std::memory_order_relaxed);
-  if (heap == nullptr || (idle >> (index % 64) & 1) != 0) return releaseSlow(type, block);
-  Account& account = heap->shares[type].account;
-  const uint64_t frees = account.frees.load(std::memory_order_relaxed);
-  if (isPeak(account, frees)) return releaseSlow(type, block);
-  poison(block, bytes);
-  if (!freeRemote(slab, index)) return releaseSlow(type, block);
-  account.frees.store(frees + 1, std::memory_order_relaxed);
-  if (vsize) bump(account.freeBytes, bytes);
-  bump(account.remoteFrees);
+  SizedBins* sized = heap->sized[type].load(std::memory_order_relaxed);
+  const uint32_t number = binOfTag(tag);
+  if (number != kFixedBin && sized == nullptr) return releaseSlow(type, block);
+  Bin& bin = number == kFixedBin ? heap->fixed[type] : sized->bins[number - 1];
+  State& state = stateAt(addressOf(block));
+  const uint8_t mark = state.load(std::memory_order_relaxed);
+  if (mark == kFree || (sized != nullptr && isPeak(sized->account)) ||
+      !pushBlock(bin, static_cast<char*>(block), state)) {
+    return releaseSlow(type, block);
+  }
+  if (sized != nullptr) countSizedFree(sized->account, bin.blockBytes);
+  poison(block, bin.blockBytes);
+  if (mark != bin.mark) bump(heap->remoteFrees[type]);
 }
 
 void* allocateZeroed(Memtype type) {
@@ -394,54 +378,16 @@ void* resize(Memtype type, void* block, size_t bytes) {
   return moved;
 }
 
-char* duplicateString(Memtype type, const char* text) {
-  return duplicateBytes(type, text, std::strlen(text));
-}
-
-char* duplicateBytes(Memtype type, const void* data, size_t bytes) {
-  if (bytes >= PTRDIFF_MAX) return nullptr;
-  auto* copy = static_cast<char*>(allocateBytes(type, bytes + 1));
-  if (copy == nullptr) return nullptr;
-  if (bytes > 0) std::memcpy(copy, data, bytes);
-  copy[bytes] = '\0';
-  return copy;
-}
-
 void collectMemory() {
-  HeapLease lease;
-  if (lease.get() != nullptr) collect(*lease.get());
-}
-
-bool checkInvariants() {
-  const Heap* heap = currentHeap;
-  bool valid = true;
-  const auto visit = [&](void* slot) {
-    auto* slab = static_cast<Slab*>(slot);
-    if (!isTag(slab->tag.load(std::memory_order_relaxed))) return;
-    if (slab->owner.load(std::memory_order_relaxed) != heap) return;
-    valid = valid && isValidSlab(slab, false);
-  };
-  smallArena.forEachSlot(visit);
-  mediumArena.forEachSlot(visit);
-  return valid && isValidBlockTable();
-}
-
-bool checkAllInvariants() {
-  static uint64_t live[kMaxTypes + 1];
-  for (Memtype type = 1; type <= memtypeCount(); type++) live[type] = countBlocks(type);
-  bool valid = isValidBlockTable();
-  const auto visit = [&](void* slot) {
-    auto* slab = static_cast<Slab*>(slot);
-    if (!isTag(slab->tag.load(std::memory_order_relaxed))) return;
-    valid = valid && isValidSlab(slab, true);
-    live[slab->type] += liveBlocks(slab);
-  };
-  smallArena.forEachSlot(visit);
-  mediumArena.forEachSlot(visit);
+  if (currentHeap != &noHeap) flush(*currentHeap);
   for (Memtype type = 1; type <= memtypeCount(); type++) {
-    valid = valid && live[type] == usageOf(type).live;
+    forEachStore(type, [](Store& store) {
+      Aftermath after;
+      emptyDepot(store, after);
+      settle(after);
+    });
   }
-  return valid;
+  purgeIdleRuns();
 }
 
 }  // namespace heddle::mem

@@ -14,11 +14,13 @@
 //
 // Misuse is always recognised: a type that was never registered, the wrong kind, another type's
 // block, a foreign or an interior pointer, a second free of a block that has not been handed out
-// again since. Frees of one block by two threads in the same instant are a race of the caller's and
-// may go unnoticed.
+// again since. Frees of one block by two threads in the same instant are a race of the caller's: it
+// shows, if at all, as an abort when the block goes back to its slab for the second time.
 
+#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 
 #include "mem/account.h"
 #include "mem/fault.h"
@@ -55,6 +57,11 @@ void setMapThreshold(size_t bytes);
 // vsize. Up to the NUL, or exactly `bytes` bytes; one NUL is added.
 [[nodiscard]] char* duplicateString(Memtype type, const char* text);
 [[nodiscard]] char* duplicateBytes(Memtype type, const void* data, size_t bytes);
+// vsize. The text that printf would print, and a NUL; nullptr also for a format that printf
+// refuses.
+[[nodiscard, gnu::format(printf, 2, 3)]] char* formatText(Memtype type, const char* format, ...);
+[[nodiscard, gnu::format(printf, 2, 0)]] char* formatTextList(Memtype type, const char* format,
+                                                              va_list arguments);
 // Both kinds; nullptr is fine.
 void release(Memtype type, void* block);
 
@@ -70,12 +77,17 @@ void release(Memtype type, void* block);
 
 // --- housekeeping
 
-// Gives back what the calling thread and ended threads hold without using it.
+// Gives back to the system what is unused, except for the blocks that other threads keep for their
+// next allocations; those of ended threads have gone with them.
 void collectMemory();
 
-// The walkers: false when a structure contradicts itself. The first looks at what the calling
-// thread owns, whenever; the second at everything, also comparing accounts with blocks, while no
-// other thread allocates or frees.
+// Prints a line for each type with live blocks; true when there is one. Counts as reading the
+// accounts.
+bool reportLeaks(std::FILE* to);
+
+// The walkers: false when a structure contradicts itself. The first may be called at any time, and
+// looks at what the calling thread keeps and at the stores; the second at everything, also
+// comparing accounts with blocks, while no other thread allocates or frees.
 [[nodiscard]] bool checkInvariants();
 [[nodiscard]] bool checkAllInvariants();
 
@@ -84,17 +96,19 @@ void collectMemory();
 void* allocateSlow(Memtype type);
 void* allocateBytesSlow(Memtype type, size_t bytes);
 void releaseSlow(Memtype type, void* block);
+// What lies in a slab with the tag, at a multiple of 16; nothing else is known of it. The first for
+// tags that are not a fixed type's with small blocks, the second for any of the type.
+void releaseOther(Memtype type, void* block, Tag tag);
+void releaseRemote(Memtype type, void* block, Tag tag);
 void fillBlock(void* block, const Bin& bin);
 
 [[gnu::always_inline]] inline void* allocate(Memtype type) {
-  Heap* heap = currentHeap;
-  if (heap == nullptr || type > kMaxTypes) [[unlikely]]
+  if (type > kMaxTypes) [[unlikely]]
     return allocateSlow(type);
-  Bin& bin = heap->shares[type].bin;
-  char* block = takeBlock(bin);
-  if (block == nullptr) [[unlikely]]
+  Bin& bin = currentHeap->fixed[type];
+  char* block = nullptr;
+  if (!popBlock(bin, block)) [[unlikely]]
     return allocateSlow(type);
-  bump(heap->shares[type].account.allocs);
   unpoison(block, bin.blockBytes);
   if (bin.fill >= 0) [[unlikely]]
     fillBlock(block, bin);
@@ -102,76 +116,41 @@ void fillBlock(void* block, const Bin& bin);
 }
 
 [[gnu::always_inline]] inline void* allocateBytes(Memtype type, size_t bytes) {
-  Heap* heap = currentHeap;
-  if (heap == nullptr || type > kMaxTypes || bytes > kMaxSmallBytes) [[unlikely]] {
+  if (type > kMaxTypes || bytes > kMaxSmallBytes) [[unlikely]]
     return allocateBytesSlow(type, bytes);
-  }
-  Bin* bins = heap->vsize[type];
-  if (bins == nullptr) [[unlikely]]
+  // Relaxed: the thread's own.
+  SizedBins* sized = currentHeap->sized[type].load(std::memory_order_relaxed);
+  if (sized == nullptr || sized->aligned) [[unlikely]]
     return allocateBytesSlow(type, bytes);
-  Bin& bin = bins[smallClassOf(bytes)];
-  char* block = takeBlock(bin);
-  if (block == nullptr) [[unlikely]]
+  Bin& bin = sized->bins[smallClassOf(bytes)];
+  char* block = nullptr;
+  if (!popBlock(bin, block)) [[unlikely]]
     return allocateBytesSlow(type, bytes);
-  Account& account = heap->shares[type].account;
-  bump(account.allocs);
-  bump(account.allocBytes, bin.blockBytes);
+  bump(sized->account.allocs);
+  bump(sized->account.allocBytes, bin.blockBytes);
   unpoison(block, bytes);
   if (bin.fill >= 0) [[unlikely]]
     fillBlock(block, bin);
   return block;
 }
 
-// True when a sample is due before this thread's next free.
-[[nodiscard]] inline bool isPeak(const Account& account, uint64_t frees) {
-  return static_cast<int64_t>(account.allocs.load(std::memory_order_relaxed) - frees) >
-         account.sampledNet;
-}
-
-// Another thread's block, checked except for what that thread may have freed.
-void releaseRemote(Memtype type, Slab* slab, uint32_t index);
-
-inline void release(Memtype type, void* block) {
-  const auto address = reinterpret_cast<uintptr_t>(block);
-  if (!smallArena.contains(address)) [[unlikely]]
+[[gnu::always_inline]] inline void release(Memtype type, void* block) {
+  // One comparison: whether a block may start there at all.
+  const size_t granule = granuleAt(reinterpret_cast<uintptr_t>(block));
+  if (granule >= arena.granules.load(std::memory_order_relaxed)) [[unlikely]]
     return releaseSlow(type, block);
-  auto* slab = reinterpret_cast<Slab*>(address & ~((uintptr_t{1} << kSmallShift) - 1));
-  if (slab->tag.load(std::memory_order_relaxed) != tagOf(type)) [[unlikely]] {
+  const Tag tag =
+      tagAt(static_cast<uint32_t>(granule / kSlotGranules)).load(std::memory_order_relaxed);
+  // The whole tag is the type only for fixed ones.
+  if (tag != type) return releaseOther(type, block, tag);
+  Bin& bin = currentHeap->fixed[type];
+  State& state = stateAt(reinterpret_cast<uintptr_t>(block));
+  // Not this thread's mark: another one's block, free already, or no block's start.
+  if (state.load(std::memory_order_relaxed) != bin.mark) [[unlikely]]
+    return releaseRemote(type, block, tag);
+  if (!pushBlock(bin, static_cast<char*>(block), state)) [[unlikely]]
     return releaseSlow(type, block);
-  }
-  // One multiplication divides and checks: the high half is the block's index, and the low half is
-  // below `magic` exactly when nothing remains (offsets and sizes are below 2^16). An offset before
-  // block 0 wraps to a huge one, whose index is beyond the capacity.
-  const uint32_t offset =
-      (static_cast<uint32_t>(address) & ((1u << kSmallShift) - 1)) - slab->firstOffset;
-  const uint64_t product = uint64_t{offset} * slab->magic;
-  const auto index = static_cast<uint32_t>(product >> 32);
-  if (static_cast<uint32_t>(product) >= slab->magic || index >= slab->capacity) [[unlikely]] {
-    return releaseSlow(type, block);
-  }
-  Heap* heap = currentHeap;
-  if (slab->owner.load(std::memory_order_relaxed) != heap) [[unlikely]] {
-    return releaseRemote(type, slab, index);
-  }
-  Word& word = slab->words()[index / 64];
-  const uint64_t bit = uint64_t{1} << (index % 64);
-  const uint64_t free = word.free.load(std::memory_order_relaxed);
-  Account& account = heap->shares[type].account;
-  const uint64_t frees = account.frees.load(std::memory_order_relaxed);
-  if (((free | word.take.load(std::memory_order_relaxed)) & bit) != 0 ||
-      slab->remoteWords.load(std::memory_order_relaxed) != 0 || isPeak(account, frees))
-      [[unlikely]] {
-    return releaseSlow(type, block);
-  }
-  account.frees.store(frees + 1, std::memory_order_relaxed);
-  if (slab->vsize) bump(account.freeBytes, slab->blockBytes);
-  poison(block, slab->blockBytes);
-  word.free.store(free | bit, std::memory_order_relaxed);
-  const uint32_t used = --slab->used;
-  if (free != 0 && used != 0) [[likely]]
-    return;
-  slab->nonEmpty |= uint64_t{1} << (index / 64);
-  if (!slab->listed || used == 0) slabChanged(slab);
+  poison(block, bin.blockBytes);
 }
 
 }  // namespace heddle::mem

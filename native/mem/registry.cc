@@ -45,9 +45,9 @@ void define(TypeInfo& info, const Definition& definition) {
   info.align = definition.align;
   info.fill = definition.fill;
   info.bytes = definition.bytes;
-  const size_t unit = definition.align > 8 ? definition.align : 8;
-  const size_t rounded = (definition.bytes + unit - 1) & ~(unit - 1);
-  info.blockBytes = rounded > 16 ? rounded : 16;
+  // Blocks are multiples of 16 bytes also when less is asked for, see the states in arena.h.
+  const size_t unit = definition.align > kDefaultAlign ? definition.align : kDefaultAlign;
+  info.blockBytes = (definition.bytes + unit - 1) & ~(unit - 1);
 }
 
 }  // namespace

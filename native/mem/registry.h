@@ -37,7 +37,7 @@ struct TypeInfo {
   uint32_t align;
   uint32_t fill;
   size_t bytes;       // as registered
-  size_t blockBytes;  // what a fixed block takes: `bytes` rounded up to the alignment
+  size_t blockBytes;  // what a fixed block takes: `bytes` rounded up to the alignment, 16 at least
 };
 
 // The id. The same definition again returns the same id. EINVAL: a missing or overlong description,

@@ -1,101 +1,47 @@
 #pragma once
 
-// A slab: one slot of an arena, cut into blocks of one size and one memtype, owned by one heap. Its
-// header, at the slot's start, is found by masking a block's address; the blocks themselves are
-// never read or written, so a free block costs no cache line.
+// A slab: a run of the arena cut into blocks of one size and one memtype, from its start on. It
+// belongs to its type's store; this record lies beside the run. A block rests in its slab, or has
+// been taken by the store for a thread, which uses it or keeps it for its next allocation.
 //
-// Each block has one bit in three places, and at most one of them is set:
-//   take    the block is reserved for the owner's next allocations (one word of the bin's slab)
-//   free    the block is free
-//   remote  the block was freed by another thread and waits for the owner
-// No bit: the block is in use, or the caller's. So a double free is a bit that is set already.
-//
-// Threads: the owner writes `take`, `free` and what is marked owner; other threads read those two
-// to recognise misuse, and write `remote`. The rest does not change while the slab lives.
+// Threads: whoever holds the store's lock; a record's memory is never taken back.
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "mem/arena.h"
-#include "mem/fault.h"
 
 namespace heddle::mem {
 
-struct Bin;
-struct Heap;
+struct Store;
 
-// Relaxed everywhere: whoever holds a block got it after its bit was cleared, so it can never see
-// its own bit set by mistake; contents are ordered by whatever handed the block over.
-struct Word {
-  std::atomic<uint64_t> free;
-  std::atomic<uint64_t> take;
-};
-
-// In the owner's list while `bits` is not zero; whoever makes it so pushes the word.
-struct RemoteWord {
-  std::atomic<uint64_t> bits;
-  RemoteWord* next;
-};
-
-constexpr size_t kSlabHeaderBytes = 128;
+constexpr uint32_t kMaxSlabBlocks = kSlotGranules;
+constexpr uint32_t kSlabWords = kMaxSlabBlocks / 64;
+static_assert(kSlabWords <= 64);
 
 struct Slab {
-  // Changed when the slab goes back, so that stale addresses are recognised.
-  std::atomic<uint64_t> tag;
-  std::atomic<Heap*> owner;
-  Bin* bin;
-  uint32_t magic;  // ceil(2^32 / blockBytes), small slabs only
-  uint32_t blockBytes;
-  uint32_t firstOffset;  // of block 0 from the slab's start
-  uint32_t capacity;
-  // Words with remote bits that the owner has not seen. Written once per up to 64 frees.
-  std::atomic<uint32_t> remoteWords;
-  uint16_t type;
-  bool vsize;
-
-  alignas(64) uint32_t used;  // owner: blocks neither free nor taken over from other threads,
-                              // those in `take` included
-  bool listed;                // owner: in the bin's list of slabs with free blocks
-  uint64_t nonEmpty;          // owner: bit w is set when words()[w].free is not zero
-  Slab* next;                 // owner: in that list
+  Store* store;
+  // In the store's list of slabs in which blocks rest, or in a stack of idle runs (next).
+  Slab* next;
   Slab* previous;
-
-  [[nodiscard]] uint32_t wordCount() const { return (capacity + 63) / 64; }
-  [[nodiscard]] Word* words() {
-    return reinterpret_cast<Word*>(reinterpret_cast<char*>(this) + kSlabHeaderBytes);
-  }
-  [[nodiscard]] RemoteWord* remotes() {
-    return reinterpret_cast<RemoteWord*>(words() + wordCount());
-  }
-  [[nodiscard]] char* blockAt(uint32_t index) {
-    return reinterpret_cast<char*>(this) + firstOffset + size_t{index} * blockBytes;
-  }
+  uint32_t taken;     // blocks that do not rest here
+  bool listed;        // in the store's list
+  uint64_t nonEmpty;  // bit w is set when resting[w] is not zero
+  uint64_t resting[kSlabWords];
 };
-static_assert(sizeof(Slab) == kSlabHeaderBytes);
 
-// 48 bits that user data does not carry by accident, and the type: one comparison on a free.
-constexpr uint64_t kTagMark = 0x9c6fd5b1a7e30000u;
-[[nodiscard]] constexpr uint64_t tagOf(Memtype type) { return kTagMark | type; }
-// A slab that went back and was not made anew: a second free of its blocks still gets the type's
-// name.
-constexpr uint64_t kRetiredMark = 0x9c6fd5b1a7e40000u;
-[[nodiscard]] constexpr bool isRetired(uint64_t tag) {
-  return (tag & ~uint64_t{0xffff}) == kRetiredMark;
+[[nodiscard]] inline Slab* slabAt(uint32_t slot) {
+  return arena.slabs.load(std::memory_order_relaxed) + slot;
 }
-[[nodiscard]] constexpr bool isTag(uint64_t tag) { return (tag & ~uint64_t{0xffff}) == kTagMark; }
-
-// A slab for the bin, all blocks free; nullptr without memory.
-[[nodiscard]] Slab* makeSlab(Heap* owner, Bin* bin);
-
-// All blocks are free and the slab is in no list.
-void releaseSlab(Slab* slab, Arena& arena);
-
-// The owner's thread, or nobody's. False when the header contradicts itself; `idle` also demands
-// that no other thread is freeing.
-[[nodiscard]] bool isValidSlab(Slab* slab, bool idle);
-
-// Blocks in use by callers; exact when no thread allocates or frees.
-[[nodiscard]] uint32_t liveBlocks(Slab* slab);
+// The slab of a slot with the tag.
+[[nodiscard]] inline Slab* slabOf(uint32_t slot, Tag tag) {
+  return slabAt(isMedium(tag) ? slot & ~(kRunSlots - 1) : slot);
+}
+[[nodiscard]] inline uint32_t slotOf(const Slab* slab) {
+  return static_cast<uint32_t>(slab - arena.slabs.load(std::memory_order_relaxed));
+}
+[[nodiscard]] inline char* startOf(const Slab* slab) {
+  return reinterpret_cast<char*>(addressOfSlot(slotOf(slab)));
+}
 
 }  // namespace heddle::mem

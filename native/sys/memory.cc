@@ -53,6 +53,24 @@ void* mapMemory(size_t bytes) {
 
 void unmapMemory(void* start, size_t bytes) { munmap(start, bytes); }
 
+bool growMemory([[maybe_unused]] void* start, [[maybe_unused]] size_t bytes,
+                [[maybe_unused]] size_t newBytes) {
+#ifdef __linux__
+  return mremap(start, bytes, newBytes, 0) != MAP_FAILED;
+#else
+  return false;
+#endif
+}
+
+bool moveMemory([[maybe_unused]] void* start, [[maybe_unused]] size_t bytes,
+                [[maybe_unused]] void* to, [[maybe_unused]] size_t toBytes) {
+#ifdef __linux__
+  return mremap(start, bytes, toBytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != MAP_FAILED;
+#else
+  return false;
+#endif
+}
+
 uint64_t physicalMemoryBytes() {
 #ifdef _SC_PHYS_PAGES
   const long pages = sysconf(_SC_PHYS_PAGES);

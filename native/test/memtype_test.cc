@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mem/pressure.h"
@@ -154,10 +155,10 @@ CASE("MT-07 foreign and interior pointers are refused without being followed") {
     CHECK_EQ(tryRelease(type, pointer, report), Fault::kForeign);
     CHECK_EQ(tryRelease(vsize, pointer, report), Fault::kForeign);
   }
-  // The slab's own header is no block.
-  char* header = reinterpret_cast<char*>(reinterpret_cast<uintptr_t>(block) & ~uintptr_t{0xffff});
-  CHECK_EQ(tryRelease(type, header, report), Fault::kForeign);
-  CHECK_EQ(tryRelease(type, header + 16, report), Fault::kForeign);
+  // Nor is what is left behind the last block of a slab.
+  char* start = reinterpret_cast<char*>(reinterpret_cast<uintptr_t>(block) & ~uintptr_t{0xffff});
+  CHECK_EQ(tryRelease(type, start + 65536 / 48 * 48, report), Fault::kForeign);
+  CHECK_EQ(tryRelease(type, start + 0xffff, report), Fault::kForeign);
   std::free(foreign);
   release(type, block);
   release(vsize, medium);
@@ -335,16 +336,115 @@ CASE("MT-14 the pressure callback hears each crossing once") {
   CHECK_EQ(setPressureMarks({}, nullptr, nullptr), 0);
 }
 
-CASE("MT-17 slabs without blocks go back") {
+CASE("MT-17 blocks that are not needed go back, but for a bounded number") {
   const Memtype type = fixedType("slabs:fixed", 64);
   std::vector<void*> blocks;
   for (int i = 0; i < 50000; i++) blocks.push_back(allocate(type));
   CHECK(usageOf(type).slabs >= 48u);
+  CHECK(usageOf(type).cached <= 128u);
   CHECK(checkAllInvariants());
   for (void* block : blocks) release(type, block);
-  CHECK(usageOf(type).slabs <= 2u);
+  // 256 by the thread, and a mebibyte for all threads.
+  CHECK(usageOf(type).cached > 0u && usageOf(type).cached <= 256u + (1u << 20) / 64);
+  CHECK(usageOf(type).slabs <= 18u);
+  CHECK(checkAllInvariants());
+  collectMemory();
+  CHECK_EQ(usageOf(type).cached, 0u);
+  CHECK_EQ(usageOf(type).slabs, 0u);
+  CHECK(checkAllInvariants());
+}
+
+CASE("MT-17 blocks freed in any order do not keep the slabs of many") {
+  const Memtype type = fixedType("order:fixed", 64);
+  check::Random random(check::seed());
+  std::vector<void*> blocks;
+  for (int i = 0; i < 200000; i++) blocks.push_back(allocate(type));
+  for (size_t i = blocks.size(); i > 1; i--) {
+    std::swap(blocks[i - 1], blocks[random.below(static_cast<uint32_t>(i))]);
+  }
+  const uint32_t before = usageOf(type).slabs;
+  for (void* block : blocks) release(type, block);
+  // Only those that this thread keeps hold slabs: the depot is emptied when few blocks are in use.
+  CHECK(usageOf(type).cached <= 1024u);
+  CHECK(before >= 195u);
   collectMemory();
   CHECK_EQ(usageOf(type).slabs, 0u);
+}
+
+CASE("MT-17 a type with few blocks keeps few") {
+  const Memtype type = fixedType("few:fixed", 64);
+  void* block = allocate(type);
+  CHECK(usageOf(type).cached <= 8u);
+  release(type, block);
+  CHECK(usageOf(type).cached <= 9u);
+  CHECK_EQ(usageOf(type).slabs, 1u);
+}
+
+CASE("MT-15 text is formatted into a block of its length") {
+  const Memtype type = vsizeType("format:vsize");
+  const uint64_t before = usageOf(type).bytes;
+  char* text = formatText(type, "%s-%d-%5.2f", "abc", -7, 1.5);
+  REQUIRE(text != nullptr);
+  CHECK(std::strcmp(text, "abc--7- 1.50") == 0);
+  char* nothing = formatText(type, "%s", "");
+  CHECK_EQ(nothing[0], '\0');
+  const std::string large(100000, 'x');
+  char* longer = formatText(type, "<%s>", large.c_str());
+  CHECK_EQ(std::strlen(longer), large.size() + 2);
+  FaultReport report;
+  CHECK(usableBytes(type, longer, report) >= large.size() + 3);
+  CHECK_EQ(usageOf(type).live, 3u);
+  for (char* each : {text, nothing, longer}) release(type, each);
+  CHECK_EQ(usageOf(type).bytes, before);
+}
+
+CASE("MT-10 what is still allocated is reported by name") {
+  const Memtype type = fixedType("leaks:fixed", 48);
+  char text[8192] = {};
+  std::FILE* file = fmemopen(text, sizeof text - 1, "w");
+  void* blocks[3];
+  for (void*& block : blocks) block = allocate(type);
+  CHECK(reportLeaks(file));
+  std::fclose(file);
+  CHECK(std::strstr(text, "'leaks:fixed': 3 live blocks, 144 bytes") != nullptr);
+  for (void* block : blocks) release(type, block);
+  std::memset(text, 0, sizeof text);
+  file = fmemopen(text, sizeof text - 1, "w");
+  (void)reportLeaks(file);
+  std::fclose(file);
+  CHECK(std::strstr(text, "leaks:fixed") == nullptr);
+  CHECK_EQ(liveOf(type), 0u);
+  CHECK_EQ(liveOf(kNoMemtype), 0u);
+}
+
+CASE("MT-06 MT-13 a mapped block that is resized moves its pages and its account") {
+  const Memtype type = vsizeType("remap:vsize");
+  constexpr size_t kStep = size_t{1} << 20;
+  auto* block = static_cast<unsigned char*>(allocateBytes(type, kStep));
+  for (size_t i = 0; i < kStep; i++) block[i] = static_cast<unsigned char>(i * 13);
+  // Something behind it, so that it cannot always grow where it lies.
+  void* behind = allocateBytes(type, kStep);
+  FaultReport report;
+  for (size_t bytes = 2 * kStep; bytes <= 32 * kStep; bytes *= 2) {
+    auto* grown = static_cast<unsigned char*>(resize(type, block, bytes));
+    REQUIRE(grown != nullptr);
+    if (grown != block) CHECK(tryRelease(type, block, report) != Fault::kNone);
+    block = grown;
+    block[bytes - 1] = 1;
+    CHECK_EQ(usageOf(type).live, 2u);
+    CHECK_EQ(usageOf(type).mappedBytes, bytes + kStep);
+    CHECK_EQ(usageOf(type).bytes, bytes + kStep);
+  }
+  for (size_t i = 0; i < kStep; i++) {
+    if (block[i] != static_cast<unsigned char>(i * 13)) CHECK(false);
+  }
+  block = static_cast<unsigned char*>(resize(type, block, kStep));
+  CHECK_EQ(usageOf(type).mappedBytes, 2 * kStep);
+  CHECK_EQ(block[kStep - 1], static_cast<unsigned char>((kStep - 1) * 13));
+  release(type, behind);
+  release(type, block);
+  CHECK_EQ(usageOf(type).mappedBytes, 0u);
+  CHECK_EQ(usageOf(type).bytes, 0u);
   CHECK(checkAllInvariants());
 }
 
