@@ -1,8 +1,10 @@
-// Bytes to operations on typed memory by one thread, misuse included, compared with a list of what
-// is allocated.
+// Bytes to operations on typed memory, misuse and frees by another thread included, compared with a
+// list of what is allocated: contents, places, counts.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <thread>
 #include <vector>
 
 #include "test/memtype_fixture.h"
@@ -33,10 +35,24 @@ void demand(bool condition) {
   if (!condition) std::abort();
 }
 
+// The first ones are fixed.
+constexpr size_t kFixed[] = {16, 72, 9000, 300000};
+constexpr size_t kFixedTypes = std::size(kFixed);
+constexpr size_t kTypes = kFixedTypes + 2;
+
+Memtype alignedVsize() {
+  const Definition definition{.description = "fuzz:aligned", .kind = Kind::kVsize, .align = 128};
+  return static_cast<Memtype>(registerMemtype(definition));
+}
+
 const Memtype* types() {
-  static const Memtype all[] = {
-      heddle::test::fixedType("fuzz:16", 16), heddle::test::fixedType("fuzz:72", 72),
-      heddle::test::fixedType("fuzz:9000", 9000), heddle::test::vsizeType("fuzz:vsize")};
+  using heddle::test::fixedType;
+  static const Memtype all[kTypes] = {fixedType("fuzz:16", 16),
+                                      fixedType("fuzz:72", 72),
+                                      fixedType("fuzz:9000", 9000),
+                                      fixedType("fuzz:300000", 300000),
+                                      heddle::test::vsizeType("fuzz:vsize"),
+                                      alignedVsize()};
   return all;
 }
 
@@ -59,14 +75,14 @@ bool isIntact(const Live& live) {
 }
 
 void allocateOne(Bytes& bytes, std::vector<Live>& live) {
-  constexpr size_t kFixed[] = {16, 72, 9000};
-  const uint8_t which = bytes.next() % 4;
+  const size_t which = bytes.next() % kTypes;
   Live made{};
   made.type = types()[which];
-  made.bytes = which < 3 ? kFixed[which] : sizeFrom(bytes);
-  made.block = static_cast<unsigned char*>(which < 3 ? allocate(made.type)
-                                                     : allocateBytes(made.type, made.bytes));
+  made.bytes = which < kFixedTypes ? kFixed[which] : sizeFrom(bytes);
+  made.block = static_cast<unsigned char*>(
+      which < kFixedTypes ? allocate(made.type) : allocateBytes(made.type, made.bytes));
   demand(made.block != nullptr);
+  demand(which != kTypes - 1 || reinterpret_cast<uintptr_t>(made.block) % 128 == 0);
   for (const Live& other : live) {
     demand(made.block >= other.block + other.bytes || made.block + made.bytes <= other.block);
   }
@@ -74,22 +90,42 @@ void allocateOne(Bytes& bytes, std::vector<Live>& live) {
   live.push_back(made);
 }
 
-void releaseOne(Bytes& bytes, std::vector<Live>& live) {
+Live removeOne(Bytes& bytes, std::vector<Live>& live) {
   const size_t at = bytes.next() % live.size();
   const Live gone = live[at];
   live[at] = live.back();
   live.pop_back();
   demand(isIntact(gone));
+  return gone;
+}
+
+void releaseOne(Bytes& bytes, std::vector<Live>& live) {
+  const Live gone = removeOne(bytes, live);
   release(gone.type, gone.block);
   FaultReport report;
   demand(tryRelease(gone.type, gone.block, report) != Fault::kNone);
+}
+
+// Up to eight, by a thread of their own; its heap is left and adopted again.
+void releaseElsewhere(Bytes& bytes, std::vector<Live>& live) {
+  std::vector<Live> gone;
+  for (size_t left = 1 + bytes.next() % 8; left > 0 && !live.empty(); left--) {
+    gone.push_back(removeOne(bytes, live));
+  }
+  std::thread([&] {
+    FaultReport report;
+    for (const Live& each : gone) release(each.type, each.block);
+    for (const Live& each : gone) {
+      demand(tryRelease(each.type, each.block, report) != Fault::kNone);
+    }
+  }).join();
 }
 
 void resizeOne(Bytes& bytes, Live& live) {
   FaultReport report;
   const size_t size = sizeFrom(bytes);
   void* moved = tryResize(live.type, live.block, size, report);
-  if (live.type != types()[3]) {
+  if (live.type != types()[kTypes - 2] && live.type != types()[kTypes - 1]) {
     demand(moved == nullptr && report.fault == Fault::kWrongKind);
     return;
   }
@@ -102,11 +138,25 @@ void resizeOne(Bytes& bytes, Live& live) {
 
 void misuse(Bytes& bytes, const Live& live) {
   FaultReport report;
-  const Memtype other = types()[bytes.next() % 4];
+  const Memtype other = types()[bytes.next() % kTypes];
   if (other != live.type) demand(tryRelease(other, live.block, report) == Fault::kWrongType);
   const size_t inside = 1 + bytes.next();
   if (inside < live.bytes) {
     demand(tryRelease(live.type, live.block + inside, report) == Fault::kInterior);
+  }
+}
+
+void compareCounts(const std::vector<Live>& live) {
+  for (size_t i = 0; i < kTypes; i++) {
+    uint64_t count = 0;
+    uint64_t least = 0;
+    for (const Live& each : live) {
+      if (each.type != types()[i]) continue;
+      count++;
+      least += each.bytes;
+    }
+    const Usage usage = usageOf(types()[i]);
+    demand(usage.live == count && usage.bytes >= least && usage.peak >= count);
   }
 }
 
@@ -125,16 +175,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       resizeOne(bytes, live[bytes.next() % live.size()]);
     } else if (what == 6) {
       misuse(bytes, live[bytes.next() % live.size()]);
-    } else if (bytes.next() < 20) {
-      collectMemory();
+    } else {
+      const uint8_t how = bytes.next();
+      if (how < 20) collectMemory();
+      if (how > 245) releaseElsewhere(bytes, live);
     }
   }
+  compareCounts(live);
   demand(checkAllInvariants());
   for (const Live& each : live) {
     demand(isIntact(each));
     release(each.type, each.block);
   }
-  for (int i = 0; i < 4; i++) demand(usageOf(types()[i]).live == 0);
+  compareCounts({});
   demand(checkAllInvariants());
   return 0;
 }
