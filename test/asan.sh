@@ -48,7 +48,8 @@ runtime=$("$CXX" -print-file-name=libasan.so)
 # A report must fail the run even where a test expects its program to end badly.
 export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:log_path=$PWD/$OUT/report"
 export UBSAN_OPTIONS="print_stacktrace=1:log_path=$PWD/$OUT/report"
-export HEDDLE_NATIVE="$PWD/$OUT/heddle.node" HEDDLE_BACKEND=native
+# malloc behind typed memory: each block has red zones then.
+export HEDDLE_NATIVE="$PWD/$OUT/heddle.node" HEDDLE_BACKEND=native HEDDLE_ALLOCATOR=system
 rm -f "$OUT"/report.*
 code=0
 

@@ -68,9 +68,12 @@ export class Remembered {
     if (cell < 0 || this.#pause > 0) return
     const version = control[4] as number
     const memory = this.#young.get(key)
-    if (memory === undefined) return this.#add(key, { cell, version, value })
-    memory.version = version
-    memory.value = value
+    if (memory !== undefined) {
+      memory.version = version
+      memory.value = value
+      return
+    }
+    this.#add(key, { cell, version, value })
   }
 
   #promote(key: string): Memory | undefined {
