@@ -23,11 +23,11 @@ export interface MemtypeUsage {
   readonly peakBytes: number
   /** Of `bytes`, in blocks that were mapped one by one. (MT-13) */
   readonly mappedBytes: number
-  /** Blocks that came back on another thread than they left from, as the engine counts them. */
+  /** Blocks freed by another thread than the one that allocated them; mapped ones are not counted. */
   readonly crossThreadFrees: number
   /** Slabs held for the type. */
   readonly slabs: number
-  /** Free blocks that threads keep at hand. */
+  /** Free blocks kept at hand for the next allocations. */
   readonly freelist: number
 }
 

@@ -103,7 +103,7 @@ napi_value usage(napi_env env, napi_callback_info info) {
   return fill(
       env, args.at(1),
       {real(used.live), real(used.peak), real(used.total), real(used.bytes), real(used.peakBytes),
-       real(used.mappedBytes), real(used.remoteFrees), real(used.slabs), 0.0});
+       real(used.mappedBytes), real(used.remoteFrees), real(used.slabs), real(used.cached)});
 }
 
 napi_value totals(napi_env env, napi_callback_info info) {

@@ -447,8 +447,12 @@ describe('the report', () => {
     const blocks = Array.from({ length: 200 }, () => memtypes.malloc(type))
     const busy = memtypes.stats(type)
     expect(busy).toMatchObject({ live: 200, bytes: 200 * 64, crossThreadFrees: 0 })
-    if (isNative && memtypes.engine === 'slab') expect(busy.slabs).toBeGreaterThan(0)
+    const isCounted = memtypes.engine === 'slab'
+    if (isCounted) expect(busy.slabs).toBeGreaterThan(0)
     for (const block of blocks) block.free()
+    const idle = memtypes.stats(type)
+    if (isCounted) expect(idle.freelist).toBeGreaterThan(busy.freelist)
+    else expect([idle.slabs, idle.freelist]).toEqual([0, 0])
     expect(memtypes.stats(type)).toMatchObject({ live: 0, bytes: 0, peak: expect.any(Number) })
     expect(memtypes.stats(type).peak).toBeGreaterThanOrEqual(196)
     memtypes.collect()

@@ -83,6 +83,7 @@ describe('blocks between isolates', () => {
       held.push(memtypes.totals().heldBytes)
     }
     expect(memtypes.stats(type)).toMatchObject({ live: 0, total: 1_000_000 })
+    if (memtypes.engine === 'slab') expect(memtypes.stats(type).crossThreadFrees).toBe(1_000_000)
     expect(memtypes.totals().unclaimed).toBe(0)
     expect(Math.max(...held.slice(-50))).toBeLessThan(Math.max(...held.slice(0, 20)) + 2 ** 21)
   })
