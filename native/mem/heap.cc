@@ -188,12 +188,12 @@ SizedBins* sizedBins(Heap& heap, Memtype type) {
   return sized;
 }
 
-Bin* sizedBin(Heap& heap, Memtype type, uint32_t sizeClass) {
+Bin* sizedBin(Heap& heap, Memtype type, uint32_t number) {
   SizedBins* sized = sizedBins(heap, type);
   if (sized == nullptr) return nullptr;
-  Bin& bin = sized->bins[sizeClass];
+  Bin& bin = sized->bins[number];
   if (bin.blockBytes != 0) return &bin;
-  const Store* store = storeOf(type, sizeClass + 1);
+  const Store* store = storeOf(type, number);
   if (store == nullptr) return nullptr;
   useBin(heap, bin, *findType(type), *store);
   return &bin;

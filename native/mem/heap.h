@@ -50,11 +50,10 @@ static_assert(sizeof(Bin) == 64);
 // What a heap has of a vsize type. The hot path of allocating knows no alignment, so it passes the
 // types by that have a larger one than the default.
 struct SizedBins {
+  Bin bins[kSizeClasses + 1];  // by number: the first is not used
   Account account;
   bool aligned;
-  Bin bins[kSizeClasses];
 };
-static_assert(sizeof(SizedBins) == 64 + kSizeClasses * sizeof(Bin));
 
 struct Heap {
   Bin fixed[kMaxTypes + 1];
@@ -119,7 +118,7 @@ extern __thread Heap* currentHeap __attribute__((tls_model("initial-exec")));
 // The bin of a type that exists, ready for use; nullptr without memory.
 [[nodiscard]] Bin* fixedBin(Heap& heap, Memtype type);
 [[nodiscard]] SizedBins* sizedBins(Heap& heap, Memtype type);
-[[nodiscard]] Bin* sizedBin(Heap& heap, Memtype type, uint32_t sizeClass);
+[[nodiscard]] Bin* sizedBin(Heap& heap, Memtype type, uint32_t number);
 
 // Fixed types: frees take no sample while the thread holds at most `net` blocks.
 void setSampled(Bin& bin, int64_t net);

@@ -111,7 +111,7 @@ void releaseDirectly(Memtype type, char* block, Store& store) {
 Bin* binOf(Memtype type, uint32_t number) {
   Heap* heap = heapOfThread();
   if (heap == nullptr) return nullptr;
-  return number == kFixedBin ? fixedBin(*heap, type) : sizedBin(*heap, type, number - 1);
+  return number == kFixedBin ? fixedBin(*heap, type) : sizedBin(*heap, type, number);
 }
 
 void countSized(Heap& heap, const Bin& bin) {
@@ -165,6 +165,16 @@ void releaseTo(Memtype type, char* block, Store& store) {
   }
   if (sized != nullptr) countSizedFree(sized->account, bin->blockBytes);
   if (remote) bump(heap.remoteFrees[type]);
+}
+
+// As pushBlock, for a block of the type that any thread allocated; also false when it is free.
+inline bool pushAny(Memtype type, Bin& bin, char* block) {
+  State& state = stateAt(addressOf(block));
+  const uint8_t mark = state.load(std::memory_order_relaxed);
+  if (mark == kFree || !pushBlock(bin, block, state)) return false;
+  poison(block, bin.blockBytes);
+  if (mark != bin.mark) bump(currentHeap->remoteFrees[type]);
+  return true;
 }
 
 Place releaseInArena(Memtype type, void* block) {
@@ -263,7 +273,7 @@ void* tryAllocateBytes(Memtype type, size_t bytes, FaultReport& report) {
   if (wanted > kMaxMediumBytes || bytes >= mapThreshold()) {
     return allocateAlone(type, *info, bytes, true);
   }
-  return allocateFrom(type, *info, classOfSlow(wanted) + 1, bytes);
+  return allocateFrom(type, *info, binOfClass(classOfSlow(wanted)), bytes);
 }
 
 Fault tryRelease(Memtype type, void* block, FaultReport& report) {
@@ -329,34 +339,21 @@ void releaseSlow(Memtype type, void* block) {
 
 void releaseOther(Memtype type, void* block, Tag tag) {
   if (typeOfTag(tag) != type) return releaseSlow(type, block);
-  SizedBins* sized = currentHeap->sized[type].load(std::memory_order_relaxed);
   // A fixed type whose blocks are large.
-  if (sized == nullptr || binOfTag(tag) == kFixedBin) return releaseRemote(type, block, tag);
-  Bin& bin = sized->bins[binOfTag(tag) - 1];
-  State& state = stateAt(addressOf(block));
-  if (state.load(std::memory_order_relaxed) != bin.mark) return releaseRemote(type, block, tag);
-  if (isPeak(sized->account) || !pushBlock(bin, static_cast<char*>(block), state)) {
+  if (binOfTag(tag) == kFixedBin) return releaseRemote(type, block);
+  SizedBins* sized = currentHeap->sized[type].load(std::memory_order_relaxed);
+  if (sized == nullptr) return releaseSlow(type, block);
+  Bin& bin = sized->bins[binOfTag(tag)];
+  if (isPeak(sized->account) || !pushAny(type, bin, static_cast<char*>(block))) {
     return releaseSlow(type, block);
   }
   countSizedFree(sized->account, bin.blockBytes);
-  poison(block, bin.blockBytes);
 }
 
-void releaseRemote(Memtype type, void* block, Tag tag) {
-  Heap* heap = currentHeap;
-  SizedBins* sized = heap->sized[type].load(std::memory_order_relaxed);
-  const uint32_t number = binOfTag(tag);
-  if (number != kFixedBin && sized == nullptr) return releaseSlow(type, block);
-  Bin& bin = number == kFixedBin ? heap->fixed[type] : sized->bins[number - 1];
-  State& state = stateAt(addressOf(block));
-  const uint8_t mark = state.load(std::memory_order_relaxed);
-  if (mark == kFree || (sized != nullptr && isPeak(sized->account)) ||
-      !pushBlock(bin, static_cast<char*>(block), state)) {
-    return releaseSlow(type, block);
+void releaseRemote(Memtype type, void* block) {
+  if (!pushAny(type, currentHeap->fixed[type], static_cast<char*>(block))) {
+    releaseSlow(type, block);
   }
-  if (sized != nullptr) countSizedFree(sized->account, bin.blockBytes);
-  poison(block, bin.blockBytes);
-  if (mark != bin.mark) bump(heap->remoteFrees[type]);
 }
 
 void* allocateZeroed(Memtype type) {

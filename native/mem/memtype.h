@@ -93,13 +93,14 @@ bool reportLeaks(std::FILE* to);
 
 // --- the hot paths
 
-void* allocateSlow(Memtype type);
-void* allocateBytesSlow(Memtype type, size_t bytes);
-void releaseSlow(Memtype type, void* block);
-// What lies in a slab with the tag, at a multiple of 16; nothing else is known of it. The first for
-// tags that are not a fixed type's with small blocks, the second for any of the type.
+// Never inlined: the frames that they need would be set up on the hot paths.
+[[gnu::noinline]] void* allocateSlow(Memtype type);
+[[gnu::noinline]] void* allocateBytesSlow(Memtype type, size_t bytes);
+[[gnu::noinline]] void releaseSlow(Memtype type, void* block);
+// What lies in a slab with the tag, or of the fixed type, at a multiple of 16; nothing else is
+// known of it.
 void releaseOther(Memtype type, void* block, Tag tag);
-void releaseRemote(Memtype type, void* block, Tag tag);
+void releaseRemote(Memtype type, void* block);
 void fillBlock(void* block, const Bin& bin);
 
 [[gnu::always_inline]] inline void* allocate(Memtype type) {
@@ -122,7 +123,7 @@ void fillBlock(void* block, const Bin& bin);
   SizedBins* sized = currentHeap->sized[type].load(std::memory_order_relaxed);
   if (sized == nullptr || sized->aligned) [[unlikely]]
     return allocateBytesSlow(type, bytes);
-  Bin& bin = sized->bins[smallClassOf(bytes)];
+  Bin& bin = sized->bins[smallBinOf(bytes)];
   char* block = nullptr;
   if (!popBlock(bin, block)) [[unlikely]]
     return allocateBytesSlow(type, bytes);
@@ -147,7 +148,7 @@ void fillBlock(void* block, const Bin& bin);
   State& state = stateAt(reinterpret_cast<uintptr_t>(block));
   // Not this thread's mark: another one's block, free already, or no block's start.
   if (state.load(std::memory_order_relaxed) != bin.mark) [[unlikely]]
-    return releaseRemote(type, block, tag);
+    return releaseRemote(type, block);
   if (!pushBlock(bin, static_cast<char*>(block), state)) [[unlikely]]
     return releaseSlow(type, block);
   poison(block, bin.blockBytes);

@@ -36,17 +36,20 @@ constexpr size_t bytesOfClass(uint32_t sizeClass) {
   return (size_t{5} + step % 4) << (11 + step / 4);
 }
 
-struct ClassTable {
+// The number of a class's bin; 0 is that of fixed types.
+constexpr uint32_t binOfClass(uint32_t sizeClass) { return sizeClass + 1; }
+
+struct BinTable {
   uint8_t of[kMaxSmallBytes / 16 + 1];
-  constexpr ClassTable() : of() {
+  constexpr BinTable() : of() {
     for (size_t i = 0; i <= kMaxSmallBytes / 16; i++) {
-      of[i] = static_cast<uint8_t>(classOfSlow(i * 16));
+      of[i] = static_cast<uint8_t>(binOfClass(classOfSlow(i * 16)));
     }
   }
 };
-inline constexpr ClassTable kClassTable;
+inline constexpr BinTable kBinTable;
 
 // For at most kMaxSmallBytes.
-inline uint32_t smallClassOf(size_t bytes) { return kClassTable.of[(bytes + 15) / 16]; }
+inline uint32_t smallBinOf(size_t bytes) { return kBinTable.of[(bytes + 15) / 16]; }
 
 }  // namespace heddle::mem

@@ -20,7 +20,7 @@
 
 namespace heddle::mem {
 
-// The bin of fixed types; class c of a vsize type has number c + 1.
+// The bin of fixed types; for those of vsize types see size_class.h.
 constexpr uint32_t kFixedBin = 0;
 // Blocks that a thread may keep for its next allocations: this many, or this many bytes.
 constexpr uint32_t kMaxKept = 256;

@@ -371,6 +371,22 @@ CASE("MT-17 blocks freed in any order do not keep the slabs of many") {
   CHECK_EQ(usageOf(type).slabs, 0u);
 }
 
+#ifdef HEDDLE_ASAN
+CASE("MT-07 AddressSanitizer sees a use after free, wherever the block waits") {
+  for (const size_t bytes : {48u, 1000u, 20000u}) {
+    const Memtype type = fixedType(("poison:" + std::to_string(bytes)).c_str(), bytes);
+    std::vector<char*> blocks(600);
+    for (char*& block : blocks) block = static_cast<char*>(allocate(type));
+    for (char* block : blocks) CHECK(!__asan_region_is_poisoned(block, bytes));
+    // Kept by the thread, in the depot, and the first ones in their slabs again.
+    for (char* block : blocks) release(type, block);
+    for (char* block : blocks) CHECK(__asan_address_is_poisoned(block));
+    for (char* block : blocks) CHECK(__asan_address_is_poisoned(block + bytes - 1));
+    collectMemory();
+  }
+}
+#endif
+
 CASE("MT-17 a type with few blocks keeps few") {
   const Memtype type = fixedType("few:fixed", 64);
   void* block = allocate(type);
