@@ -1,4 +1,4 @@
-import { capabilities, createServer, Eventer, listen } from 'heddle'
+import { capabilities, createServer, Eventer, listen, memtypes } from 'heddle'
 import { PAGE } from './page.mjs'
 
 /** What runs every second, so that there is a timer to look at. */
@@ -100,6 +100,15 @@ export class Example {
         'GET',
         '/eventer/timers.json',
         json(() => this.#timers()),
+      )
+      .route(
+        'GET',
+        '/memory.json',
+        json(() => ({
+          allocator: memtypes.engine,
+          totals: memtypes.totals(),
+          types: memtypes.report().filter(({ total }) => total > 0),
+        })),
       )
   }
 

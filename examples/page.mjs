@@ -25,6 +25,7 @@ pass. This page comes from its HTTP server.</p>
     <code>curl --data hi <span id="origin"></span>/echo</code></li>
   <li><a href="/eventer/sockets.json">/eventer/sockets.json</a>: listeners, connections and watched descriptors</li>
   <li><a href="/eventer/timers.json">/eventer/timers.json</a>: timers that are waiting</li>
+  <li><a href="/memory.json">/memory.json</a>: what the native core has allocated, by memtype</li>
   <li><a href="/stats.json">/stats.json</a>: the numbers below</li>
 </ul>
 <table id="numbers"></table>

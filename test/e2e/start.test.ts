@@ -98,6 +98,24 @@ describe.each(['native', 'js'])('npm start on the %s backend', (backend) => {
     socket.destroy()
   })
 
+  it('accounts for the memory of every connection (MT-10, MT-18)', async () => {
+    const { origin, echoPort } = await startExample(backend)
+    const sockets = [await openSocket(echoPort), await openSocket(echoPort)]
+    interface Memory {
+      readonly totals: { readonly live: number; readonly bytes: number }
+      readonly types: readonly { readonly type: string; readonly live: number; readonly bytes: number }[]
+    }
+    const { totals, types } = (await json(`${origin}/memory.json`)) as Memory
+    if (backend === 'native') {
+      const used = (type: string): number => types.find((row) => row.type === type)?.live ?? 0
+      expect(used('net:connections')).toBeGreaterThan(0)
+      expect(used('net:listeners')).toBeGreaterThan(0)
+      expect(totals.live).toBeGreaterThan(10)
+    }
+    expect(types.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(totals.bytes)
+    for (const socket of sockets) socket.destroy()
+  })
+
   it('echoes bytes on the TCP port and closes after FIN', async () => {
     const { echoPort } = await startExample(backend)
     const socket = await openSocket(echoPort)
