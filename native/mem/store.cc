@@ -217,9 +217,7 @@ void settle(const Aftermath& after) {
   for (Slab* slab = after.emptied; slab != nullptr;) {
     // Once released, the record may be another's.
     Slab* next = slab->next;
-    const Store& store = *slab->store;
-    unpoison(startOf(slab), slabBytes(store));
-    releaseRun(slotOf(slab), store.medium);
+    releaseRun(slotOf(slab), slab->store->medium);
     slab = next;
   }
   if (after.heldDelta != 0) changeHeld(after.heldDelta);
