@@ -66,4 +66,14 @@ describe('the protocol is the same on both sides', () => {
     expect(compiled.Out).toEqual(protocol.Out)
     expect(compiled.Control).toEqual(protocol.Control)
   })
+
+  it('modules of the built-in memtypes', () => {
+    const built = [...read('native/mem/builtin_types.h').matchAll(/X\(k\w+, "(\w+):/g)].map(
+      ([, name]) => name,
+    )
+    const own = /OWN_MODULES[^[]*\[\s*\.\.\.\[([^\]]*)\]/.exec(read('lib/memory/memtypes.ts'))?.[1] ?? ''
+    const known = new Set([...own.matchAll(/'(\w+)'/g)].map(([, name]) => name))
+    expect(built.length).toBeGreaterThan(20)
+    expect(built.filter((name) => !known.has(name))).toEqual([])
+  })
 })
