@@ -39,7 +39,7 @@ struct Node : mem::Retired {
   [[nodiscard]] const unsigned char* valueData() const { return keyData() + valueOffset(keyBytes); }
   [[nodiscard]] bool matches(const Key& key) const {
     return hash == key.hash && keyBytes == key.bytes && keyKind == key.kind &&
-           std::memcmp(keyData(), key.data, keyBytes) == 0;
+           (keyBytes == 0 || std::memcmp(keyData(), key.data, keyBytes) == 0);
   }
   // Whether the value is encoded as that one.
   [[nodiscard]] bool holds(const Value& value) const;
