@@ -17,7 +17,7 @@ describe('what the core holds is in the accounts of its memtypes', () => {
       await bench.passes(2)
       expect(memtypes.stats(event).live).toBe(before + 1)
       eventer.remove(made)
-      eventer.free(made)
+      made.free()
       await bench.passes(2)
       expect(memtypes.stats(event).live).toBe(before)
     }))
