@@ -29,7 +29,7 @@ function build() {
 }
 
 /**
- * A program of bench/native by name: which cases it has, which contestants are installed here, and one measurement in
+ * A program of bench/native by name: which contestants are installed here, and one measurement of a case by its name in
  * a process of its own, on whatever cores it chooses (it pins its own threads).
  */
 export async function nativeProgram(name) {

@@ -1,6 +1,4 @@
 import { SharedMap } from '../../dist/index.js'
 import { overSyncMap } from './sync-map.mjs'
 
-export const isolates = 'many'
-
 export const { create, join } = overSyncMap(async () => SharedMap.open('bench'))

@@ -4,8 +4,6 @@ import { join as joinPath } from 'node:path'
 import { open } from 'lmdb'
 import { overSyncMap } from './sync-map.mjs'
 
-export const isolates = 'many'
-
 /** Nothing is synced to the disk, and values are kept in lmdb's own default encoding. */
 async function openAt(path) {
   const database = open({ path, noSync: true })

@@ -1,8 +1,6 @@
 import { once } from 'node:events'
 import { MessageChannel, Worker } from 'node:worker_threads'
 
-export const isolates = 'many'
-
 /** Requests under way at once: more do not make it faster. */
 const OUTSTANDING = 256
 

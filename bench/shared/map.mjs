@@ -1,6 +1,4 @@
 import { overSyncMap } from './sync-map.mjs'
 
 /** What one isolate can do that shares with nobody. */
-export const isolates = 'one'
-
 export const { create, join } = overSyncMap(async () => new Map())
