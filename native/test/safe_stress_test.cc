@@ -171,9 +171,9 @@ CASE("SM-03 A-SM-6 threads that come and go lose nothing") {
   Shelf shelf;
   REQUIRE(epochStartCollector() == 0);
   std::thread reader([&shelf] { runReader(shelf, check::seed() + 99); });
-  for (int round = 0; round < 20 * check::kStressScale; round++) {
-    std::thread one([&shelf, round] { runWriter(shelf, check::seed() + 2u * round, 200); });
-    std::thread two([&shelf, round] { runWriter(shelf, check::seed() + 2u * round + 1, 200); });
+  for (uint64_t round = 0; round < 20 * check::kStressScale; round++) {
+    std::thread one([&shelf, round] { runWriter(shelf, check::seed() + 2 * round, 200); });
+    std::thread two([&shelf, round] { runWriter(shelf, check::seed() + 2 * round + 1, 200); });
     one.join();
     two.join();
   }

@@ -261,7 +261,8 @@ CASE("SM-09 what cannot fit is refused, what barely fits drives out the rest") {
       CHECK(readOf(*map, keyOf("k")) == large);
     }
     double sum = 0;
-    for (int i = 0; i < 2000; i++) CHECK_EQ(map->increment(keyOf("n" + textOf(i)), 1, 0, &sum), 0);
+    for (uint64_t i = 0; i < 2000; i++)
+      CHECK_EQ(map->increment(keyOf("n" + textOf(i)), 1, 0, &sum), 0);
     CHECK(map->stats().bytes <= 100'000);
   }
   {
