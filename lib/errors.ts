@@ -6,6 +6,8 @@ import { getSystemErrorMap } from 'node:util'
  * their POSIX names (`ECONNRESET`) and are not listed. `docs/reference/errors.md` describes each.
  */
 export const ERROR_CODES = {
+  ERR_ACO_EXIT: 'the coroutine exits',
+  ERR_ACO_YIELD: 'a wait began where none is allowed',
   ERR_ALREADY_INIT: 'the eventer is initialised already; shut it down first',
   ERR_BAD_MASK: 'the mask does not fit the kind of the event',
   ERR_BODY_TOO_LARGE: 'the body exceeds its limit',
@@ -30,6 +32,7 @@ export const ERROR_CODES = {
   ERR_MEMTYPE_UNKNOWN: 'no such memtype is registered',
   ERR_NAME_TAKEN: 'the name belongs to another callback',
   ERR_NATIVE_REQUIRED: 'this needs the native backend',
+  ERR_NOT_IN_ACO: 'this is called outside of a coroutine',
   ERR_NOT_INIT: 'the eventer is not initialised',
   ERR_NOT_REMOVABLE: 'events of this kind cannot be removed',
   ERR_NOT_SUPPORTED: 'not supported here',
@@ -38,6 +41,7 @@ export const ERROR_CODES = {
   ERR_RESPONSE_DONE: 'the response is complete',
   ERR_SMR_CORRUPT: 'this is no safe block',
   ERR_SMR_DOUBLE_FREE: 'the safe block is free already',
+  ERR_SMR_SECTION_LEAK: 'the coroutine ended inside a section',
   ERR_SMR_THREAD: 'this isolate takes no part in safe memory',
   ERR_SMR_UNBALANCED: 'a section was ended that is not open, or left open where none may be',
   ERR_STALE_BLOCK: 'the block is gone',

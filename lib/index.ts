@@ -1,3 +1,18 @@
+export {
+  type Accepted,
+  Aco,
+  type AcoEvent,
+  type AcoFunction,
+  AcoSection,
+  type AcoStartOptions,
+  type AcoStats,
+  type AcoWaitOptions,
+  aco,
+  Coroutine,
+  type CoroutineInfo,
+  type CoroutineState,
+  type ResumeReport,
+} from './aco'
 export { adopt, connect, createServer, listen } from './app'
 export type { AddressInfo, Capabilities } from './backend/backend'
 export { defaultLoop } from './default-loop'

@@ -23,10 +23,9 @@ export class CallbackError extends HeddleError {
 
   constructor(site: CallbackSite, error: unknown) {
     const ours = error instanceof HeddleError && error.code.startsWith('ERR_')
-    const callbackName = site.loop.core.names.name(site.callback) ?? UNNAMED
     const why = error instanceof Error ? error.message : String(error)
-    super(ours ? error.code : 'ERR_CALLBACK', `callback ${callbackName}: ${why}`, { cause: error })
-    this.callbackName = callbackName
+    super(ours ? error.code : 'ERR_CALLBACK', `callback ${site.name}: ${why}`, { cause: error })
+    this.callbackName = site.name
     this.mask = site.mask
     this.threadName = site.loop.name
     this.threadId = threadId
@@ -34,9 +33,9 @@ export class CallbackError extends HeddleError {
   }
 }
 
-/** Which callback failed, and where. */
+/** Which callback failed, or which coroutine, and where. */
 export interface CallbackSite {
-  readonly callback: object
+  readonly name: string
   readonly loop: Loop
   readonly mask: number
   /** What it was called for, in one line. */
@@ -44,9 +43,14 @@ export interface CallbackSite {
 }
 
 export function eventSite(event: Event, mask: number): CallbackSite {
-  return { callback: event.callback, loop: event.owner, mask, event: describeEvent(event) }
+  const { callback, owner: loop } = event
+  return { name: nameOf(callback, loop), loop, mask, event: describeEvent(event) }
 }
 
 export function timeoutSite(callback: object, loop: Loop): CallbackSite {
-  return { callback, loop, mask: Mask.TIMER, event: describeTimeout(callback, loop) }
+  return { name: nameOf(callback, loop), loop, mask: Mask.TIMER, event: describeTimeout(callback, loop) }
+}
+
+function nameOf(callback: object, loop: Loop): string {
+  return loop.core.names.name(callback) ?? UNNAMED
 }

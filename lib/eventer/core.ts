@@ -31,6 +31,8 @@ export class Core {
   readonly heldTriggers = new Map<Event, number>()
   readonly opsetContexts = new WeakMap<Event, unknown>()
   contexts: Contexts | undefined
+  /** Run when the eventer ends, while its loops still do. */
+  readonly closers = new Set<() => Promise<void>>()
   /** The event whose callback runs, and its loop. */
   current: Event | undefined
   currentLoop: Loop | undefined

@@ -171,6 +171,8 @@ export class Eventer extends EventFactory implements AsyncDisposable {
   /** Stops, frees every event and closes the loops. `init` may be called again afterwards. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.core.open) return
+    for (const close of this.core.closers) await close()
+    if (!this.core.open) return
     await this.stop()
     if (!this.core.open) return
     this.core.open = false

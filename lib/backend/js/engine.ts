@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { performance } from 'node:perf_hooks'
 import type {
   AddressInfo,
@@ -72,7 +73,11 @@ export class JsEngine implements Engine {
     this.#inbox = new Inbox(memory.inbox, memory.recv)
     this.#outbox = new Outbox(memory.outbox, memory.control)
     const time = () => performance.now()
-    this.#driver = new Driver(() => this.#pass(), time)
+    // A pass may be asked for by code of a coroutine; its callbacks must not be taken for that code.
+    this.#driver = new Driver(
+      AsyncResource.bind(() => this.#pass(), 'HEDDLE_LOOP'),
+      time,
+    )
     this.#watches = new Watches(descriptors, () => this.#requestPass())
     this.#connections = new Connections(this.#host(time))
     memory.clock[Clock.MAX_SLEEP] = options.maxSleepMs

@@ -1,0 +1,154 @@
+import { checkOptions, invalid } from '../arguments'
+import { HeddleError } from '../errors'
+import { Eventer } from '../eventer/eventer'
+import { Loop } from '../eventer/loop'
+import type { AcoEvent } from './aco-event'
+import { type Adoptable, type Adopted, adoptFor, isAdopted, releaseFrom } from './adopt'
+import { type AcoFunction, Coroutine, type CoroutineInfo } from './coroutine'
+import { current } from './current'
+import { Runtime } from './runtime'
+import { type ResumeReport, watchers } from './watchers'
+
+/** How a coroutine starts. */
+export interface AcoStartOptions {
+  /** Shown by `aco.list` and in errors; that of the function unless given. */
+  readonly name?: string
+  /** Cancels it: pending waits and all later ones reject with its reason. (AC-32) */
+  readonly signal?: AbortSignal
+  /** The loop it belongs to. Default: that of the coroutine or callback which starts it, elsewhere the first. */
+  readonly owner?: Loop
+}
+
+/** Counts of the coroutines of this isolate's eventer. */
+export interface AcoStats {
+  /** Ever started. */
+  readonly started: number
+  readonly live: number
+  /** Resumes after a wait. */
+  readonly switches: number
+}
+
+const START: ReadonlySet<string> = new Set<keyof AcoStartOptions>(['name', 'signal', 'owner'])
+
+/**
+ * Coroutines of this isolate: async functions whose waits are events of a loop. Where a function has to wait it reads as if
+ * it blocked; between two waits nothing else runs on its loop.
+ *
+ * Thread rule: the isolate of the eventer. ERR_NOT_INIT before `Eventer.init`.
+ */
+export class Aco {
+  /**
+   * Starts a coroutine: `fn` runs at once until its first wait, before this returns. Its errors go to whoever asks for
+   * `done`, otherwise they are reported as those of event callbacks are. ERR_NOT_INIT, ERR_INVALID_ARGUMENT. (AC-01)
+   */
+  start<R>(fn: AcoFunction<undefined, R>): Coroutine<undefined, R>
+  start<A, R>(fn: AcoFunction<A, R>, arg: A, options?: AcoStartOptions): Coroutine<A, R>
+  start<A, R>(fn: AcoFunction<A, R>, arg?: A, options: AcoStartOptions = {}): Coroutine<A, R> {
+    if (typeof fn !== 'function') throw invalid('aco.start takes', 'a function', fn)
+    checkOptions('aco.start', options, START, '{ signal }')
+    const { name, signal, owner } = options
+    if (name !== undefined && typeof name !== 'string') throw invalid('name', 'is a string', name)
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw invalid('signal', 'is an AbortSignal', signal)
+    if (owner !== undefined && !(owner instanceof Loop)) throw invalid('owner', 'is a loop', owner)
+    const loop = owner ?? homeLoop()
+    return Runtime.of(loop.core).start(loop, fn, arg as A, { name, signal })
+  }
+
+  /** The coroutine that runs now; undefined outside. */
+  current(): Coroutine | undefined {
+    return current.coroutine
+  }
+
+  /** The argument of the coroutine that runs now. ERR_NOT_IN_ACO. (AC-03) */
+  arg<T = unknown>(): T {
+    return this.#self('arg').arg as T
+  }
+
+  /** Whether this runs in a coroutine; with an argument, whether that is adopted by one. (AC-25) */
+  isAco(...object: readonly unknown[]): boolean {
+    return object.length === 0 ? current.coroutine !== undefined : isAdopted(object[0])
+  }
+
+  /**
+   * Makes a classic descriptor event that is not scheduled, or a connection, an event of this coroutine, or of `co` when
+   * called elsewhere. ERR_NOT_IN_ACO, ERR_EVENT_SCHEDULED, EINVAL for timed events, ERR_NOT_SUPPORTED for recurrent
+   * ones. (AC-14, AC-27)
+   */
+  adopt<E extends AcoEvent>(object: Adoptable<E>, co?: Coroutine): E {
+    if (co !== undefined && !(co instanceof Coroutine)) throw invalid('adopt takes', 'a coroutine', co)
+    return adoptFor(object, co ?? this.#self('adopt'))
+  }
+
+  /** Makes it classic again; no byte is lost. EBUSY while somebody waits there. (AC-14) */
+  release<C>(event: Adopted<C>): C {
+    return releaseFrom(event)
+  }
+
+  /**
+   * Hands a value to a coroutine that is parked, or will be: one value is kept. False: it has ended, or has a value
+   * already. (AC-31)
+   */
+  unpark(co: Coroutine, value?: unknown): boolean {
+    if (!(co instanceof Coroutine)) throw invalid('unpark takes', 'a coroutine', co)
+    return co.unpark(value)
+  }
+
+  /** Runs a function that must not wait. ERR_ACO_YIELD: it tried to, or returned a promise. (AC-07) */
+  assertNoYield<T>(fn: () => T): T {
+    if (typeof fn !== 'function') throw invalid('assertNoYield takes', 'a function', fn)
+    const co = current.coroutine
+    const result = co === undefined ? fn() : Runtime.of(co.loop.core).still(fn)
+    if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== 'function')
+      return result
+      // What becomes of it is of no interest any more: the error here says it all.
+    ;(result as PromiseLike<unknown>).then(ignore, ignore)
+    throw new HeddleError('ERR_ACO_YIELD')
+  }
+
+  /** The live coroutines, oldest first. (AC-33) */
+  list(): CoroutineInfo[] {
+    const runtime = Runtime.find(Eventer.current().core)
+    return [...(runtime?.live ?? [])].map(({ info }) => info)
+  }
+
+  /** (AC-05) */
+  stats(): AcoStats {
+    const runtime = Runtime.find(Eventer.current().core)
+    return {
+      started: runtime?.started ?? 0,
+      live: runtime?.live.size ?? 0,
+      switches: runtime?.switches ?? 0,
+    }
+  }
+
+  /** Calls the listener each time a wait is over, before the coroutine goes on. (AC-06) */
+  on(event: 'resume', listener: (report: ResumeReport) => void): this {
+    checkListener('on', event, listener)
+    watchers.add(listener)
+    return this
+  }
+
+  off(event: 'resume', listener: (report: ResumeReport) => void): this {
+    checkListener('off', event, listener)
+    watchers.delete(listener)
+    return this
+  }
+
+  #self(call: string): Coroutine {
+    const co = current.coroutine
+    if (co === undefined) throw new HeddleError('ERR_NOT_IN_ACO', `${call} is called outside of a coroutine`)
+    return co
+  }
+}
+
+function homeLoop(): Loop {
+  return current.coroutine?.loop ?? Eventer.current().homeLoop()
+}
+
+function checkListener(call: string, event: string, listener: unknown): void {
+  if (event !== 'resume') throw invalid(`${call} takes`, "the event 'resume'", event)
+  if (typeof listener !== 'function') throw invalid(`${call} takes`, 'a function', listener)
+}
+
+function ignore(): void {}
