@@ -11,8 +11,9 @@ const NATIVE: Record<string, readonly string[]> = {
   coro: ['base', 'sys', 'mem'],
   loop: ['base', 'sys', 'mem', 'coro'],
   net: ['base', 'sys', 'mem', 'coro', 'loop'],
-  job: ['base', 'sys', 'mem', 'coro', 'loop', 'net'],
-  binding: ['base', 'sys', 'mem', 'shared', 'coro', 'loop', 'net', 'job'],
+  aco: ['base', 'sys', 'mem', 'coro', 'loop', 'net'],
+  job: ['base', 'sys', 'mem', 'coro', 'loop', 'net', 'aco'],
+  binding: ['base', 'sys', 'mem', 'shared', 'coro', 'loop', 'net', 'aco', 'job'],
 }
 
 /** Floors of lib/, lowest first: a file may import from its own floor's folder and from floors below. */

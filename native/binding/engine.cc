@@ -66,7 +66,7 @@ int Engine::open(napi_value memory, napi_value dispatch, napi_value label) {
   if (napi_get_uv_event_loop(env_, &uv) != napi_ok) return -ENOTSUP;
   net_ = net::Nets::makePtr(loop_.get());
   if (net_ == nullptr) return -ENOMEM;
-  loop_->attach(net_.get());
+  loop_->attach(net_.get(), net::Net::kTags);
   embedded_.emplace(uv, loop_.get(), this);
   if (napi_create_reference(env_, memory, 1, &memory_) != napi_ok ||
       napi_create_reference(env_, dispatch, 1, &dispatch_) != napi_ok ||

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "loop/errand.h"
 #include "loop/protocol.h"
 #include "mem/typed_object.h"
 
@@ -13,6 +14,10 @@ using Letters = mem::Typed<Letter, mem::Builtin::kLetter>;
 
 // A post is one block with its bytes: a message body.
 void LetterRelease::operator()(Letter* letter) const {
+  if (letter->kind == Letter::kErrand) {
+    auto* const errand = static_cast<Errand*>(letter);
+    return errand->drop(errand);
+  }
   if (letter->kind != In::POST) return Letters::destroy(letter);
   mem::release(mem::builtinType(mem::Builtin::kMessageBody), letter);
 }

@@ -12,9 +12,13 @@
 namespace heddle::loop {
 
 struct Letter {
+  // Not a record of the protocol: an Errand (loop/errand.h).
+  static constexpr int32_t kErrand = -1;
+
+  // Of the queue that it is in.
   Letter* next = nullptr;
   uint32_t to = 0;   // the number of the receiving loop
-  int32_t kind = 0;  // In::TRIGGER, In::POST or In::FD_CLOSED
+  int32_t kind = 0;  // In::TRIGGER, In::POST, In::FD_CLOSED or kErrand
   int32_t a = 0;
   int32_t b = 0;
   uint32_t size = 0;  // of the bytes behind it, which only a POST has

@@ -30,6 +30,11 @@ Loop::Loop(const PortMemory& memory, const LoopOptions& options)
 }
 
 Loop::~Loop() {
+  if (owned_ != nullptr) {
+    // The other guests may be gone.
+    if (mailbox_.isOpen()) owned_->closing();
+    owned_->abandoned();
+  }
   for (Event* watch : watches_) Events::destroy(watch);
   while (recurrent_ != nullptr) destroyRecurrent(&recurrent_);
 }
@@ -40,6 +45,24 @@ int Loop::open() {
   if (opened >= 0) opened = poller_.open();
   if (opened >= 0) mailbox_.open();
   return opened;
+}
+
+void Loop::close() {
+  if (!mailbox_.isOpen()) return;
+  eachGuest([](Guest& guest) { guest.closing(); });
+  mailbox_.close();
+}
+
+void Loop::attach(Guest* guest, uint32_t tags) {
+  if (guestCount_ < kMaxGuests) guests_[guestCount_++] = guest;
+  for (size_t tag = 0; tag < kMaxTags; tag++) {
+    if ((tags >> tag & 1) != 0) byTag_[tag] = guest;
+  }
+}
+
+void Loop::adopt(Guest* guest, uint32_t tags) {
+  attach(guest, tags);
+  owned_ = guest;
 }
 
 int64_t Loop::toNs(double ms) const {
@@ -96,14 +119,18 @@ void Loop::runTimers() {
   } else {
     timersLeft_ = false;
   }
-  if (guest_ != nullptr) guest_->timers(nowNs_);
+  eachGuest([this](Guest& guest) { guest.timers(nowNs_); });
 }
 
-void Loop::deliver(const Letter& letter) {
-  if (letter.kind != In::POST) return port_.emit(letter.kind, letter.a, letter.b);
-  if (letter.size > 0) std::memcpy(port_.recvCursor(), letter.bytes(), letter.size);
-  port_.emit(In::POST, port_.recvOffset(), letter.size);
-  port_.commitRecv(letter.size);
+void Loop::deliver(LetterPtr letter) {
+  if (letter->kind == Letter::kErrand) {
+    auto* const errand = static_cast<Errand*>(letter.release());
+    return errand->run(errand, *this);
+  }
+  if (letter->kind != In::POST) return port_.emit(letter->kind, letter->a, letter->b);
+  if (letter->size > 0) std::memcpy(port_.recvCursor(), letter->bytes(), letter->size);
+  port_.emit(In::POST, port_.recvOffset(), letter->size);
+  port_.commitRecv(letter->size);
 }
 
 void Loop::runTriggers() {
@@ -113,7 +140,7 @@ void Loop::runTriggers() {
   if (!leftOver && mailbox_.hasMail()) mailbox_.take(&letters_);
   while (!letters_.empty()) {
     if (!port_.hasRoom() || port_.recvRoom() < letters_.front().size) return;
-    deliver(*letters_.pop());
+    deliver(letters_.pop());
   }
 }
 
@@ -125,7 +152,7 @@ void Loop::runRecurrent() {
 }
 
 void Loop::waitAndCollect(int64_t timeoutNs) {
-  if (guest_ != nullptr) guest_->resumed();
+  eachGuest([](Guest& guest) { guest.resumed(); });
   // What the last pass had no room for comes before anything new. Nobody can starve then, and the
   // kernel is not asked to look at all the others again for every part that is served.
   if (nextReady_ == readyCount_ && port_.hasRoom()) {
@@ -143,8 +170,8 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
     const sys::Ready& event = ready_[nextReady_];
     if ((event.data >> 32) == kWatchTag) {
       readyWatch(static_cast<uint32_t>(event.data), event.mask);
-    } else if (guest_ != nullptr) {
-      guest_->ready(event.data, event.mask);
+    } else if (Guest* const owner = byTag_[event.data >> 32]; owner != nullptr) {
+      owner->ready(event.data, event.mask);
       if (port_.lacksRoom()) return;
     }
   }
@@ -158,14 +185,17 @@ void Loop::readyWatch(uint32_t handle, uint32_t mask) {
 }
 
 bool Loop::hasWork() const {
-  return timersLeft_ || nextReady_ < readyCount_ || !triggers_.empty() || !letters_.empty() ||
-         mailbox_.hasMail() || port_.hasDeferred() || (guest_ != nullptr && guest_->hasWork());
+  bool work = timersLeft_ || nextReady_ < readyCount_ || !triggers_.empty() || !letters_.empty() ||
+              mailbox_.hasMail() || port_.hasDeferred();
+  eachGuest([&work](const Guest& guest) { work = work || guest.hasWork(); });
+  return work;
 }
 
 int64_t Loop::sleepNs() const {
   if (hasWork()) return 0;
   int64_t deadline = timers_.nextDeadlineNs();
-  if (guest_ != nullptr) deadline = std::min(deadline, guest_->nextDeadlineNs());
+  eachGuest(
+      [&deadline](const Guest& guest) { deadline = std::min(deadline, guest.nextDeadlineNs()); });
   if (deadline == INT64_MAX) return options_.maxSleepNs;
   const int64_t now = sys::monotonicNs();
   if (deadline < now) return 0;
@@ -186,7 +216,7 @@ void Loop::apply() {
     carryOut(record);
     at += length;
   }
-  if (guest_ != nullptr) guest_->applied();
+  eachGuest([](Guest& guest) { guest.applied(); });
   control[Control::OUT_WORDS] = 0;
   control[Control::SEND_BYTES] = 0;
   control[Control::APPLIED]++;
@@ -215,7 +245,7 @@ void Loop::carryOut(const int32_t* record) {
     case Out::TRIGGER:
       return trigger(handle, record[2]);
     default:
-      if (guest_ != nullptr) guest_->record(record);
+      if (guestCount_ > 0) guests_[0]->record(record);
   }
 }
 

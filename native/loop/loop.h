@@ -11,8 +11,10 @@
 // Failure: calls return negative errnos; nothing throws.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
+#include "loop/errand.h"
 #include "loop/mailbox.h"
 #include "loop/port.h"
 #include "loop/timers.h"
@@ -29,28 +31,37 @@ struct LoopOptions {
   uint32_t maxEventsPerWait = 1024;
 };
 
-// What hangs descriptors of its own into the loop (the net layer). One per loop.
+// What hangs descriptors of its own into the loop: the net layer, coroutines.
 class Guest {
  public:
   virtual ~Guest() = default;
-  // A descriptor that the guest added to the poller is ready.
+  // A descriptor that the guest added to the poller, under one of its tags, is ready.
   virtual void ready(uint64_t data, uint32_t mask) = 0;
   // Once a pass, after the timers: the guest's own deadlines and work it put off.
   virtual void timers(int64_t nowNs) = 0;
-  virtual void resumed() = 0;
-  // One record of the outbox of a kind the loop does not know.
-  virtual void record(const int32_t* record) = 0;
+  // Once a pass, before the wait.
+  virtual void resumed() {}
+  // One record of the outbox of a kind the loop does not know. Asked of the guest that was attached
+  // first.
+  virtual void record(const int32_t* record) { static_cast<void>(record); }
   // The outbox has been applied to its end.
-  virtual void applied() = 0;
+  virtual void applied() {}
   virtual int64_t nextDeadlineNs() const = 0;
   // Whether work is left that no descriptor will announce.
   virtual bool hasWork() const = 0;
+  // The loop closes: what waits must end now, while descriptors and the mailbox are still there.
+  virtual void closing() {}
+  // The loop is gone. Only said to a guest that it owns, which destroys itself.
+  virtual void abandoned() {}
 };
 
 class Loop {
  public:
-  // Poller data of descriptors watched for JS: tag in the upper half, handle in the lower.
+  // Poller data: a tag in the upper half says whose the descriptor is, the lower half is a handle.
+  // Descriptors watched for JS have this one; a guest names its own when it is attached.
   static constexpr uint64_t kWatchTag = 1;
+  static constexpr size_t kMaxTags = 8;
+  static constexpr size_t kMaxGuests = 4;
 
   Loop(const PortMemory& memory, const LoopOptions& options);
   ~Loop();
@@ -60,10 +71,16 @@ class Loop {
   // Takes the memory that every pass needs, opens the poller and lets other threads post. 0, or
   // EMFILE, ENFILE, ENOMEM: then the loop may only be destroyed.
   [[nodiscard]] int open();
-  // Other threads learn that the loop is gone, though it may still be destroyed much later.
-  void close() { mailbox_.close(); }
-  // Before the first pass; the guest outlives the last one.
-  void attach(Guest* guest) { guest_ = guest; }
+  // The guests are told; then other threads learn that the loop is gone, though it may still be
+  // destroyed much later. Idempotent.
+  void close();
+  // `tags` is a set of bits, of tags below kMaxTags that no other guest has. The guest outlives the
+  // last pass and `close`.
+  void attach(Guest* guest, uint32_t tags);
+  // The same for a guest whose life is the loop's: `abandoned` is its end. One of them.
+  void adopt(Guest* guest, uint32_t tags);
+  // nullptr: nobody has this tag.
+  Guest* guest(uint64_t tag) const { return byTag_[tag]; }
 
   // Runs a pass and returns the words in the inbox. timeoutNs bounds the wait (0: only look).
   uint32_t collect(int64_t timeoutNs);
@@ -82,6 +99,10 @@ class Loop {
   [[nodiscard]] int fdAdd(uint32_t handle, int fd, uint32_t mask);
   // Ends the watch, before the descriptor is closed. ENOENT: no such watch.
   [[nodiscard]] int fdRemove(uint32_t handle, int fd);
+  // Whether JS watches the descriptor, or did and closed it without ending the watch.
+  bool isWatched(int fd) const {
+    return static_cast<size_t>(fd) < fdOwner_.size() && fdOwner_[static_cast<size_t>(fd)] != 0;
+  }
   // The descriptor is the guest's from now on: a watch of an earlier descriptor with the same
   // number, closed without being removed, must not touch its registration.
   void disown(int fd) {
@@ -114,11 +135,15 @@ class Loop {
   template <class T>
   using Table = mem::TypedArray<T, mem::Builtin::kLoopTable>;
 
+  template <class Ask>
+  void eachGuest(Ask&& ask) const {
+    for (size_t i = 0; i < guestCount_; i++) ask(*guests_[i]);
+  }
   void phase(Phase::Id id);
   void runTimers();
   void runTriggers();
   void runRecurrent();
-  void deliver(const Letter& letter);
+  void deliver(LetterPtr letter);
   void waitAndCollect(int64_t timeoutNs);
   void readyWatch(uint32_t handle, uint32_t mask);
   void carryOut(const int32_t* record);
@@ -140,7 +165,10 @@ class Loop {
   sys::Poller poller_;
   Timers timers_;
   Mailbox mailbox_;
-  Guest* guest_ = nullptr;
+  std::array<Guest*, kMaxGuests> guests_{};  // in order of attachment
+  std::array<Guest*, kMaxTags> byTag_{};
+  size_t guestCount_ = 0;
+  Guest* owned_ = nullptr;
   int64_t nowNs_ = 0;
   uint64_t passes_ = 0;
   uint64_t waits_ = 0;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/immortal.h"
+#include "loop/errand.h"
 #include "loop/protocol.h"
 
 namespace heddle::loop {
@@ -21,10 +22,11 @@ class MailboxRegistry {
     mailbox->nextRegistered_ = first;
     first = mailbox;
   }
+  // It is there.
   void remove(const Mailbox* mailbox) {
     Mailbox** link = &chainOf(mailbox->loopId_);
-    while (*link != nullptr && *link != mailbox) link = &(*link)->nextRegistered_;
-    if (*link != nullptr) *link = mailbox->nextRegistered_;
+    while (*link != mailbox) link = &(*link)->nextRegistered_;
+    *link = mailbox->nextRegistered_;
   }
   Mailbox* find(uint32_t loopId) {
     Mailbox* found = chainOf(loopId);
@@ -64,7 +66,8 @@ Mailbox::Mailbox(size_t maxLetterBytes, std::function<void()> wake)
 void Mailbox::open() {
   MailboxRegistry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
-  if (all.find(loopId_) == nullptr) all.add(this);
+  if (!open_) all.add(this);
+  open_ = true;
 }
 
 Mailbox::~Mailbox() { close(); }
@@ -72,7 +75,8 @@ Mailbox::~Mailbox() { close(); }
 void Mailbox::close() {
   MailboxRegistry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
-  all.remove(this);
+  if (open_) all.remove(this);
+  open_ = false;
 }
 
 void Mailbox::take(LetterQueue* into) {
@@ -86,7 +90,9 @@ int Mailbox::push(LetterPtr letter) {
   if (letter->size > maxLetterBytes_) return -EMSGSIZE;
   const std::lock_guard<std::mutex> guard(lock_);
   const bool full = letters_.size() >= kMaxLetters || bytes_ + letter->size > kMaxBytes;
-  if (full && letter->kind != In::FD_CLOSED) return -ENOBUFS;
+  const bool always = letter->kind == In::FD_CLOSED ||
+                      (letter->kind == Letter::kErrand && letter->a == Errand::kReply);
+  if (full && !always) return -ENOBUFS;
   bytes_ += letter->size;
   letters_.push(std::move(letter));
   hasMail_.store(true, std::memory_order_relaxed);  // relaxed: see hasMail

@@ -34,6 +34,8 @@ class Mailbox {
   void open();
   // From now on the loop is gone for senders (-ENOENT) and is not woken any more. Idempotent.
   void close();
+  // Owner thread: between `open` and `close`.
+  bool isOpen() const { return open_; }
 
   // Owner thread: moves everything that has arrived behind what `into` holds.
   void take(LetterQueue* into);
@@ -48,7 +50,8 @@ class Mailbox {
 
   // Any thread. 0, -ENOMEM (there is no letter: it could not be made), -ENOENT (no such loop),
   // -ENOBUFS (full), -EMSGSIZE (never fits). A letter that is not taken is released. FD_CLOSED fits
-  // a full mailbox: there are no more of them than descriptors.
+  // a full mailbox, there being no more of them than descriptors, and so does an Errand that is a
+  // reply.
   [[nodiscard]] static int post(LetterPtr letter);
   [[nodiscard]] static int wake(uint32_t loopId);
 
@@ -60,6 +63,7 @@ class Mailbox {
   const uint32_t loopId_;
   const size_t maxLetterBytes_;
   std::function<void()> wake_;
+  bool open_ = false;
   Mailbox* nextRegistered_ = nullptr;  // the registry's
   std::mutex lock_;
   LetterQueue letters_;

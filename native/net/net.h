@@ -27,6 +27,7 @@ class Net final : public loop::Guest, private WriteEvents {
  public:
   static constexpr uint64_t kListenerTag = 2;
   static constexpr uint64_t kConnectionTag = 3;
+  static constexpr uint32_t kTags = 1u << kListenerTag | 1u << kConnectionTag;
 
   explicit Net(loop::Loop* loop);
   ~Net() override;

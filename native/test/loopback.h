@@ -140,7 +140,7 @@ class Loopback {
     if (loop_ == nullptr || loop_->open() < 0) std::abort();
     net_ = net::Nets::makePtr(loop_.get());
     if (net_ == nullptr) std::abort();
-    loop_->attach(net_.get());
+    loop_->attach(net_.get(), net::Net::kTags);
     descriptors_ = openDescriptors();
   }
   virtual ~Loopback() = default;

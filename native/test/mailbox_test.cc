@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "loop/errand.h"
 #include "test/check.h"
 #include "test/loopback.h"
 
@@ -80,8 +81,6 @@ class LatePoster : public loop::Guest {
   }
   void ready(uint64_t, uint32_t) override {}
   void timers(int64_t) override {}
-  void record(const int32_t*) override {}
-  void applied() override {}
   int64_t nextDeadlineNs() const override { return INT64_MAX; }
   bool hasWork() const override { return false; }
 
@@ -94,7 +93,7 @@ class LatePoster : public loop::Guest {
 CASE("EV-07 a letter that comes just before the wait does not wait for the next sleep") {
   Loopback world;
   LatePoster poster(&world.loop());
-  world.loop().attach(&poster);
+  world.loop().attach(&poster, 0);
   world.pass();
   CHECK(poster.posted);
   CHECK_EQ(world.count(In::TRIGGER), size_t{0});
@@ -203,6 +202,107 @@ CASE("EV-24 stress: loops end while four threads post to them") {
   stop.store(true, std::memory_order_relaxed);
   for (std::thread& sender : senders) sender.join();
   CHECK(accepted.load(std::memory_order_relaxed) >= 400);
+}
+
+// Counts how it ended.
+struct Tally : loop::Errand {
+  Tally(uint32_t toIn, Urgency urgency, int* ranIn, int* droppedIn)
+      : Errand(toIn, ran, gone, urgency), ranCount(ranIn), droppedCount(droppedIn) {}
+
+  static void ran(Errand* self, loop::Loop& at) {
+    auto* const tally = static_cast<Tally*>(self);
+    CHECK_EQ(at.loopId(), tally->to);
+    ++*tally->ranCount;
+    delete tally;
+  }
+  static void gone(Errand* self) {
+    auto* const tally = static_cast<Tally*>(self);
+    ++*tally->droppedCount;
+    delete tally;
+  }
+
+  int* ranCount;
+  int* droppedCount;
+};
+
+CASE("EV-07 an errand runs once on its loop, in turn with letters, or is dropped once") {
+  int ran = 0;
+  int dropped = 0;
+  {
+    Loopback world;
+    const uint32_t id = world.loop().loopId();
+    const auto post = [&](loop::Errand::Urgency urgency) {
+      return Mailbox::post(LetterPtr(new Tally(id, urgency, &ran, &dropped)));
+    };
+    CHECK_EQ(post(loop::Errand::kRequest), 0);
+    CHECK_EQ(Mailbox::post(trigger(id, 3)), 0);
+    world.handler = [&](const Record&) { CHECK_EQ(ran, 1); };
+    world.pass();
+    CHECK_EQ(ran, 1);
+    CHECK_EQ(world.count(In::TRIGGER), size_t{1});
+    world.handler = nullptr;
+    // A full mailbox refuses requests; a reply is always taken.
+    for (size_t i = 0; i < Mailbox::kMaxLetters; i++) {
+      if (Mailbox::post(trigger(id, 1)) != 0) CHECK(false);
+    }
+    CHECK_EQ(post(loop::Errand::kRequest), -ENOBUFS);
+    CHECK_EQ(dropped, 1);
+    CHECK_EQ(post(loop::Errand::kReply), 0);
+    CHECK(world.until([&] { return ran == 2; }));
+    // What is under way when the loop ends is dropped with it, what comes later at once.
+    CHECK_EQ(post(loop::Errand::kReply), 0);
+    world.loop().close();
+    CHECK_EQ(post(loop::Errand::kReply), -ENOENT);
+    CHECK_EQ(dropped, 2);
+  }
+  CHECK_EQ(ran, 2);
+  CHECK_EQ(dropped, 3);
+}
+
+// A guest that notes which descriptors it was told of, and its end.
+class Notes : public loop::Guest {
+ public:
+  explicit Notes(std::vector<uint64_t>* toldIn) : told(toldIn) {}
+  void ready(uint64_t data, uint32_t) override { told->push_back(data); }
+  void timers(int64_t) override {}
+  int64_t nextDeadlineNs() const override { return INT64_MAX; }
+  bool hasWork() const override { return false; }
+  void closing() override { told->push_back(1); }
+  void abandoned() override {
+    told->push_back(2);
+    delete this;
+  }
+
+  std::vector<uint64_t>* told;
+};
+
+CASE("EV-05 each guest hears of descriptors under its own tags; an owned one ends with the loop") {
+  constexpr uint64_t kFirst = 4;
+  constexpr uint64_t kSecond = 5;
+  std::vector<uint64_t> first;
+  std::vector<uint64_t> owned;
+  {
+    Loopback world;
+    Notes guest(&first);
+    world.loop().attach(&guest, 1u << kFirst);
+    world.loop().adopt(new Notes(&owned), 1u << kSecond);
+    CHECK(world.loop().guest(kFirst) == &guest);
+    const check::UnixPair one;
+    const check::UnixPair other;
+    CHECK_EQ(world.loop().poller().add(one.a, sys::kWrite, kFirst << 32 | 7), 0);
+    CHECK_EQ(world.loop().poller().add(other.a, sys::kWrite, kSecond << 32 | 8), 0);
+    world.pass();
+    world.loop().poller().remove(one.a);
+    world.loop().poller().remove(other.a);
+    CHECK(first == (std::vector<uint64_t>{kFirst << 32 | 7}));
+    CHECK(owned == (std::vector<uint64_t>{kSecond << 32 | 8}));
+    world.loop().close();
+    world.loop().close();
+    CHECK_EQ(first.back(), uint64_t{1});
+    CHECK_EQ(owned.back(), uint64_t{1});
+  }
+  CHECK_EQ(owned.back(), uint64_t{2});
+  CHECK_EQ(owned.size(), size_t{3});
 }
 
 }  // namespace
