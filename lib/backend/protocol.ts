@@ -27,6 +27,13 @@ export const In = {
   FD_CLOSED: 6,
   /** offset, length — bytes posted to this loop by another thread (`post`), in `recv`. */
   POST: 7,
+  /**
+   * handle, offset, length — the answer to OUT.FD_READ: so many bytes at `offset` in `recv`, 0 at the end of the stream,
+   * or a negative errno.
+   */
+  FD_DATA: 8,
+  /** handle, mask — the answer to OUT.FD_WAIT: what the descriptor is ready for; EXCEPTION alone when waiting failed. */
+  FD_READY: 9,
 
   /** listener, connection — a connection was accepted. */
   ACCEPT: 16,
@@ -83,6 +90,13 @@ export const Out = {
   FD_MASK: 5,
   /** handle, mask — queue a trigger for the next pass of this loop. */
   TRIGGER: 6,
+  /**
+   * handle, most — read up to `most` bytes as soon as there are any, once; FD_DATA answers. 0: nobody asks any more (an
+   * answer may be under way). Of a descriptor watched with ASKED.
+   */
+  FD_READ: 7,
+  /** handle, mask — report once when the descriptor is ready for any of these; FD_READY answers. 0: not any more. */
+  FD_WAIT: 8,
 
   /** connection, offset, length — write bytes of the send slab. */
   WRITE: 16,
@@ -278,4 +292,9 @@ export const MaskBit = {
   READ: 0x01,
   WRITE: 0x02,
   EXCEPTION: 0x04,
+  /**
+   * The watch reports nothing by itself: it answers FD_READ and FD_WAIT. Stays with the descriptor until it is removed,
+   * and goes with no other bit. The backend's own, no mask of an event has it.
+   */
+  ASKED: 0x100,
 } as const

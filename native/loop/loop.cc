@@ -24,6 +24,7 @@ Loop::Loop(const PortMemory& memory, const LoopOptions& options)
       options_(options),
       timers_(sys::monotonicNs()),
       mailbox_(memory.recvBytes, [this] { poller_.wake(); }),
+      asks_(&port_, &poller_),
       nowNs_(sys::monotonicNs()) {
   port_.memory().clock[Clock::MAX_SLEEP] = static_cast<double>(options.maxSleepNs) / 1e6;
   port_.memory().clock[Clock::NOW] = toMs(nowNs_);
@@ -35,7 +36,7 @@ Loop::~Loop() {
     if (mailbox_.isOpen()) owned_->closing();
     owned_->abandoned();
   }
-  for (Event* watch : watches_) Events::destroy(watch);
+  for (Watch* watch : watches_) Watches::destroy(watch);
   while (recurrent_ != nullptr) destroyRecurrent(&recurrent_);
 }
 
@@ -145,7 +146,7 @@ void Loop::runTriggers() {
 }
 
 void Loop::runRecurrent() {
-  for (const Event* event = recurrent_; event != nullptr; event = event->next) {
+  for (const Watch* event = recurrent_; event != nullptr; event = event->next) {
     if (!port_.hasRoom()) return;
     port_.emit(In::RECURRENT, event->handle);
   }
@@ -169,7 +170,7 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
     if (!port_.hasRoom()) return;
     const sys::Ready& event = ready_[nextReady_];
     if ((event.data >> 32) == kWatchTag) {
-      readyWatch(static_cast<uint32_t>(event.data), event.mask);
+      if (!readyWatch(static_cast<uint32_t>(event.data), event.mask)) return port_.lackRoom();
     } else if (Guest* const owner = byTag_[event.data >> 32]; owner != nullptr) {
       owner->ready(event.data, event.mask);
       if (port_.lacksRoom()) return;
@@ -177,11 +178,13 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
   }
 }
 
-void Loop::readyWatch(uint32_t handle, uint32_t mask) {
-  const Event* watch = findWatch(handle);
-  if (watch == nullptr) return;
+bool Loop::readyWatch(uint32_t handle, uint32_t mask) {
+  Watch* const watch = findWatch(handle);
+  if (watch == nullptr) return true;
+  if (watch->mask == kAsked) return asks_.ready(watch, mask);
   const uint32_t wanted = mask & (watch->mask | sys::kException);
   if (wanted != 0) port_.emit(In::FD, handle, wanted);
+  return true;
 }
 
 bool Loop::hasWork() const {
@@ -244,6 +247,9 @@ void Loop::carryOut(const int32_t* record) {
       return setMask(handle, static_cast<uint32_t>(record[2]));
     case Out::TRIGGER:
       return trigger(handle, record[2]);
+    case Out::FD_READ:
+    case Out::FD_WAIT:
+      return ask(handle, record[0] & 0xff, static_cast<uint32_t>(record[2]));
     default:
       if (guestCount_ > 0) guests_[0]->record(record);
   }
@@ -258,41 +264,41 @@ void Loop::trigger(uint32_t handle, int32_t mask) {
 }
 
 // The link that leads to it, or the last one.
-Loop::Event** Loop::recurrentLink(uint32_t handle) {
-  Event** link = &recurrent_;
+Watch** Loop::recurrentLink(uint32_t handle) {
+  Watch** link = &recurrent_;
   while (*link != nullptr && (*link)->handle != handle) link = &(*link)->next;
   return link;
 }
 
 // The record that asks for it has no answer, so one event is in reserve for a want of memory that
 // passes.
-Loop::Event* Loop::makeRecurrent(uint32_t handle) {
-  if (Event* const made = Events::make(handle); made != nullptr) return made;
-  if (spare_.handle != 0) mem::stopWithoutMemory(mem::Builtin::kEvent, sizeof(Event));
-  spare_ = Event{handle};
+Watch* Loop::makeRecurrent(uint32_t handle) {
+  if (Watch* const made = Watches::make(handle); made != nullptr) return made;
+  if (spare_.handle != 0) mem::stopWithoutMemory(mem::Builtin::kEvent, sizeof(Watch));
+  spare_ = Watch{handle};
   return &spare_;
 }
 
-void Loop::destroyRecurrent(Event** link) {
-  Event* const gone = std::exchange(*link, (*link)->next);
-  if (gone != &spare_) return Events::destroy(gone);
-  spare_ = Event{};
+void Loop::destroyRecurrent(Watch** link) {
+  Watch* const gone = std::exchange(*link, (*link)->next);
+  if (gone != &spare_) return Watches::destroy(gone);
+  spare_ = Watch{};
 }
 
 void Loop::addRecurrent(uint32_t handle) {
-  Event** const link = recurrentLink(handle);
+  Watch** const link = recurrentLink(handle);
   if (*link == nullptr) *link = makeRecurrent(handle);
 }
 
 void Loop::removeRecurrent(uint32_t handle) {
-  Event** const link = recurrentLink(handle);
+  Watch** const link = recurrentLink(handle);
   if (*link != nullptr) destroyRecurrent(link);
 }
 
-Loop::Event* Loop::findWatch(uint32_t handle) {
+Watch* Loop::findWatch(uint32_t handle) {
   const uint32_t index = handle & kHandleIndexMask;
   if (handle == 0 || index >= watches_.size()) return nullptr;
-  Event* const watch = watches_[index];
+  Watch* const watch = watches_[index];
   return watch == nullptr || watch->handle != handle ? nullptr : watch;
 }
 
@@ -302,18 +308,21 @@ int Loop::fdAdd(uint32_t handle, int fd, uint32_t mask) {
   if (!watches_.cover(index + size_t{1}) || !fdOwner_.cover(static_cast<size_t>(fd) + 1)) {
     return -ENOMEM;
   }
-  Events::Ptr watch = Events::makePtr(handle, fd, mask);
+  Watches::Ptr watch = Watches::makePtr(handle, fd, mask);
   if (watch == nullptr) return -ENOMEM;
-  const int added = poller_.add(fd, mask & (sys::kRead | sys::kWrite), kWatchTag << 32 | handle);
+  const uint32_t interest =
+      mask == kAsked ? Asks::kFirstInterest : mask & (sys::kRead | sys::kWrite);
+  const int added = poller_.add(fd, interest, watch->pollerData());
   if (added < 0) return added;
+  watch->interest = static_cast<uint8_t>(interest);
   if (watches_[index] == nullptr) watchCount_++;
-  Events::destroy(std::exchange(watches_[index], watch.release()));
+  Watches::destroy(std::exchange(watches_[index], watch.release()));
   fdOwner_[static_cast<size_t>(fd)] = handle;
   return 0;
 }
 
 int Loop::fdRemove(uint32_t handle, int fd) {
-  Event* watch = findWatch(handle);
+  Watch* watch = findWatch(handle);
   if (watch == nullptr) return -ENOENT;
   // A descriptor number closed without removing its event may have been given to a new one by now;
   // only its present owner may take the registration away.
@@ -322,18 +331,26 @@ int Loop::fdRemove(uint32_t handle, int fd) {
     const int removed = poller_.remove(fd);
     static_cast<void>(removed);  // -EBADF or -ENOENT: closed already, which ended the registration
   }
-  Events::destroy(std::exchange(watches_[handle & kHandleIndexMask], nullptr));
+  Watches::destroy(std::exchange(watches_[handle & kHandleIndexMask], nullptr));
   watchCount_--;
   return 0;
 }
 
 void Loop::setMask(uint32_t handle, uint32_t mask) {
-  Event* watch = findWatch(handle);
-  if (watch == nullptr || watch->mask == mask || !owns(*watch)) return;
+  Watch* watch = findWatch(handle);
+  if (watch == nullptr || watch->mask == kAsked || watch->mask == mask || !owns(*watch)) return;
   watch->mask = mask;
   const int changed =
-      poller_.modify(watch->fd, mask & (sys::kRead | sys::kWrite), kWatchTag << 32 | handle);
+      poller_.modify(watch->fd, mask & (sys::kRead | sys::kWrite), watch->pollerData());
   if (changed < 0) port_.emit(In::FD, handle, sys::kException);
+}
+
+void Loop::ask(uint32_t handle, int32_t kind, uint32_t argument) {
+  Watch* const watch = findWatch(handle);
+  if (watch == nullptr || watch->mask != kAsked) return;
+  if (argument != 0 && !owns(*watch)) return asks_.refuse(watch, kind);
+  if (kind == Out::FD_READ) return asks_.read(watch, argument);
+  asks_.wait(watch, argument);
 }
 
 }  // namespace heddle::loop

@@ -14,10 +14,12 @@
 #include <array>
 #include <cstdint>
 
+#include "loop/asks.h"
 #include "loop/errand.h"
 #include "loop/mailbox.h"
 #include "loop/port.h"
 #include "loop/timers.h"
+#include "loop/watch.h"
 #include "mem/typed_array.h"
 #include "mem/typed_object.h"
 #include "sys/poller.h"
@@ -59,7 +61,7 @@ class Loop {
  public:
   // Poller data: a tag in the upper half says whose the descriptor is, the lower half is a handle.
   // Descriptors watched for JS have this one; a guest names its own when it is attached.
-  static constexpr uint64_t kWatchTag = 1;
+  static constexpr uint64_t kWatchTag = Watch::kTag;
   static constexpr size_t kMaxTags = 8;
   static constexpr size_t kMaxGuests = 4;
 
@@ -94,8 +96,8 @@ class Loop {
   uint32_t lastReady() const { return lastReady_; }
 
   // Watches a descriptor, which stays the caller's, for sys::kRead and sys::kWrite; exceptions are
-  // always reported. EBADF, EEXIST (watched already, by whomever), EPERM (cannot be watched),
-  // ENOSPC, ENOMEM.
+  // always reported. With the mask kAsked it reports nothing and answers asks (see Asks). EBADF,
+  // EEXIST (watched already, by whomever), EPERM (cannot be watched), ENOSPC, ENOMEM.
   [[nodiscard]] int fdAdd(uint32_t handle, int fd, uint32_t mask);
   // Ends the watch, before the descriptor is closed. ENOENT: no such watch.
   [[nodiscard]] int fdRemove(uint32_t handle, int fd);
@@ -124,14 +126,6 @@ class Loop {
   uint64_t waits() const { return waits_; }
 
  private:
-  // A watched descriptor or a recurrent event.
-  struct Event {
-    uint32_t handle = 0;
-    int fd = -1;
-    uint32_t mask = 0;
-    Event* next = nullptr;  // recurrent: the one added after it
-  };
-  using Events = mem::Typed<Event, mem::Builtin::kEvent>;
   template <class T>
   using Table = mem::TypedArray<T, mem::Builtin::kLoopTable>;
 
@@ -145,17 +139,18 @@ class Loop {
   void runRecurrent();
   void deliver(LetterPtr letter);
   void waitAndCollect(int64_t timeoutNs);
-  void readyWatch(uint32_t handle, uint32_t mask);
+  bool readyWatch(uint32_t handle, uint32_t mask);
   void carryOut(const int32_t* record);
   void setMask(uint32_t handle, uint32_t mask);
+  void ask(uint32_t handle, int32_t kind, uint32_t argument);
   void addRecurrent(uint32_t handle);
   void removeRecurrent(uint32_t handle);
-  Event** recurrentLink(uint32_t handle);
-  Event* makeRecurrent(uint32_t handle);
-  void destroyRecurrent(Event** link);
+  Watch** recurrentLink(uint32_t handle);
+  Watch* makeRecurrent(uint32_t handle);
+  void destroyRecurrent(Watch** link);
   void trigger(uint32_t handle, int32_t mask);
-  Event* findWatch(uint32_t handle);
-  bool owns(const Event& watch) const {
+  Watch* findWatch(uint32_t handle);
+  bool owns(const Watch& watch) const {
     return fdOwner_[static_cast<size_t>(watch.fd)] == watch.handle;
   }
   void beat();
@@ -165,6 +160,7 @@ class Loop {
   sys::Poller poller_;
   Timers timers_;
   Mailbox mailbox_;
+  Asks asks_;
   std::array<Guest*, kMaxGuests> guests_{};  // in order of attachment
   std::array<Guest*, kMaxTags> byTag_{};
   size_t guestCount_ = 0;
@@ -175,10 +171,10 @@ class Loop {
   uint32_t lastReady_ = 0;
   size_t watchCount_ = 0;
   bool timersLeft_ = false;
-  Table<Event*> watches_;       // by handle index
+  Table<Watch*> watches_;       // by handle index
   Table<uint32_t> fdOwner_;     // by descriptor: the handle that watches it, 0 = none
-  Event* recurrent_ = nullptr;  // in order of addition
-  Event spare_;                 // for the recurrent event that there is no memory for
+  Watch* recurrent_ = nullptr;  // in order of addition
+  Watch spare_;                 // for the recurrent event that there is no memory for
   LetterQueue triggers_;        // asked for by this isolate, delivered by the next pass
   LetterQueue letters_;         // taken from the mailbox, not yet delivered
   Table<sys::Ready> ready_;

@@ -15,6 +15,8 @@ namespace heddle::loop {
   X(PHASE, 5)              \
   X(FD_CLOSED, 6)          \
   X(POST, 7)               \
+  X(FD_DATA, 8)            \
+  X(FD_READY, 9)           \
   X(ACCEPT, 16)            \
   X(LISTEN_ERROR, 17)      \
   X(CONNECT, 18)           \
@@ -39,6 +41,8 @@ namespace heddle::loop {
   X(RECURRENT_DELETE, 4)    \
   X(FD_MASK, 5)             \
   X(TRIGGER, 6)             \
+  X(FD_READ, 7)             \
+  X(FD_WAIT, 8)             \
   X(WRITE, 16)              \
   X(WRITE_RECEIVED, 17)     \
   X(WANT_DRAIN, 18)         \
@@ -134,6 +138,8 @@ struct CloseReason {
 constexpr uint32_t kControlWords = 16;
 constexpr uint32_t kClockCells = 8;
 constexpr uint32_t kHandleIndexMask = 0xffffff;
+// In the mask of a watch: it answers FD_READ and FD_WAIT instead of reporting (MaskBit.ASKED).
+constexpr uint32_t kAsked = 0x100;
 
 // Words that a record of the outbox has at least, so that reading its arguments stays inside it.
 // Kinds that are not listed carry a handle.
@@ -141,6 +147,8 @@ constexpr uint32_t leastOutWords(int32_t kind) {
   switch (kind) {
     case Out::FD_MASK:
     case Out::TRIGGER:
+    case Out::FD_READ:
+    case Out::FD_WAIT:
     case Out::IDLE_TIMEOUT:
     case Out::HTTP_END:
     case Out::HTTP_BODY_RESUME:

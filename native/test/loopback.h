@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -81,7 +82,7 @@ class PortBlock {
 struct Record {
   int32_t kind = 0;
   std::vector<int32_t> words;  // from word 0
-  std::string bytes;           // of POST, DATA and HTTP_BODY; the head of HTTP_REQUEST
+  std::string bytes;           // of POST, DATA, FD_DATA, HTTP_BODY; the head of HTTP_REQUEST
 
   int32_t at(size_t word) const { return words.at(word); }
   uint32_t handle() const { return static_cast<uint32_t>(words.at(1)); }
@@ -325,6 +326,9 @@ class Loopback {
         break;
       case In::DATA:
         record.bytes = slab(words[2], words[3]);
+        break;
+      case In::FD_DATA:
+        record.bytes = slab(words[2], std::max(words[3], 0));
         break;
       case In::HTTP_BODY:
         record.bytes = slab(words[3], words[4]);

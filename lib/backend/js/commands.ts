@@ -41,6 +41,8 @@ function registerEvents(outbox: Outbox, { timers, recurrents, triggers, watches 
   outbox.on(Out.RECURRENT_ADD, (w, at) => void recurrents.add(w[at + 1] as number))
   outbox.on(Out.RECURRENT_DELETE, (w, at) => void recurrents.delete(w[at + 1] as number))
   outbox.on(Out.FD_MASK, (w, at) => watches.setMask(w[at + 1] as number, w[at + 2] as number))
+  outbox.on(Out.FD_READ, (w, at) => watches.askRead(w[at + 1] as number, w[at + 2] as number))
+  outbox.on(Out.FD_WAIT, (w, at) => watches.askReady(w[at + 1] as number, w[at + 2] as number))
   outbox.on(Out.TRIGGER, (w, at) => triggers.trigger(w[at + 1] as number, w[at + 2] as number))
 }
 

@@ -5,11 +5,19 @@ import { type Descriptors, isSystem } from './descriptors'
 import { errno } from './errno'
 import type { Inbox } from './inbox'
 
+/** Bytes of one read at most, and the room below which a larger one waits for the next pass. */
+const MOST_BYTES = 65536
+const LEAST_ROOM = 4096
+
 interface Watch {
   readonly handle: number
   readonly fd: number
   readonly descriptor: Descriptor
   mask: number
+  /** Of a watch with the mask ASKED: bytes the read under way may take, 0 for none. */
+  readBytes: number
+  /** And the readiness that is to be reported once. */
+  waited: number
 }
 
 /**
@@ -40,7 +48,7 @@ export class Watches {
     if (known !== undefined && known.descriptor === descriptor) return -errno.EEXIST
     if (known !== undefined) this.#drop(known)
     if (descriptor.onChange !== undefined) return -errno.EEXIST
-    const watch = { handle, fd, descriptor, mask }
+    const watch = { handle, fd, descriptor, mask, readBytes: 0, waited: 0 }
     this.#byFd.set(fd, watch)
     this.#byHandle.set(handle, watch)
     descriptor.onChange = () => this.#suspect(watch)
@@ -58,9 +66,25 @@ export class Watches {
 
   setMask(handle: number, mask: number): void {
     const watch = this.#byHandle.get(handle)
-    if (watch === undefined) return
+    if (watch === undefined || watch.mask === MaskBit.ASKED) return
     watch.mask = mask
     this.#suspect(watch)
+  }
+
+  /** FD_READ; 0 bytes withdraws it. */
+  askRead(handle: number, bytes: number): void {
+    const watch = this.#asked(handle)
+    if (watch === undefined) return
+    watch.readBytes = bytes
+    if (bytes > 0) this.#suspect(watch)
+  }
+
+  /** FD_WAIT; an empty mask withdraws it. */
+  askReady(handle: number, mask: number): void {
+    const watch = this.#asked(handle)
+    if (watch === undefined) return
+    watch.waited = mask
+    if (mask !== 0) this.#suspect(watch)
   }
 
   /** True while a watched descriptor is ready. */
@@ -80,7 +104,7 @@ export class Watches {
       const mask = this.#readiness(watch)
       this.#candidates.delete(watch)
       if (mask === 0) continue
-      if (reported < max && inbox.push2(In.FD, watch.handle, mask)) reported++
+      if (reported < max && report(inbox, watch, mask)) reported++
       else {
         this.#putFirst(candidates.slice(candidates.indexOf(watch)))
         return
@@ -103,7 +127,16 @@ export class Watches {
       this.#drop(watch)
       return 0
     }
-    return watch.descriptor.ready() & (watch.mask | MaskBit.EXCEPTION)
+    const ready = watch.descriptor.ready()
+    if (watch.mask !== MaskBit.ASKED) return ready & (watch.mask | MaskBit.EXCEPTION)
+    const asked = watch.waited | (watch.readBytes > 0 ? MaskBit.READ : 0)
+    return asked === 0 ? 0 : ready & (asked | MaskBit.EXCEPTION)
+  }
+
+  /** The watch of this handle, if it is one that answers. */
+  #asked(handle: number): Watch | undefined {
+    const watch = this.#byHandle.get(handle)
+    return watch?.mask === MaskBit.ASKED ? watch : undefined
   }
 
   #suspect(watch: Watch): void {
@@ -117,6 +150,32 @@ export class Watches {
     if (this.#byFd.get(watch.fd) === watch) this.#byFd.delete(watch.fd)
     if (this.#byHandle.get(watch.handle) === watch) this.#byHandle.delete(watch.handle)
   }
+}
+
+/** Writes what there is to say; false when the batch has no room for it. */
+function report(inbox: Inbox, watch: Watch, mask: number): boolean {
+  if (watch.mask !== MaskBit.ASKED) return inbox.push2(In.FD, watch.handle, mask)
+  if (watch.readBytes > 0 && (mask & (MaskBit.READ | MaskBit.EXCEPTION)) !== 0) {
+    if (!answerRead(inbox, watch)) return false
+  }
+  const hits = mask & (watch.waited | MaskBit.EXCEPTION)
+  if (watch.waited === 0 || hits === 0) return true
+  if (!inbox.push2(In.FD_READY, watch.handle, hits)) return false
+  watch.waited = 0
+  return true
+}
+
+function answerRead(inbox: Inbox, watch: Watch): boolean {
+  const room = inbox.freeBytes
+  if (!inbox.hasRoom(4, Math.min(watch.readBytes, LEAST_ROOM))) return false
+  const offset = inbox.bytes
+  const into = inbox.recv.subarray(offset, offset + Math.min(watch.readBytes, room, MOST_BYTES))
+  const n = watch.descriptor.read(into)
+  if (n === -errno.EAGAIN) return true
+  watch.readBytes = 0
+  if (n > 0) inbox.bytes = offset + n
+  inbox.push3(In.FD_DATA, watch.handle, offset, n)
+  return true
 }
 
 /** Files are refused as the system's multiplexers refuse them; whatever else is real needs native code. */
