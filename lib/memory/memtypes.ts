@@ -279,7 +279,7 @@ export class Memtypes {
 
 /** Modules whose memtypes are Heddle's. */
 const OWN_MODULES: ReadonlySet<string> = new Set([
-  ...['core', 'loop', 'port', 'net', 'http', 'sys', 'binding', 'epoch', 'safe', 'memory', 'shared'],
+  ...['core', 'coro', 'loop', 'port', 'net', 'http', 'sys', 'binding', 'epoch', 'safe', 'memory', 'shared'],
 ])
 
 /** A number of bytes. EINVAL for what is none, ERANGE above what a number can hold. */

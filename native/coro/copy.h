@@ -1,0 +1,21 @@
+#pragma once
+
+// Copies of stacks to save areas and back: short, of a size that is a multiple of kCopyGranule, and
+// no two alike, so a call of memcpy would cost as much as the copy.
+
+#include <cstddef>
+
+namespace heddle::coro {
+
+constexpr size_t kCopyGranule = 32;
+
+struct Copy {
+  char* to;
+  const char* from;
+  size_t bytes;  // a multiple of kCopyGranule
+};
+
+// First one, then the other; neither overlaps.
+void copyBoth(const Copy& first, const Copy& second);
+
+}  // namespace heddle::coro

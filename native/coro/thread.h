@@ -1,0 +1,152 @@
+#pragma once
+
+// The coroutines of one OS thread, and the stacks they share. Made, used and closed on that thread;
+// nothing here is called by another one. A thread may have several, but only one runs a coroutine
+// at a time.
+//
+//   coro::Thread thread;
+//   if (thread.open({}) < 0) …
+//   coro::Coroutine* co = thread.make(main, argument, {});
+//   while (thread.resume(co) == coro::State::kSuspended) …
+//   thread.destroy(co);
+//
+// Memory: coroutines, save areas, clean-ups and the descriptions of stacks are typed memory
+// (coro:…); stacks are mapped. Where there is none the call says so and nothing has changed. Misuse
+// (resuming what has ended or from inside a coroutine, destroying what runs) stops the program.
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+#include "coro/coroutine.h"
+
+namespace heddle::coro {
+
+struct StacksOptions {
+  uint32_t count = 1;               // shared stacks; at least 1
+  size_t bytes = size_t{64} << 10;  // usable in each; the guard is extra
+};
+
+struct StartOptions {
+  // More is an overflow. More than a shared stack has is a stack of its own.
+  size_t maxStackBytes = size_t{32} << 10;
+  // Never copied: faster for large frames, and pointers to locals stay good; costs pages.
+  bool ownStack = false;
+  // Changes of the floating-point control words stay inside.
+  bool keepsFloatingControl = false;
+};
+
+struct Stats {
+  uint64_t switches = 0;  // one for each resume and the yield that answers it
+  uint64_t copiesIn = 0;
+  uint64_t copiesOut = 0;
+  uint64_t bytesCopied = 0;  // both ways
+  uint64_t saveBytes = 0;    // held by save areas now
+  uint64_t maxStackSeen = 0;
+  uint64_t live = 0;
+  uint64_t overflows = 0;
+};
+
+class Thread {
+ public:
+  Thread() = default;
+  Thread(const Thread&) = delete;
+  Thread& operator=(const Thread&) = delete;
+  ~Thread() { close(); }
+
+  // 0, -EINVAL or -ENOMEM. Once.
+  [[nodiscard]] int open(const StacksOptions& options);
+  // After all coroutines are destroyed: one that is left stops the program. The destructor's part
+  // for those who want it earlier.
+  void close();
+
+  // nullptr without memory. It begins at the first resume.
+  [[nodiscard]] Coroutine* make(Main main, void* argument, const StartOptions& options);
+  // Runs it until it yields, finishes or overflows, and returns the state it is left in. Not from
+  // inside a coroutine. kNoMemory: it did not run, because what lies on its stack could not be put
+  // aside.
+  State resume(Coroutine* co);
+  // Its clean-ups run, if it has not ended; its stack is dropped. Not the running one.
+  void destroy(Coroutine* co);
+
+  // Take notice of who is resumed next but one, and next: brings their memory near. Pays when there
+  // are more of them than the cache holds (thousands).
+  static void expectSoon(const Coroutine* co) { __builtin_prefetch(co); }
+  static void expectNext(const Coroutine* co);
+
+  [[nodiscard]] const Stats& stats() const { return stats_; }
+  [[nodiscard]] size_t live() const { return stats_.live; }
+
+ private:
+  bool bring(Coroutine* co);
+  bool giveOwnStack(Coroutine* co);
+  Stack* takeOwnStack(size_t bytes);
+  Stack* chooseStack();
+  void dropStack(Coroutine* co);
+  static void closeOwnStack(Stack* stack);
+  bool fitSave(Coroutine* co, size_t bytes);
+  void dropSave(Coroutine* co);
+  void enter(Coroutine* co);
+  State settle(Coroutine* co);
+  State resumeWithExtras(Coroutine* co);
+  State left(Coroutine* co);
+  void end(Coroutine* co, State state);
+  uint32_t following(uint32_t stack) const { return stack + 1 == count_ ? 0 : stack + 1; }
+
+  Outside outside_;
+  int* errno_ = nullptr;
+  Exceptions* exceptions_ = nullptr;
+  Stats stats_;
+  Stack* stacks_ = nullptr;
+  uint32_t count_ = 0;
+  uint32_t nextStack_ = 0;
+  size_t stackBytes_ = 0;
+  Stack* spare_ = nullptr;  // stacks of those that had one of their own
+  uint32_t spares_ = 0;
+  bool opened_ = false;
+};
+
+// Runs it until it is left.
+[[gnu::always_inline]] inline void Thread::enter(Coroutine* co) {
+  const int outerErrno = *errno_;
+  *errno_ = co->errno_;
+  co->state_ = State::kRunning;
+  running = co;
+  stats_.switches++;
+  co->resumes_++;
+  co->fiber_.enter(outside_);
+  switchStacks(&outside_, &co->context_.registers);
+  co->fiber_.entered(outside_);
+  running = nullptr;
+  co->errno_ = *errno_;
+  *errno_ = outerErrno;
+}
+
+// Takes note of how it was left.
+[[gnu::always_inline]] inline State Thread::settle(Coroutine* co) {
+  const size_t used = co->stack_->usedFrom(co->context_.registers);
+  if (co->state_ != State::kSuspended || used > stats_.maxStackSeen || used > co->maxStackBytes_ ||
+      exceptions_->any()) [[unlikely]] {
+    return left(co);
+  }
+  return State::kSuspended;
+}
+
+[[gnu::always_inline]] inline State Thread::resume(Coroutine* co) {
+  if (running != nullptr || co->stack_->owner != co) [[unlikely]] {
+    if (!bring(co)) return State::kNoMemory;
+  }
+  if (co->extras_ != 0 || exceptions_->any()) [[unlikely]]
+    return resumeWithExtras(co);
+  enter(co);
+  return settle(co);
+}
+
+inline void Thread::expectNext(const Coroutine* co) {
+  // What is copied in; the processor follows by itself from the third line on.
+  __builtin_prefetch(co->save_);
+  __builtin_prefetch(co->save_ + 64);
+  __builtin_prefetch(co->save_ + 128);
+}
+
+}  // namespace heddle::coro
