@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   ERR_EVENT_FREED: 'the event has been freed',
   ERR_EVENT_SCHEDULED: 'the event is scheduled',
   ERR_FD_STILL_REGISTERED: 'a callback returned 0 while its descriptor was still registered and open',
+  ERR_GATE_USED: 'the gate has been waited for already',
   ERR_HEADERS_SENT: 'the head of the response has been sent',
   ERR_INVALID_ARGUMENT: 'an argument is not valid',
   ERR_INVALID_HEADER: 'a header name or value is not allowed',
@@ -52,6 +53,7 @@ export const ERROR_CODES = {
   ERR_TOO_LATE: 'only possible before the loops start',
   ERR_TOO_MANY_EVENTS: 'the loop has no event handle left',
   ERR_VALUE_TOO_LARGE: 'the value exceeds what one entry may hold',
+  ERR_WORKER_DIED: 'the worker thread ended in the middle of a call',
   ERR_WRITE_OVERFLOW: 'more unsent output than the connection may hold',
   ERR_WRONG_THREAD: 'the event belongs to another loop or thread',
 } as const

@@ -1,17 +1,27 @@
 export {
   type Accepted,
   Aco,
+  type AcoAsynchOptions,
   type AcoEvent,
   type AcoFunction,
   AcoSection,
   type AcoStartOptions,
   type AcoStats,
   type AcoWaitOptions,
+  type AsynchCall,
+  type AsynchPhase,
+  type AsynchPlace,
+  type AsynchQueueOptions,
+  type AsynchRunner,
+  type AsynchTarget,
   aco,
   Coroutine,
   type CoroutineInfo,
   type CoroutineState,
+  Gate,
+  type LocatedTarget,
   type ResumeReport,
+  WorkerQueue,
 } from './aco'
 export { adopt, connect, createServer, listen } from './app'
 export type { AddressInfo, Capabilities } from './backend/backend'

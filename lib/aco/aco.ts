@@ -6,8 +6,10 @@ import type { AcoEvent } from './aco-event'
 import { type Adoptable, type Adopted, adoptFor, isAdopted, releaseFrom } from './adopt'
 import { type AcoFunction, Coroutine, type CoroutineInfo } from './coroutine'
 import { current } from './current'
+import { Gate } from './gate'
 import { Runtime } from './runtime'
 import { type ResumeReport, watchers } from './watchers'
+import type { AsynchQueueOptions, WorkerQueue } from './worker-queue'
 
 /** How a coroutine starts. */
 export interface AcoStartOptions {
@@ -104,6 +106,20 @@ export class Aco {
       // What becomes of it is of no interest any more: the error here says it all.
     ;(result as PromiseLike<unknown>).then(ignore, ignore)
     throw new HeddleError('ERR_ACO_YIELD')
+  }
+
+  /** Collects asynchronous calls, to wait for all of them at once. (AC-24) */
+  gate(): Gate {
+    const runtime = Runtime.of(homeLoop().core)
+    return new Gate(() => runtime.queues.get('default'))
+  }
+
+  /**
+   * A queue for asynchronous calls, by name: made when it is first named, as it is from then on. The one named `default`
+   * is used where a call names none. ERR_INVALID_ARGUMENT.
+   */
+  asynchQueue(name: string, options: AsynchQueueOptions = {}): WorkerQueue {
+    return Runtime.of(homeLoop().core).queues.get(name, options)
   }
 
   /** The live coroutines, oldest first. (AC-33) */

@@ -1,7 +1,9 @@
-import { invalid } from '../arguments'
 import { HeddleError } from '../errors'
 import type { Loop } from '../eventer/loop'
 import type { Accepted, AcoEvent } from './aco-event'
+import { type AcoAsynchOptions, waitFor } from './asynch'
+import { prepare } from './asynch-call'
+import type { AsynchTarget } from './asynch-target'
 import { type AcoSection, OwnSection } from './coroutine-section'
 import { current } from './current'
 import type { LazyDeadline } from './lazy-deadline'
@@ -150,6 +152,22 @@ export class Coroutine<A = unknown, R = unknown> {
     return this.#section.begin()
   }
 
+  /**
+   * Calls an export of a module on a thread of a queue, with a copy of `arg`, and waits for its result. Its errors come
+   * back with their stack. ERR_WORKER_DIED, ETIME, ERR_INVALID_ARGUMENT. (AC-19, AC-23)
+   */
+  asynch<T = unknown>(target: AsynchTarget, arg?: unknown, options?: AcoAsynchOptions): Promise<T> {
+    return this.#asynch(target, arg, options, false) as Promise<T>
+  }
+
+  /**
+   * The same with a function of two arguments, the phase and `arg`: `work` and `cleanup` are called on the thread,
+   * `complete` in this isolate, each whatever became of the one before. The result is that of `work`. (AC-22)
+   */
+  asynchPhased<T = unknown>(target: AsynchTarget, arg?: unknown, options?: AcoAsynchOptions): Promise<T> {
+    return this.#asynch(target, arg, options, true) as Promise<T>
+  }
+
   /** (AC-09) */
   read(event: AcoEvent, into: Uint8Array, options?: AcoWaitOptions): Promise<number> {
     return event.read(into, options)
@@ -218,11 +236,14 @@ export class Coroutine<A = unknown, R = unknown> {
     } catch (error) {
       result = Promise.reject(error)
     }
-    if (!isThenable(result)) return this.#end(result)
-    result.then(
-      (value) => this.#end(value),
-      (error) => this.#failed(error),
-    )
+    if (isThenable(result)) {
+      result.then(
+        (value) => this.#end(value),
+        (error) => this.#failed(error),
+      )
+    } else {
+      this.#end(result)
+    }
   }
 
   /** @internal Waiting is over: pending waits and all later ones fail with the reason. */
@@ -232,13 +253,29 @@ export class Coroutine<A = unknown, R = unknown> {
     this.#controller?.abort(reason)
   }
 
+  #asynch(
+    target: AsynchTarget,
+    arg: unknown,
+    options: AcoAsynchOptions = {},
+    phased: boolean,
+  ): Promise<unknown> {
+    try {
+      return waitFor(
+        this,
+        prepare(() => this.#runtime.queues.get('default'), target, arg, options, phased),
+        options,
+      )
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
   readonly #aborted = (): void => this.stop(this.#given?.reason)
 
   #follow(signal: AbortSignal): void {
-    if (!(signal instanceof AbortSignal)) throw invalid('signal', 'is an AbortSignal', signal)
-    if (signal.aborted) return this.stop(signal.reason)
     this.#given = signal
-    signal.addEventListener('abort', this.#aborted)
+    if (signal.aborted) this.#aborted()
+    else signal.addEventListener('abort', this.#aborted)
   }
 
   #halt(reason: unknown): void {
@@ -266,7 +303,10 @@ export class Coroutine<A = unknown, R = unknown> {
     this.#given?.removeEventListener('abort', this.#aborted)
     this.#runtime.ends(this)
     const leak = this.#section?.close(this.name)
-    if (failure === undefined && leak === undefined) return this.#outcome.resolve(value)
+    if (failure === undefined && leak === undefined) {
+      this.#outcome.resolve(value)
+      return
+    }
     const { error, expected } = failure ?? { error: leak, expected: false }
     const known = this.#outcome.reject(error)
     if (!known && !expected) this.#runtime.report(this, error)

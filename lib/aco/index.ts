@@ -4,10 +4,16 @@ export type { AcoStartOptions, AcoStats } from './aco'
 export { Aco } from './aco'
 export type { Accepted, AcoEvent } from './aco-event'
 export { type Adoptable, type Adopted, kAdopt, kCoroutine, kRelease } from './adopt'
+export type { AcoAsynchOptions } from './asynch'
+export type { AsynchPhase, AsynchPlace } from './asynch-call'
+export type { AsynchCall, AsynchRunner } from './asynch-runner'
+export type { AsynchTarget, LocatedTarget } from './asynch-target'
 export { type AcoFunction, Coroutine, type CoroutineInfo } from './coroutine'
 export { AcoSection } from './coroutine-section'
+export { Gate } from './gate'
 export type { ResumeReport } from './watchers'
 export { type AcoWaitOptions, type CoroutineState, WaitPoint } from './wait-point'
+export { type AsynchQueueOptions, WorkerQueue } from './worker-queue'
 
 /** Coroutines of this isolate. */
 export const aco: Aco = new Aco()

@@ -1,4 +1,4 @@
-import { type Loop } from '../eventer/loop'
+import type { Loop } from '../eventer/loop'
 import { cancelTimeout, scheduleTimeout, type TimeoutId } from '../eventer/timeouts'
 
 /** Who disarms the deadlines that are armed on its behalf, when it ends. */

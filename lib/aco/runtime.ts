@@ -2,6 +2,7 @@ import { HeddleError } from '../errors'
 import type { Core } from '../eventer/core'
 import type { Loop } from '../eventer/loop'
 import { type AcoFunction, Coroutine } from './coroutine'
+import { Queues } from './queues'
 import { watchers } from './watchers'
 import type { CoroutineState } from './wait-point'
 
@@ -18,12 +19,12 @@ export interface StartSettings {
 export class Runtime {
   readonly core: Core
   readonly live = new Set<Coroutine>()
+  readonly queues = new Queues()
   started = 0
   switches = 0
   /** Calls of `assertNoYield` under way. */
   #still = 0
   #closed = false
-  readonly #closers = new Set<() => void>()
 
   /** That of the eventer; one is made if it has none. ERR_NOT_INIT once it is closed. */
   static of(core: Core): Runtime {
@@ -52,11 +53,6 @@ export class Runtime {
     this.live.add(co)
     co.run(fn, settings.signal)
     return co
-  }
-
-  /** Calls this when the eventer ends, after the coroutines. */
-  atClose(closer: () => void): void {
-    this.#closers.add(closer)
   }
 
   /** @internal ERR_ACO_YIELD inside `assertNoYield`. */
@@ -108,7 +104,7 @@ export class Runtime {
       await new Promise(setImmediate)
     }
     this.live.clear()
-    for (const closer of this.#closers) closer()
+    await this.queues.close()
   }
 }
 

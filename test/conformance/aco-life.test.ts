@@ -1,6 +1,6 @@
 import { threadId } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
-import { aco, Coroutine } from '../../lib/aco'
+import { aco, type Coroutine } from '../../lib/aco'
 import { Eventer } from '../../lib/eventer'
 import { backend, codeOf, failure, failureCode, withAco } from './aco-harness'
 
