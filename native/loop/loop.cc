@@ -84,6 +84,7 @@ void Loop::phase(Phase::Id id) {
 
 uint32_t Loop::collect(int64_t timeoutNs) {
   nowNs_ = sys::monotonicNs();
+  inPass_ = true;
   int32_t* const control = port_.memory().control;
   port_.memory().clock[Clock::NOW] = toMs(nowNs_);
   control[Control::PASSES] = static_cast<int32_t>(++passes_);
@@ -103,6 +104,7 @@ uint32_t Loop::collect(int64_t timeoutNs) {
   control[Control::TIMERS] = static_cast<int32_t>(timers_.armed());
   control[Control::WATCHES] = static_cast<int32_t>(watchCount_);
   control[Control::WAITS] = static_cast<int32_t>(waits_);
+  inPass_ = false;
   return port_.seal();
 }
 

@@ -84,6 +84,11 @@ class Loop {
   // nullptr: nobody has this tag.
   Guest* guest(uint64_t tag) const { return byTag_[tag]; }
 
+  // Between the first `open` and `close`.
+  bool isOpen() const { return mailbox_.isOpen(); }
+  // A pass is under way: what changes meanwhile is looked at before the loop sleeps.
+  bool inPass() const { return inPass_; }
+
   // Runs a pass and returns the words in the inbox. timeoutNs bounds the wait (0: only look).
   uint32_t collect(int64_t timeoutNs);
   // Carries out the outbox. May be called from inside a dispatch.
@@ -171,6 +176,7 @@ class Loop {
   uint32_t lastReady_ = 0;
   size_t watchCount_ = 0;
   bool timersLeft_ = false;
+  bool inPass_ = false;
   Table<Watch*> watches_;       // by handle index
   Table<uint32_t> fdOwner_;     // by descriptor: the handle that watches it, 0 = none
   Watch* recurrent_ = nullptr;  // in order of addition

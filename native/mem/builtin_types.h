@@ -54,6 +54,17 @@ enum BuiltinTraits : uint8_t {
   X(kHttpSide, "http:side", kFixed, 16, kPlain)                \
   X(kHeldResponse, "http:held-response", kFixed, 16, kPlain)   \
   X(kHeldBytes, "http:held-bytes", kVsize, 16, kPlain)         \
+  X(kAcoRuntime, "aco:runtime", kVsize, 16, kPlain)            \
+  X(kAcoTasks, "aco:coroutines", kVsize, 16, kPlain)           \
+  X(kAcoArgument, "aco:argument", kVsize, 16, kPlain)          \
+  X(kAcoEvents, "aco:events", kVsize, 16, kPlain)              \
+  X(kAcoBytes, "aco:read-ahead", kVsize, 16, kPlain)           \
+  X(kAcoListeners, "aco:listeners", kVsize, 16, kPlain)        \
+  X(kAcoService, "aco:service", kFixed, 16, kPlain)            \
+  X(kAcoGate, "aco:gate", kFixed, 16, kPlain)                  \
+  X(kAcoCall, "aco:call", kVsize, 16, kPlain)                  \
+  X(kAcoErrand, "aco:errand", kVsize, 16, kPlain)              \
+  X(kAcoName, "aco:name", kVsize, 16, kStays)                  \
   X(kSharedMap, "shared:map", kVsize, 64, kPlain)              \
   X(kSharedTable, "shared:map-table", kVsize, 16, kPlain)      \
   X(kSharedNode, "shared:map-node", kVsize, 16, kPlain)        \
