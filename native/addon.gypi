@@ -23,7 +23,7 @@
       '-iquote', '<(heddle_native)', '-fno-exceptions', '-fno-rtti', '-ffunction-sections', '-fdata-sections', '-Wall', '-Wextra',
     ],
     'conditions': [
-      ['heddle_werror==1', { 'cflags_cc': ['-Wconversion', '-Wshadow', '-Werror'] }],
+      ['heddle_werror==1', { 'cflags_cc': ['-Wconversion', '-Wsign-conversion', '-Wshadow', '-Werror'] }],
       ['OS=="linux"', {
         'sources': ['<(heddle_root)/native/sys/poller_epoll.cc'],
         'ldflags': ['-Wl,--gc-sections', '-Wl,--as-needed', '-s'],

@@ -203,7 +203,7 @@ void setSampled(Bin& bin, int64_t net) { setStack(bin, bottomOf(bin), depthOf(bi
 
 bool refill(Heap& heap, Bin& bin) {
   if (!growRoom(heap, bin) && bin.capacity == 0) return false;
-  const uint32_t wanted = bin.capacity > 1 ? bin.capacity / 2 : 1;
+  const uint32_t wanted = bin.capacity > 1 ? bin.capacity / 2u : 1;
   Aftermath after;
   const uint32_t got = takeBlocks(storeOf(bin), bottomOf(bin), wanted, after);
   setDepth(bin, got);
@@ -218,7 +218,7 @@ bool makeRoom(Heap& heap, Bin& bin) {
   if (depth < bin.capacity || growRoom(heap, bin)) return true;
   if (bin.capacity == 0) return false;
   // The older half goes: the younger is what the caches still have.
-  const uint32_t half = (bin.capacity + 1) / 2;
+  const uint32_t half = (bin.capacity + 1u) / 2;
   char* blocks[kMaxBatch];
   takeOldest(bin, blocks, half);
   Aftermath after;
