@@ -251,7 +251,7 @@ void setMapThreshold(size_t bytes) {
 
 size_t mapThreshold() { return settings.mapThreshold.load(std::memory_order_relaxed); }
 
-void fillBlock(void* block, const Bin& bin) { std::memset(block, bin.fill, bin.blockBytes); }
+void fillBlock(void* block, size_t bytes, const Bin& bin) { std::memset(block, bin.fill, bytes); }
 
 void* tryAllocate(Memtype type, FaultReport& report) {
   report = {Fault::kNone, type, kNoMemtype, nullptr, "allocate"};

@@ -72,7 +72,8 @@ void release(Memtype type, void* block);
 [[nodiscard]] void* tryResize(Memtype type, void* block, size_t bytes, FaultReport& report);
 [[nodiscard]] Fault tryRelease(Memtype type, void* block, FaultReport& report);
 
-// Bytes that may be used in a block of the type: at least what was asked for. 0 with a fault.
+// What a block of the type takes: at least what was asked for, which alone is the caller's. 0 with
+// a fault.
 [[nodiscard]] size_t usableBytes(Memtype type, const void* block, FaultReport& report);
 
 // --- housekeeping
@@ -101,7 +102,7 @@ bool reportLeaks(std::FILE* to);
 // known of it.
 void releaseOther(Memtype type, void* block, Tag tag);
 void releaseRemote(Memtype type, void* block);
-void fillBlock(void* block, const Bin& bin);
+void fillBlock(void* block, size_t bytes, const Bin& bin);
 
 [[gnu::always_inline]] inline void* allocate(Memtype type) {
   if (type > kMaxTypes) [[unlikely]]
@@ -112,7 +113,7 @@ void fillBlock(void* block, const Bin& bin);
     return allocateSlow(type);
   unpoison(block, bin.blockBytes);
   if (bin.fill >= 0) [[unlikely]]
-    fillBlock(block, bin);
+    fillBlock(block, bin.blockBytes, bin);
   return block;
 }
 
@@ -131,7 +132,7 @@ void fillBlock(void* block, const Bin& bin);
   bump(sized->account.allocBytes, bin.blockBytes);
   unpoison(block, bytes);
   if (bin.fill >= 0) [[unlikely]]
-    fillBlock(block, bin);
+    fillBlock(block, bytes, bin);
   return block;
 }
 
