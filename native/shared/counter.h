@@ -32,7 +32,7 @@ struct CounterCell {
 class SharedCounter final : private Named {
  public:
   // Finds the counter of that name or makes it, and adds the cell, whose value is set to 0.
-  // -ENOMEM, -E2BIG (the name), or what the source of randomness says.
+  // -ENOMEM, -E2BIG (the name).
   [[nodiscard]] static int open(const Name& name, CounterCell* cell, SharedCounter** out);
   // Once for each open, with its cell, by the thread that writes it. What it held stays in the sum;
   // the counter is the caller's no more.

@@ -4,6 +4,15 @@
 
 namespace heddle::shared {
 
+namespace {
+
+bool isSame(const Name& a, const Name& b) {
+  if (a.kind != b.kind || a.bytes != b.bytes) return false;
+  return a.bytes == 0 || std::memcmp(a.data, b.data, a.bytes) == 0;
+}
+
+}  // namespace
+
 std::mutex& NameList::lock() {
   static constinit std::mutex instance;
   return instance;
@@ -11,10 +20,7 @@ std::mutex& NameList::lock() {
 
 Named* NameList::find(const Name& name) const {
   Named* each = first_;
-  while (each != nullptr && (each->name.kind != name.kind || each->name.bytes != name.bytes ||
-                             std::memcmp(each->name.data, name.data, name.bytes) != 0)) {
-    each = each->nextNamed;
-  }
+  while (each != nullptr && !isSame(each->name, name)) each = each->nextNamed;
   return each;
 }
 

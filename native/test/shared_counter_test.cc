@@ -59,6 +59,16 @@ CASE("SM-09 the sum is that of all holders, those that have left included") {
   checkNothingLeft();
 }
 
+CASE("SM-09 a name may be empty, and lie nowhere") {
+  double values[2];
+  CounterCell cells[2]{{.value = &values[0]}, {.value = &values[1]}};
+  SharedCounter* counters[2]{};
+  const Name nowhere{KeyKind::kBytes, nullptr, 0};
+  for (int i = 0; i < 2; i++) CHECK_EQ(SharedCounter::open(nowhere, &cells[i], &counters[i]), 0);
+  CHECK(counters[0] == counters[1]);
+  for (int i = 0; i < 2; i++) counters[i]->close(&cells[i]);
+}
+
 CASE("SM-09 threads come, add, sum and go; the sum never falls and ends exact") {
   const Attached attached;
   {
