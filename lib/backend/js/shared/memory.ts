@@ -70,11 +70,16 @@ export function createMemory(maxBytes: number, seed: readonly [number, number]):
   const { words } = memory
   words[Head.EPOCH] = 1
   words[Head.BUCKET_LOG] = FIRST_BUCKET_LOG
-  words[Head.BUDGET] = Math.floor(maxBytes / UNIT_BYTES)
+  words[Head.BUDGET] = unitsOf(Math.min(maxBytes, memory.maxBytes))
   words[Head.SEED] = seed[0]
   words[Head.SEED + 1] = seed[1]
   words[Head.SLOTS_USED] = 1
   return memory
+}
+
+/** A budget in units: 0 is none at all, so that the least there is holds 1, which is too little for any entry. */
+function unitsOf(maxBytes: number): number {
+  return maxBytes === 0 ? 0 : Math.max(1, Math.floor(maxBytes / UNIT_BYTES))
 }
 
 /** Address space for so much, or for less where the process may not have it. */
