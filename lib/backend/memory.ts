@@ -49,6 +49,10 @@ export const TotalsCell = {
 } as const
 export const TOTALS_CELLS = 8
 
+/** Places in what `pressureMarks` writes. */
+export const MarkCell = { LIMIT_BYTES: 0, HIGH_PERCENT: 1, GOAL_PERCENT: 2 } as const
+export const MARK_CELLS = 3
+
 /** A block that came from another isolate. */
 export interface AdoptedBlock {
   readonly handle: number
@@ -68,6 +72,8 @@ export interface MemoryBackend {
   setMapThreshold(bytes: number): number
   /** 0: no limit. -EINVAL: percentages out of order. */
   setPressure(limitBytes: number, highPercent: number, goalPercent: number): number
+  /** Writes `MARK_CELLS` numbers: what `setPressure` was given last. */
+  pressureMarks(into: Float64Array): void
   /** How many types may exist. -EINVAL: fewer than there are, or more than 512. */
   setTypeLimit(limit: number): number
   /** Prints what an isolate leaves unfreed when it ends. */

@@ -1,5 +1,6 @@
 import { checkOptions, flag, invalid, shown } from '../arguments'
 import type { Backend } from '../backend/backend'
+import { MARK_CELLS, MarkCell, type MemoryBackend } from '../backend/memory'
 import { HeddleError, checkResult } from '../errors'
 import { type MisusePolicy, misuse } from './memory-error'
 import { onSignal } from './signals'
@@ -68,7 +69,6 @@ export class Memory {
   readonly #listeners = new Map<PressureListener, { readonly once: boolean }>()
   #heard = 0
   #isListening = false
-  #marks = { limitBytes: 0, highWater: 95, goal: 90 }
 
   /** @internal */
   constructor(select: () => Backend) {
@@ -78,7 +78,9 @@ export class Memory {
   /** Changes settings; what is left out stays. Nothing has changed when it throws for a value out of range. */
   configure(options: MemoryOptions): void {
     checkOptions('memory.configure', options, new Set(Object.keys(OPTIONS)), "{ policy: 'abort' }")
-    const marks = this.#checkedMarks(options)
+    const backend = this.#select()
+    const { memory } = backend
+    const marks = checkedMarks(memory, options)
     const { policy, smr, maxTypes, leakReport } = options
     if (policy !== undefined && policy !== 'throw' && policy !== 'abort') {
       throw invalid('policy', "is 'throw' or 'abort'", policy)
@@ -87,19 +89,16 @@ export class Memory {
     if (smr !== undefined) checkSmr(smr)
     if (maxTypes !== undefined) bytes('maxTypes', maxTypes)
     flag('leakReport', leakReport, false)
-    const backend = this.#select()
-    const { memory } = backend
-    if (options.allocator !== undefined) chooseAllocator(backend, options.allocator)
-    if (threshold !== undefined) native(memory.setMapThreshold(threshold), 'mmapThreshold')
-    if (maxTypes !== undefined) {
-      if (memory.setTypeLimit(maxTypes) < 0)
-        throw invalid('maxTypes', 'is from what there is to 512', maxTypes)
+    if (options.allocator !== undefined) checkAllocator(memory, options.allocator)
+    if (maxTypes !== undefined && memory.setTypeLimit(maxTypes) < 0) {
+      throw invalid('maxTypes', 'is from what there is to 512', maxTypes)
     }
+    if (options.allocator !== undefined) chooseAllocator(memory, options.allocator)
+    if (threshold !== undefined) native(memory.setMapThreshold(threshold), 'mmapThreshold')
     if (leakReport !== undefined) memory.setLeakReport(leakReport)
     if (policy !== undefined) misuse.policy = policy
     if (smr !== undefined) configureSmr(backend, smr)
     if (marks === undefined) return
-    this.#marks = marks
     checkResult(memory.setPressure(marks.limitBytes, marks.highWater, marks.goal), 'configure')
   }
 
@@ -158,39 +157,50 @@ export class Memory {
       }
     }
   }
-
-  #checkedMarks(options: MemoryOptions): { limitBytes: number; highWater: number; goal: number } | undefined {
-    const { limitBytes, highWater, goal } = options
-    if (limitBytes === undefined && highWater === undefined && goal === undefined) return undefined
-    const marks = {
-      limitBytes: bytes('limitBytes', limitBytes ?? this.#marks.limitBytes),
-      highWater: percent('highWater', highWater ?? this.#marks.highWater),
-      goal: percent('goal', goal ?? this.#marks.goal),
-    }
-    if (marks.goal > marks.highWater)
-      throw invalid('goal', `is at most highWater (${marks.highWater})`, marks.goal)
-    return marks
-  }
 }
 
-function chooseAllocator(backend: Backend, name: string): void {
-  const { memory } = backend
-  const result = memory.setEngine(name)
-  if (result >= 0) return
-  if (memory.engines.includes(name)) {
-    throw new HeddleError(
-      'ERR_TOO_LATE',
-      `allocator '${name}': memory was allocated already by '${memory.engine()}'`,
-    )
+interface Marks {
+  readonly limitBytes: number
+  readonly highWater: number
+  readonly goal: number
+}
+
+/** Those that are to hold: what is left out stays, whichever isolate has set it. */
+function checkedMarks(
+  memory: MemoryBackend,
+  { limitBytes, highWater, goal }: MemoryOptions,
+): Marks | undefined {
+  if (limitBytes === undefined && highWater === undefined && goal === undefined) return undefined
+  const now = new Float64Array(MARK_CELLS)
+  memory.pressureMarks(now)
+  const marks = {
+    limitBytes: bytes('limitBytes', limitBytes ?? (now[MarkCell.LIMIT_BYTES] as number)),
+    highWater: percent('highWater', highWater ?? (now[MarkCell.HIGH_PERCENT] as number)),
+    goal: percent('goal', goal ?? (now[MarkCell.GOAL_PERCENT] as number)),
   }
-  const choices = memory.engines.join(', ')
-  if (!memory.isNative && NATIVE_ENGINES.includes(name)) {
+  if (marks.goal > marks.highWater)
+    throw invalid('goal', `is at most highWater (${marks.highWater})`, marks.goal)
+  return marks
+}
+
+function checkAllocator({ engines, isNative }: MemoryBackend, name: string): void {
+  if (engines.includes(name)) return
+  const choices = engines.join(', ')
+  if (!isNative && NATIVE_ENGINES.includes(name)) {
     throw new HeddleError(
       'ERR_NATIVE_REQUIRED',
       `allocator '${name}' needs the native backend; here: ${choices}`,
     )
   }
   throw new HeddleError('EINVAL', `allocator is one of ${choices}, not ${shown(name)}`)
+}
+
+function chooseAllocator(memory: MemoryBackend, name: string): void {
+  if (memory.setEngine(name) >= 0) return
+  throw new HeddleError(
+    'ERR_TOO_LATE',
+    `allocator '${name}': memory was allocated already by '${memory.engine()}'`,
+  )
 }
 const NATIVE_ENGINES = ['slab', 'system']
 

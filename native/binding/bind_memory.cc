@@ -50,6 +50,13 @@ napi_value setPressure(napi_env env, napi_callback_info info) {
   return integer(env, mem::setPressureMarks(marks, pressureChanged, nullptr));
 }
 
+napi_value pressureMarks(napi_env env, napi_callback_info info) {
+  const Args<1> args(env, info);
+  const mem::PressureMarks marks = mem::pressureMarks();
+  return fill(env, args.at(0),
+              {real(marks.limitBytes), real(marks.highPercent), real(marks.goalPercent)});
+}
+
 napi_value setTypeLimit(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
   return integer(env, mem::setMemtypeLimit(args.real<uint32_t>(0)));
@@ -221,6 +228,7 @@ constexpr Method kMethods[] = {
     {"setEngine", setEngine},
     {"setMapThreshold", setMapThreshold},
     {"setPressure", setPressure},
+    {"pressureMarks", pressureMarks},
     {"setTypeLimit", setTypeLimit},
     {"setLeakReport", setLeaks},
     {"register", registerType},

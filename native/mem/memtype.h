@@ -137,9 +137,9 @@ void fillBlock(void* block, size_t bytes, const Bin& bin);
 }
 
 [[gnu::always_inline]] inline void release(Memtype type, void* block) {
-  // One comparison: whether a block may start there at all. Acquire, and first, see arena.h: nullptr
-  // and strangers come while another thread makes the arena, and beside a base of 0 a small address
-  // would pass for one of the arena's.
+  // One comparison: whether a block may start there at all. Acquire, and first, see arena.h:
+  // nullptr and strangers come while another thread makes the arena, and beside a base of 0 a small
+  // address would pass for one of the arena's.
   const size_t granules = arena.granules.load(std::memory_order_acquire);
   const size_t granule = granuleAt(reinterpret_cast<uintptr_t>(block));
   if (granule >= granules) [[unlikely]]

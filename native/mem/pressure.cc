@@ -15,6 +15,7 @@ struct Pressure {
   std::atomic<int64_t> goal{INT64_MIN};
   std::atomic<bool> low{false};
   std::mutex lock;  // guards the marks, the callback and changes of `low`
+  PressureMarks marks;
   PressureCallback callback = nullptr;
   void* ctx = nullptr;
 };
@@ -63,11 +64,17 @@ int setPressureMarks(const PressureMarks& marks, PressureCallback callback, void
     const int64_t goal = limited ? part(marks.goalPercent) : INT64_MAX - 1;
     pressure.high.store(high, std::memory_order_relaxed);
     pressure.goal.store(goal < high ? goal : high - 1, std::memory_order_relaxed);
+    pressure.marks = marks;
     pressure.callback = callback;
     pressure.ctx = ctx;
   }
   settle();
   return 0;
+}
+
+PressureMarks pressureMarks() {
+  std::lock_guard<std::mutex> guard(pressure.lock);
+  return pressure.marks;
 }
 
 bool isMemoryLow() { return pressure.low.load(std::memory_order_relaxed); }

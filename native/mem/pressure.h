@@ -23,6 +23,9 @@ struct PressureMarks {
 [[nodiscard]] int setPressureMarks(const PressureMarks& marks, PressureCallback callback,
                                    void* ctx);
 
+// As set last.
+[[nodiscard]] PressureMarks pressureMarks();
+
 [[nodiscard]] bool isMemoryLow();
 
 // Slabs and mapped blocks, used or cached by threads; without what has been handed back.

@@ -243,6 +243,20 @@ describe('pressure', () => {
     expect(memory.isLow()).toBe(false)
   })
 
+  it('MT-16 MT-03 one setting out of range leaves the others alone, whichever it is', async () => {
+    const ended = await children.run(`${REGISTER}
+      const engine = memtypes.engine
+      const allocator = memtypes.engines.at(-1)
+      print([
+        codeOf(() => memory.configure({ allocator, maxTypes: 513 })),
+        codeOf(() => memory.configure({ allocator: 'bogus', maxTypes: memtypes.report().length })),
+        memtypes.engine === engine,
+        memtypes.register({ description: 'child:c', kind: 'vsize' }).module,
+      ])`)
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(ended.stdout)).toEqual(['ERR_INVALID_ARGUMENT', 'EINVAL', true, 'child'])
+  })
+
   it('MT-14 has one event', () => {
     expect(codeOf(() => memory.on('other' as never, () => {}))).toBe('ERR_INVALID_ARGUMENT')
     expect(codeOf(() => memory.on('pressure', 5 as never))).toBe('ERR_INVALID_ARGUMENT')

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { memtypes } from '../../lib/memory'
+import { memory, memtypes } from '../../lib/memory'
 import { codeOf, freshModule, isNative, Mate } from './memory-harness'
 
 let mate: Mate
@@ -114,5 +114,17 @@ describe('blocks between isolates', () => {
     expect(memtypes.stats(type).live).toBe(tokens.length)
     for (const token of tokens) memtypes.adopt(token).free()
     expect(memtypes.stats(type).live).toBe(0)
+  })
+
+  it('MT-14 settings of pressure that one isolate leaves out stay as another has set them', async () => {
+    const type = memtypes.register(define())
+    using _held = memtypes.malloc(type)
+    memory.configure({ limitBytes: memtypes.totals().heldBytes * 50, highWater: 95, goal: 90 })
+    expect(memory.isLow()).toBe(false)
+    await mate.run('heddle.memory.configure({ highWater: 1, goal: 1 })')
+    const isLow = memory.isLow()
+    memory.configure({ limitBytes: 0, highWater: 95, goal: 90 })
+    expect(isLow).toBe(isNative)
+    expect(memory.isLow()).toBe(false)
   })
 })

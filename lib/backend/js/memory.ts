@@ -47,6 +47,10 @@ export class JsMemory implements MemoryBackend {
     return this.#pressure.set(limitBytes, highPercent, goalPercent)
   }
 
+  pressureMarks(into: Float64Array): void {
+    into.set(this.#pressure.marks)
+  }
+
   setTypeLimit(limit: number): number {
     return this.#types.setLimit(limit)
   }
@@ -195,6 +199,8 @@ class Pressure {
   held = 0
   /** Low exactly when odd. */
   changes = 0
+  /** As `set` last: limit, percentages of high and goal. */
+  marks: readonly number[] = [0, 95, 90]
   readonly #changed: () => void
   #high = Number.POSITIVE_INFINITY
   #goal = Number.POSITIVE_INFINITY
@@ -205,6 +211,7 @@ class Pressure {
 
   set(limitBytes: number, highPercent: number, goalPercent: number): number {
     if (highPercent > 100 || goalPercent > highPercent) return -errno.EINVAL
+    this.marks = [limitBytes, highPercent, goalPercent]
     const limit = limitBytes === 0 ? Number.POSITIVE_INFINITY : limitBytes
     this.#high = (limit * highPercent) / 100
     // Equal marks would make a level both.
