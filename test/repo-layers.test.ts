@@ -24,6 +24,7 @@ const LIB: readonly { readonly name: string; readonly files: RegExp; readonly ne
   { name: 'backend choice', files: /^lib\/backend\/select$/ },
   { name: 'memory', files: /^lib\/memory(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'shared', files: /^lib\/shared(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
+  { name: 'io', files: /^lib\/io(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'eventer', files: /^lib\/eventer(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'aco', files: /^lib\/aco(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'net', files: /^lib\/net(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },

@@ -1,6 +1,6 @@
 import { Out } from '../backend/protocol'
 import { HeddleError } from '../errors'
-import { ByteQueue } from '../net/byte-queue'
+import { ByteQueue } from '../io/byte-queue'
 import { Waiter } from '../net/wait'
 import type { HttpContext } from './context'
 import type { Exchange } from './exchange'

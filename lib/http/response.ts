@@ -1,7 +1,7 @@
 import { BLOCK_BYTES } from '../backend/port'
 import { Control, METHODS, Out, RespondFlag } from '../backend/protocol'
 import { HeddleError } from '../errors'
-import { checkBytes } from '../net/bytes'
+import { checkBytes } from '../io/bytes'
 import { putText } from '../net/slab'
 import { deadlineOf, type WaitOptions } from '../net/wait'
 import type { HttpContext } from './context'

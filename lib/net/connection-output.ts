@@ -1,6 +1,6 @@
 import { Clock, Out } from '../backend/protocol'
 import { HeddleError } from '../errors'
-import { checkBytes } from './bytes'
+import { checkBytes } from '../io/bytes'
 import { ConnectionSide } from './connection-side'
 import type { Home } from './home'
 import { deadlineOf, type WaitOptions } from './wait'

@@ -1,7 +1,9 @@
 import type { AddressInfo } from '../backend/backend'
 import type { Port } from '../backend/port'
 import type { HeddleError } from '../errors'
-import { Reader } from './reader'
+import { Reader } from '../io/reader'
+import { PlainWaits } from './plain-waits'
+import { ConnectionSource } from './connection-source'
 import { Waiter } from './wait'
 
 /** What few connections need: input that waits, people who wait, addresses, context. */
@@ -18,7 +20,7 @@ export class ConnectionSide {
   /** `held`: the user has paused. `over`: no input will come any more. */
   readerFor(port: Port, handle: number, limit: number, held: boolean, over: boolean): Reader {
     if (this.reader === undefined) {
-      this.reader = new Reader(port, handle, limit, held)
+      this.reader = new Reader(new ConnectionSource(port, handle), new PlainWaits(), limit, held)
       if (over) this.reader.end(this.error)
     }
     return this.reader

@@ -2,12 +2,12 @@ import { constants } from 'node:os'
 import type { AddressInfo } from '../backend/backend'
 import { Clock, Out } from '../backend/protocol'
 import { HeddleError, systemError } from '../errors'
+import type { Reader } from '../io/reader'
 import { closeError } from './close-error'
 import { ConnectionOutput, Flag } from './connection-output'
 import { HandlerSet, type Handlers } from './handlers'
 import type { Home } from './home'
 import { size } from './options'
-import type { Reader } from './reader'
 import type { WaitOptions } from './wait'
 
 /** The callbacks of a connection. */
@@ -231,7 +231,7 @@ export class Connection extends ConnectionOutput {
   /** Input that nobody may hear now. After `close` or `destroy` nobody ever will. */
   #keep(offset: number, length: number): void {
     if (this.closing) return
-    this.#reader().push(Buffer.from(this.home.received.at(offset, length)))
+    this.#reader().receive(this.home.port.recv, offset, length)
   }
 
   /** In a microtask, so that an exception of `onData` is nobody's but Node's. The next record comes after that. */

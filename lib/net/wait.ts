@@ -10,13 +10,13 @@ export interface WaitOptions {
    * Milliseconds; the wait fails with `ETIME` after that. 0 and undefined mean no limit. ERR_INVALID_ARGUMENT for
    * anything below 0: a time that was calculated and is over must not become one without end.
    */
-  readonly timeout?: number
+  readonly timeout?: number | undefined
   /** Its reason is what the wait rejects with; at once if it is aborted already. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Absolute form of `timeout`, so that several waits can share one budget. */
-export function deadlineOf(options: { readonly timeout?: number } | undefined): number {
+export function deadlineOf(options: { readonly timeout?: number | undefined } | undefined): number {
   const timeout = options?.timeout
   if (timeout === undefined || timeout === 0) return Infinity
   if (typeof timeout === 'number' && timeout > 0) return performance.now() + timeout

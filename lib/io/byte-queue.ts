@@ -68,6 +68,19 @@ export class ByteQueue {
     return whole
   }
 
+  /** Moves bytes into `into` and returns how many: all there are, or as many as it takes. */
+  read(into: Uint8Array): number {
+    let filled = 0
+    while (filled < into.length && this.#size > 0) {
+      const chunk = this.shift() as Buffer
+      const part = Math.min(chunk.length, into.length - filled)
+      into.set(part === chunk.length ? chunk : chunk.subarray(0, part), filled)
+      if (part < chunk.length) this.unshift(chunk.subarray(part))
+      filled += part
+    }
+    return filled
+  }
+
   /**
    * Position of the first byte of `pattern`, or -1. `from` skips bytes that an earlier search has covered; the
    * caller backs up by the length of the pattern less one.

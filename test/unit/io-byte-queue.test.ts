@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ByteQueue } from '../../lib/net/byte-queue'
+import { ByteQueue } from '../../lib/io/byte-queue'
 
 const bytes = (max: number) => fc.string({ unit: fc.constantFrom('a', 'b', '\n'), maxLength: max })
 const step = fc.oneof(
