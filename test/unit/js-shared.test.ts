@@ -177,6 +177,24 @@ describe('memory of the js map', () => {
 })
 
 describe('holds of the js structures', () => {
+  it('SM-09 go by one clock, though one was opened by a thread that was interrupted', () => {
+    const spec = { name: `unit ${++names}`, maxBytes: 0, ttlMs: 0 }
+    const { bigint } = process.hrtime
+    let interruptions = 1
+    process.hrtime.bigint = () => {
+      const now = bigint()
+      if (interruptions-- > 0) for (const end = performance.now() + 50; performance.now() < end; );
+      return now
+    }
+    const interrupted = backend.openMap(spec) as SharedMapEngine
+    process.hrtime.bigint = bigint
+    const other = backend.openMap(spec) as SharedMapEngine
+    other.set('key', 0, 1, 60_000, 0)
+    const left = other.ttl('key')
+    expect(interrupted.ttl('key') - left).toBeLessThan(25)
+    for (const map of [interrupted, other]) map.close()
+  })
+
   it('SM-09 are limited, and say so with EMFILE', () => {
     const name = `unit ${++names}`
     const holds: (SharedCounterEngine | number)[] = []

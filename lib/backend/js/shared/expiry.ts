@@ -12,6 +12,14 @@ const ROUNDS = 3
 /** Hands are moved past one another when several isolates evict; a small map needs some spare. */
 const SPARE_STEPS = 64
 
+/** Looks at the two clocks, so that one that was interrupted does not count. */
+const SAMPLES = 8
+
+/** How far the system's clock is ahead of this isolate's; too little by the time that passes between the two looks. */
+function clockOffset(): number {
+  return Number(process.hrtime.bigint()) / 1e6 - performance.now()
+}
+
 /**
  * When entries go without being asked: their time is up, or the budget is exceeded and nobody has read them since the
  * clock's hand passed last. Hands are buckets, taken one at a time by whoever writes, so isolates that evict at the
@@ -28,7 +36,7 @@ export class Expiry {
     this.#memory = memory
     this.#list = list
     this.#counts = counts
-    this.#offset = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+    this.#offset = Math.max(...Array.from({ length: SAMPLES }, clockOffset))
   }
 
   /** The moment at which an entry made now expires; 0 never. */
