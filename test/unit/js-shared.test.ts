@@ -127,6 +127,7 @@ describe('memory of the js map', () => {
     // No budget, and address space for 64 MiB.
     const memory = createMemory(1, [1, 2]) as SharedMemory
     expect(new Recovery(new SharedMemory(memory.buffer)).begin()).toBe(true)
+    memory.words[Head.BUDGET] = 0
     memory.words[Head.SLOTS_USED] = 2
     const map = new JsSharedMap(memory, 1, 0, () => {})
     const value = new Uint8Array(5e6)
