@@ -35,6 +35,7 @@ export type {
   HttpHandler,
   HttpLimits,
   HttpListenOptions,
+  HttpRouteOptions,
   HttpServerOptions,
   Refusal,
   RequestHeaders,

@@ -159,7 +159,7 @@ export class Aco {
 }
 
 function homeLoop(): Loop {
-  return current.coroutine?.loop ?? Eventer.current().homeLoop()
+  return Eventer.current().homeLoop()
 }
 
 function checkListener(call: string, event: string, listener: unknown): void {

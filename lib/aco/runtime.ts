@@ -2,6 +2,7 @@ import { HeddleError } from '../errors'
 import type { Core } from '../eventer/core'
 import type { Loop } from '../eventer/loop'
 import { type AcoFunction, Coroutine } from './coroutine'
+import { current } from './current'
 import { Queues } from './queues'
 import { watchers } from './watchers'
 import type { CoroutineState } from './wait-point'
@@ -43,6 +44,10 @@ export class Runtime {
   private constructor(core: Core) {
     this.core = core
     core.closers.add(() => this.#close())
+    core.coroutineLoop = () => {
+      const loop = current.coroutine?.loop
+      return loop?.core === core ? loop : undefined
+    }
   }
 
   /** Runs the function up to its first wait. */

@@ -36,6 +36,8 @@ export class Core {
   /** The event whose callback runs, and its loop. */
   current: Event | undefined
   currentLoop: Loop | undefined
+  /** The loop of the coroutine whose code runs; set once there are coroutines. */
+  coroutineLoop: (() => Loop | undefined) | undefined
   /** When the running callback started, loop milliseconds; kept while instrumented. */
   callbackStarted = 0
   strict: boolean
@@ -55,6 +57,11 @@ export class Core {
     this.#emitter = emitter
     this.#debugging = options.debugging
     this.instrument()
+  }
+
+  /** The loop whose callback or coroutine runs. */
+  get loopHere(): Loop | undefined {
+    return this.currentLoop ?? this.coroutineLoop?.()
   }
 
   /** Callbacks take the slower path that measures, keeps contexts and traces. */
@@ -82,8 +89,10 @@ export class Core {
 
   /** Strict mode: a callback of one loop may not manipulate an event of another. (EK-09, EV-24) */
   checkOwner(event: Event): void {
-    if (!this.strict || this.currentLoop === undefined || this.currentLoop === event.owner) return
-    const text = `a callback of ${this.currentLoop.name} manipulates an event of ${event.owner.name}`
+    if (!this.strict) return
+    const loop = this.loopHere
+    if (loop === undefined || loop === event.owner) return
+    const text = `a callback of ${loop.name} manipulates an event of ${event.owner.name}`
     throw new HeddleError('ERR_WRONG_THREAD', text)
   }
 

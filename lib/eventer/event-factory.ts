@@ -107,6 +107,6 @@ export abstract class EventFactory extends EventEmitter<EventerEvents> {
   /** @internal Where an event made now belongs. (PO-04) */
   homeLoop(): Loop {
     this.core.assertOpen()
-    return this.core.currentLoop ?? (this.core.loops[0] as Loop)
+    return this.core.loopHere ?? (this.core.loops[0] as Loop)
   }
 }

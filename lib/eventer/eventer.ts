@@ -249,20 +249,20 @@ export class Eventer extends EventFactory implements AsyncDisposable {
     return this.core.current
   }
 
-  /** The loop whose callback runs. (EV-11) */
+  /** The loop whose callback or coroutine runs. (EV-11) */
   currentLoop(): Loop | undefined {
-    return this.core.currentLoop
+    return this.core.loopHere
   }
 
-  /** True inside a callback of this eventer, or of the named pool. (EV-11) */
+  /** True inside a callback or coroutine of this eventer, or of the named pool. (EV-11) */
   inLoop(pool?: string): boolean {
-    const loop = this.core.currentLoop
+    const loop = this.core.loopHere
     return loop !== undefined && (pool === undefined || loop.pool === pool)
   }
 
   /** Index of the current loop, or of the one with this `loopId`; -1 outside. (EV-11) */
   loopIndex(loopId?: number): number {
-    if (loopId === undefined) return this.core.currentLoop?.index ?? -1
+    if (loopId === undefined) return this.core.loopHere?.index ?? -1
     return this.core.loops.findIndex((loop) => loop.loopId === loopId)
   }
 

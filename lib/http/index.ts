@@ -11,7 +11,7 @@ export type { BodyCallback } from './request-body'
 export type { HeaderValue } from './header-rules'
 export { HttpResponse } from './response'
 export type { HttpHandler } from './router'
-export { type HttpCloseOptions, type HttpListenOptions, HttpServer } from './server'
+export { type HttpCloseOptions, type HttpListenOptions, type HttpRouteOptions, HttpServer } from './server'
 
 /** An HTTP/1.1 server; `listen` starts it. Without a handler it serves its routes. */
 export function createServer(handler: HttpHandler): HttpServer

@@ -1,8 +1,10 @@
+import { checkOptions, flag } from '../arguments'
 import type { AddressInfo } from '../backend/backend'
 import { METHODS } from '../backend/protocol'
 import { systemError } from '../errors'
 import { type ListenOptions, type PortHolder, size } from '../net/options'
 import { deadlineOf } from '../net/wait'
+import { inCoroutine } from './aco-handler'
 import type { HttpContext } from './context'
 import { Exchange, type ExchangeOwner } from './exchange'
 import { Failures } from './failures'
@@ -33,8 +35,20 @@ export interface HttpCloseOptions {
   readonly timeout?: number
 }
 
+/** How a route is served. */
+export interface HttpRouteOptions {
+  /**
+   * Its handler runs inside a coroutine, where it may wait with `aco.current()` and for asynchronous calls. Default
+   * false. (AC-29, RS-02)
+   */
+  readonly aco?: boolean
+}
+
+const ROUTE: ReadonlySet<string> = new Set<keyof HttpRouteOptions>(['aco'])
+
 /** An HTTP/1.1 server. Belongs to the isolate of its loop: handlers and callbacks run there. */
 export class HttpServer implements RequestSink, ExchangeOwner {
+  readonly #loop: PortHolder
   readonly #options: HttpServerOptions
   readonly #context: HttpContext
   readonly #noHeaders = HeaderSet.root({ left: REMEMBERED_HEADER_SETS })
@@ -53,6 +67,7 @@ export class HttpServer implements RequestSink, ExchangeOwner {
     httpSpec(options)
     size('maxConnections', options.maxConnections, 0)
     const driver = HttpDriver.of(loop.port)
+    this.#loop = loop
     this.#options = options
     this.#context = driver.contextFor(size('highWaterBytes', options.highWaterBytes, 65536) || Infinity)
     const acceptFailed = (errno: number): void => options.onAcceptError?.(systemError(errno, 'accept'))
@@ -104,11 +119,19 @@ export class HttpServer implements RequestSink, ExchangeOwner {
   /**
    * Adds a route; `path` as find-my-way takes it (`/users/:id`, `/files/*`). Routes come before the handler of the
    * server, which gets what no route has a path for. ERR_INVALID_ARGUMENT for a bad path or method, or a route that
-   * is there already.
+   * is there already. ERR_NOT_SUPPORTED: `aco` on a loop that is none of an eventer.
    */
-  route(method: string | readonly string[], path: string, handler: HttpHandler): this {
-    for (const name of typeof method === 'string' ? [method] : method) {
-      this.#router.add(name.toUpperCase(), path, handler)
+  route(
+    method: string | readonly string[],
+    path: string,
+    handler: HttpHandler,
+    options: HttpRouteOptions = {},
+  ): this {
+    checkOptions('route', options, ROUTE, '{ aco: true }')
+    const aco = flag('aco', options.aco, false) && typeof handler === 'function'
+    for (const given of typeof method === 'string' ? [method] : method) {
+      const name = given.toUpperCase()
+      this.#router.add(name, path, aco ? inCoroutine(this.#loop, `${name} ${path}`, handler) : handler)
     }
     const otherwise = this.#handler
     this.#serve = (request, response) => this.#router.dispatch(request, response, otherwise)
