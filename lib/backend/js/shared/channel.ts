@@ -47,7 +47,6 @@ function join(name: string, receive: (data: unknown) => void): Channel {
 /** The main thread's: it keeps the names itself, and answers the others. */
 export class MainKeeper implements NameKeeper {
   readonly #names: Names
-  readonly #answered = new Set<string>()
 
   constructor(names: Names) {
     this.#names = names
@@ -91,10 +90,8 @@ export class MainKeeper implements NameKeeper {
     }
   }
 
+  /** Who has asked twice, see above, gets two holds and gives the second one back. */
   #answer(thread: number, request: number, wanted: Wanted): void {
-    const key = `${thread} ${request}`
-    if (this.#answered.has(key)) return
-    this.#answered.add(key)
     const channel = join(`${CHANNEL}/${thread}`, () => {})
     channel.postMessage({ request, result: this.#names.open(wanted, thread) } satisfies Answer)
     channel.close()
