@@ -101,7 +101,10 @@ napi_value type(napi_env env, napi_callback_info info) {
 
 napi_value find(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
-  return integer(env, mem::memtypeByName(stringOf(env, args.at(0)).c_str()));
+  const ShortText description = stringOf(env, args.at(0));
+  // None has a NUL in it.
+  const bool isName = description.view().find('\0') == std::string_view::npos;
+  return integer(env, isName ? mem::memtypeByName(description.c_str()) : mem::kNoMemtype);
 }
 
 napi_value usage(napi_env env, napi_callback_info info) {

@@ -59,7 +59,9 @@ describe('registering', () => {
     const b = memtypes.register({ description: `${module}:b`, kind: 'vsize' })
     expect(memtypes.byName(`${module}:a`)).toBe(a.id)
     expect(memtypes.byName(module)).toBe(-1)
-    expect(memtypes.byName(`${module}:c`)).toBe(-1)
+    for (const other of [`${module}:c`, `${module}:a\0`, `${module}:a\0b`, '']) {
+      expect(memtypes.byName(other)).toBe(-1)
+    }
     expect(memtypes.byModule(module)).toEqual([a.id, b.id])
     expect(memtypes.byModule(`${module}x`)).toEqual([])
     expect(memtypes.get(b.id)).toBe(b)
