@@ -165,8 +165,7 @@ void MapHold::closeWalk(int cursor) {
 int64_t readTtl(napi_env env, napi_value value) {
   double ms = -1;
   napi_get_value_double(env, value, &ms);
-  if (ms < 0) return shared::kDefaultTtl;
-  return saturated<int64_t>(std::ceil(ms * 1e6));
+  return ms < 0 ? shared::kDefaultTtl : nanoseconds(ms);
 }
 
 napi_value get(napi_env env, napi_callback_info info) {

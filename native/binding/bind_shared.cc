@@ -13,7 +13,7 @@ napi_value openMap(napi_env env, napi_callback_info info) {
   if (name.status() < 0) return integer(env, name.status());
   shared::MapSpec spec;
   spec.maxBytes = fields.integer<uint64_t>("maxBytes", 0);
-  spec.ttlNs = saturated<int64_t>(fields.number("ttlMs", 0) * 1e6);
+  spec.ttlNs = nanoseconds(fields.number("ttlMs", 0));
   shared::SharedMap* map = nullptr;
   const int opened = shared::SharedMap::open(name.name(), spec, &map);
   return opened < 0 ? integer(env, opened) : mapObject(env, map);

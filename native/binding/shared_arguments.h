@@ -4,6 +4,8 @@
 
 #include <node_api.h>
 
+#include <cmath>
+
 #include "binding/args.h"
 #include "binding/text.h"
 #include "shared/map.h"
@@ -45,6 +47,11 @@ class ValueArgument {
   shared::Value value_{};
   Text text_;
 };
+
+// A time to live, which lasts a nanosecond at least unless it is 0.
+[[nodiscard]] inline int64_t nanoseconds(double ms) {
+  return saturated<int64_t>(std::ceil(ms * 1e6));
+}
 
 // kPlainValue for all but bytes and clones.
 [[nodiscard]] ForeignKind foreignKind(const shared::Node& node);

@@ -70,6 +70,14 @@ describe('time to live in a shared map', () => {
     expect(map.ttl('limited')).toBeLessThanOrEqual(LONG)
   })
 
+  it('SM-09 may be as short as can be, and is not for ever then', async () => {
+    const map = await openMap<number>({ ttl: Number.MIN_VALUE })
+    map.set('of the map', 1)
+    map.set('of its own', 1, { ttl: Number.MIN_VALUE })
+    await until(() => !map.has('of the map') && !map.has('of its own'))
+    expect(map.size).toBe(0)
+  })
+
   it('SM-09 may be given for all entries', async () => {
     const map = await openMap<number>({ ttl: LONG })
     map
