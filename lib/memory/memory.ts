@@ -14,7 +14,7 @@ export interface MemoryOptions {
   readonly allocator?: string
   /**
    * vsize blocks of so many bytes and more are mapped one by one and go back to the system when freed: a number,
-   * 'auto' (128 KiB), or 0: only those too large for anything else. ERR_NATIVE_REQUIRED. (MT-13)
+   * 'auto' (128 KiB), or 0, the default: only those too large for anything else. ERR_NATIVE_REQUIRED. (MT-13)
    */
   readonly mmapThreshold?: number | 'auto'
   /** What memtypes may hold before memory counts as low at all; 0 (the default): never. Bytes. (MT-14) */
