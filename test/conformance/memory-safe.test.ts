@@ -292,7 +292,7 @@ describe('reclaiming', () => {
     await expect(safe.maintain('hard' as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
   })
 
-  it('SM-04 onReclaim runs once, right before the block is released, in the order of the frees', async () => {
+  it('SM-04 onReclaim runs once, right before the block is released', async () => {
     const ended: number[] = []
     const blocks = Array.from({ length: 5 }, (_, i) =>
       safe.alloc(8, {
