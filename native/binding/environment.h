@@ -1,7 +1,6 @@
 // What the addon keeps for one isolate (Node environment): its engines, the shared structures that
 // it holds open, what it has of typed and safe memory, and its thread's place among those that
-// reclaim memory by epochs. Lives in the
-// instance data.
+// reclaim memory by epochs. Lives in the instance data.
 //
 // A worker may be terminated at any moment. The cleanup hook then closes every engine's libuv
 // handles and descriptors, gives back what is held, and lets Node go on when the last handle is

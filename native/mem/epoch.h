@@ -13,25 +13,24 @@
 // It is no silver bullet: a pointer that is kept beyond its section dangles.
 //
 // WHY IT IS RIGHT. There is one counter, the epoch, which only grows. A section is a word:
-// kOutside, or the epoch that its thread read on the way in. To reclaim a batch, one thread at a
-// time
+// kOutside, or the epoch that its thread read on the way in. To reclaim a batch, one thread
 //   (1) takes the lists of retired objects,
 //   (2) adds one to the epoch, which makes it T,
 //   (3) has every thread pass a full barrier (membarrier),
-//   (4) looks at every section, again and again, until each has been seen either outside, or
-//   bearing
+//   (4) looks at every section, again and again, until each has been seen either outside, or with
 //       an epoch >= T; then it frees the batch.
+// No two threads do this at a time.
 // Let an object of the batch be unlinked before it was retired, and consider any section S that is
 // entered, on whatever thread. Its entry is the store of its word, E.
-//   - E before the barrier of (3) on that thread: the look at (4) sees E or something later. While
-//   it
-//     sees an epoch below T it waits. When it sees `outside`, the acquire of the look pairs with
-//     the release of the leaving store: the section's reads are over before the memory is freed.
+//   - E before the barrier of (3) on that thread: the look at (4) sees E or something later. As
+//     long as it sees an epoch below T it waits. When it sees `outside`, the acquire of the look
+//     pairs with the release of the leaving store: the section's reads are over before the memory
+//     is freed.
 //   - E after the barrier: so are the section's reads, and the unlinking precedes the barrier ((1)
 //     acquired what retire released). The section cannot find the object.
-//   - An epoch >= T in the word: the thread acquired it from the increment of (2) or a later one,
-//   which
-//     the unlinking precedes. The section cannot find the object, and need not be waited for.
+//   - An epoch >= T in the word: the thread acquired it from the increment of (2) or a later one.
+//     The unlinking precedes that, so the section cannot find the object and need not be waited
+//     for.
 // A thread may read the epoch, be suspended for long, and enter with an old one. That is safe: it
 // is waited for longer than needed, never shorter. One increment suffices where others need two
 // because the counter does not wrap (64 bits) and the barrier lies between unlinking and looking,

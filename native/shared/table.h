@@ -9,23 +9,21 @@
 // the order of all entries, which walks stand on (walk.h).
 //
 // WRITERS hold the shard's lock. They only ever
-//   - publish a new node in a slot, free or taken by an older node of the same key (store of the
-//   word);
+//   - publish a new node in a slot, free or taken by an older node of the same key;
 //   - turn a slot into a gap, which probes pass and which the next new key may fill;
-//   - build another table, of the live nodes, and publish that (store of the table's word). The old
-//   one
-//     is not changed any more and is retired.
+//   - build another table, of the live nodes, and publish that. The old one is not changed any more
+//     and is retired.
+// Each is one store, of a slot's word or of the table's.
 // A slot never becomes empty again, and at least a quarter of them are empty, so probes end.
 //
 // READERS NEVER MISS A KEY. Let a lookup L load the table's word and then slots, in probe order.
-//   - Nodes do not move within a table. Between a key's first slot and its own none is empty, at
-//   any
-//     time: it was put into the first gap or empty slot, and slots do not become empty. So if L
-//     stops at an empty slot, or has seen all, the key was in no slot behind it at that moment; and
-//     it was in none of those before at the moment L passed them. Had the key been in the table all
-//     the time, it would have been in one slot all the time, and L would have found it. So there
-//     was a moment within L when the key was absent, and "absent" is right for that moment. (A key
-//     that is deleted behind L and put back before L: absent in between.)
+//   - Nodes do not move within a table. Between a key's first slot and its own none is ever empty:
+//     it was put into the first gap or empty slot, and slots do not become empty. So if L stops at
+//     an empty slot, or has seen all, the key was in no slot behind it at that moment; and it was
+//     in none of those before at the moment L passed them. Had the key been in the table all the
+//     time, it would have been in one slot all the time, and L would have found it. So there was a
+//     moment within L when the key was absent, and "absent" is right for that moment. (A key that
+//     is deleted behind L and put back before L: absent in between.)
 //   - If L finds a node, the slot held it at the moment of the load, or, when the table had been
 //     replaced since L loaded its word, at the moment of the replacement, which is within L.
 // The value is whole: the node was written before the store that published it (release), and the

@@ -16,8 +16,7 @@
 //     published (the store that publishes releases it, A's look-up acquires it), so B, who hears of
 //     it from A, sees the odd number or a later one, and does not trust what it remembers.
 //   - A number that has been even and is the same again has come round 2^31 changes. An isolate
-//   that
-//     sleeps meanwhile, and had remembered at that very number, is deceived.
+//     that sleeps meanwhile, and had remembered at that very number, is deceived.
 // Keys of one class only disturb each other: one's change makes the others be looked up again.
 //
 // Entries with an end are not for remembering: they expire without a writer.
