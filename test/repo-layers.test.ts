@@ -4,6 +4,7 @@ import { filesBelow, read } from './repo-files'
 
 /** Folder of the native core → folders it may include from. Lower floors only. */
 const NATIVE: Record<string, readonly string[]> = {
+  include: [],
   base: [],
   sys: ['base'],
   mem: ['base', 'sys'],
@@ -11,7 +12,7 @@ const NATIVE: Record<string, readonly string[]> = {
   coro: ['base', 'sys', 'mem'],
   loop: ['base', 'sys', 'mem', 'coro'],
   net: ['base', 'sys', 'mem', 'coro', 'loop'],
-  aco: ['base', 'sys', 'mem', 'coro', 'loop', 'net'],
+  aco: ['include', 'base', 'sys', 'mem', 'coro', 'loop', 'net'],
   job: ['base', 'sys', 'mem', 'coro', 'loop', 'net', 'aco'],
   binding: ['base', 'sys', 'mem', 'shared', 'coro', 'loop', 'net', 'aco', 'job'],
 }

@@ -279,7 +279,21 @@ export class Memtypes {
 
 /** Modules whose memtypes are Heddle's. */
 const OWN_MODULES: ReadonlySet<string> = new Set([
-  ...['core', 'coro', 'loop', 'port', 'net', 'http', 'sys', 'binding', 'epoch', 'safe', 'memory', 'shared'],
+  ...[
+    'core',
+    'coro',
+    'loop',
+    'port',
+    'net',
+    'http',
+    'sys',
+    'binding',
+    'epoch',
+    'safe',
+    'memory',
+    'shared',
+    'aco',
+  ],
 ])
 
 /** A number of bytes. EINVAL for what is none, ERANGE above what a number can hold. */

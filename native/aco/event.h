@@ -114,11 +114,13 @@ class Event {
   static void forget(void* self, Task* task);
   [[nodiscard]] int64_t receive(void* buffer, size_t size);
   [[nodiscard]] int64_t send(const void* bytes, size_t size);
-  [[nodiscard]] int64_t takeAhead(void* buffer, size_t size);
-  [[nodiscard]] int64_t readMore(size_t atMost, Limit& limit);
-  [[nodiscard]] int64_t closeElsewhere(int fd);
-  void wakeAll(int error);
+  size_t takeAhead(void* buffer, size_t size);
+  [[nodiscard]] int64_t readMore(size_t wanted, Limit& limit);
+  // The descriptor, which is the caller's; whoever waits is told. -EBADF: there is none.
+  [[nodiscard]] int detach();
+  [[nodiscard]] int closeElsewhere(int fd);
   void shut();
+  void rest(uint32_t unwanted);
 
   Runtime* const runtime_;
   std::atomic<int> fd_;

@@ -37,6 +37,7 @@
 namespace heddle::aco {
 
 struct AsynchCall;
+struct Service;
 
 // No deadline, and a time-out without end.
 constexpr int64_t kForever = INT64_MAX;
@@ -159,10 +160,14 @@ class Runtime final : public loop::Guest {
   [[nodiscard]] int64_t waitStubbornly(State state, Task::Forget forget, void* waitedFor);
   // Decides the wait of a coroutine that is in one. It goes on in this pass or the next.
   void wake(Task* task, int64_t result);
+  // What a wait of a cancelled coroutine comes to: -ECANCELED, or its end.
+  [[nodiscard]] static int refuse(Task* task);
   // Lets others run once. 0, -ECANCELED, -ENOMEM.
   [[nodiscard]] int yieldOnce();
   // Whether the caller is on the loop's thread.
   bool onItsThread() const;
+  // Before the first asynchronous call.
+  void useRunner();
   // `task` may be nullptr.
   void report(Trouble trouble, const Task* task, int fd, int error = 0);
 
@@ -170,6 +175,8 @@ class Runtime final : public loop::Guest {
   friend class Event;
   friend struct AsynchCall;
 
+  void tell(const Report& report);
+  void sayUnsaid();
   Task* find(Id id) const;
   TaskInfo infoOf(const Task& task) const;
   [[nodiscard]] int open(const RuntimeOptions& options);
@@ -182,7 +189,6 @@ class Runtime final : public loop::Guest {
   static void dropArgument(Task* task);
   static int64_t suspend(Task* task, State state, Task::Forget forget, void* waitedFor);
   void settle(Task* task);
-  [[nodiscard]] static int refuse(Task* task);
   void enqueue(Task* task);
   Task* popReady();
   void runReady();
@@ -200,10 +206,17 @@ class Runtime final : public loop::Guest {
   void nudge();
 
   // listener.cc
-  void acceptReady(Listener* listener);
-  void acceptFailed(Listener* listener, int error);
-  void restListener(Listener* listener, bool rest);
+  static void served(void* context, Id id, Outcome outcome);
+  void endService(const Service& service, Id id);
+  void warnUnclosed(Listener* listener, Id id, int fd);
+  [[nodiscard]] int64_t serveFor(uint32_t listener, int fd, coro::Main procedure,
+                                 const StartOptions& options);
+  void acceptReady(Listener* ready);
+  void acceptFailed(const Listener* listener, int error);
+  void restListener(Listener* listener, int error);
   void restartListeners(int64_t nowNs);
+  void watchListener(Listener* listener, bool on);
+  void endListener(Listener* listener);
   void closeListeners();
 
   loop::Loop* const loop_;
@@ -217,6 +230,7 @@ class Runtime final : public loop::Guest {
   Task* lastReady_ = nullptr;
   AsynchCall* calls_ = nullptr;  // those that somebody still waits for, or that use borrowed memory
   mem::EpochCoroutineSection* spareSection_ = nullptr;
+  mem::TypedArray<Report, mem::Builtin::kAcoBytes> unsaid_;  // reports from inside a coroutine
   Reporter reporter_ = printReport;
   void* reporterContext_ = nullptr;
   ResumeHook resumeHook_ = nullptr;

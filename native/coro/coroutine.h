@@ -66,6 +66,11 @@ class Coroutine {
   [[nodiscard]] uint64_t resumes() const { return resumes_; }
   // Whether it has a stack of its own, so that its locals keep their place.
   [[nodiscard]] bool hasOwnStack() const { return !stack_->isShared(); }
+  // Whether a local with this address loses its place while others run.
+  [[nodiscard]] bool movesWithStack(const void* address) const {
+    const auto* const at = static_cast<const char*>(address);
+    return !hasOwnStack() && at >= stack_->low && at < stack_->top;
+  }
   // Bytes of its save area.
   [[nodiscard]] size_t saveBytes() const { return saveBytes_; }
 

@@ -23,7 +23,7 @@
 #ifndef HEDDLE_ACO_H
 #define HEDDLE_ACO_H
 
-#include <heddle/heddle.h>
+#include "heddle.h"
 
 #ifdef __cplusplus
 extern "C" {
