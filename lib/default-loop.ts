@@ -1,5 +1,4 @@
 import { Eventer, type Loop } from './eventer'
-import { HeddleError } from './errors'
 
 /** How often an eventer that nobody asked for looks whether it still has something to do. */
 const CHECK_MS = 100
@@ -22,11 +21,8 @@ export async function keepAlive<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function defaultEventer(): Eventer {
-  try {
-    return Eventer.current()
-  } catch (error) {
-    if (!(error instanceof HeddleError) || error.code !== 'ERR_NOT_INIT') throw error
-  }
+  const known = Eventer.find()
+  if (known !== undefined) return known
   const eventer = Eventer.initSync()
   eventer.unref().start()
   keepers.set(eventer, new Keeper(eventer))

@@ -4,9 +4,11 @@ import { Eventer } from '../eventer/eventer'
 import { Loop } from '../eventer/loop'
 import type { AcoEvent } from './aco-event'
 import { type Adoptable, type Adopted, adoptFor, isAdopted, releaseFrom } from './adopt'
+import { type AsynchTarget, located } from './asynch-target'
 import { type AcoFunction, Coroutine, type CoroutineInfo } from './coroutine'
 import { current } from './current'
 import { Gate } from './gate'
+import { postStart, receiveStarts, startTarget } from './remote-start'
 import { Runtime } from './runtime'
 import { type ResumeReport, watchers } from './watchers'
 import type { AsynchQueueOptions, WorkerQueue } from './worker-queue'
@@ -17,8 +19,11 @@ export interface AcoStartOptions {
   readonly name?: string
   /** Cancels it: pending waits and all later ones reject with its reason. (AC-32) */
   readonly signal?: AbortSignal
-  /** The loop it belongs to. Default: that of the coroutine or callback which starts it, elsewhere the first. */
-  readonly owner?: Loop
+  /**
+   * The loop it belongs to; of another isolate its `loopId`. Default: that of the coroutine or callback which starts it, elsewhere
+   * the first.
+   */
+  readonly owner?: Loop | number
 }
 
 /** Counts of the coroutines of this isolate's eventer. */
@@ -39,22 +44,40 @@ const START: ReadonlySet<string> = new Set<keyof AcoStartOptions>(['name', 'sign
  * Thread rule: the isolate of the eventer. ERR_NOT_INIT before `Eventer.init`.
  */
 export class Aco {
+  /** @internal Use `aco`. */
+  constructor() {
+    receiveStarts()
+  }
+
   /**
    * Starts a coroutine: `fn` runs at once until its first wait, before this returns. Its errors go to whoever asks for
-   * `done`, otherwise they are reported as those of event callbacks are. ERR_NOT_INIT, ERR_INVALID_ARGUMENT. (AC-01)
+   * `done`, otherwise they are reported as those of event callbacks are.
+   *
+   * An export of a module may stand for the function. It is loaded first, and may be started from an isolate that has no
+   * eventer of its own: then on the loop `owner` names, otherwise on the first loop of the isolate that started this one,
+   * with a copy of `arg`; what is returned is undefined. ERR_NOT_INIT, ERR_INVALID_ARGUMENT. (AC-01)
    */
   start<R>(fn: AcoFunction<undefined, R>): Coroutine<undefined, R>
   start<A, R>(fn: AcoFunction<A, R>, arg: A, options?: AcoStartOptions): Coroutine<A, R>
-  start<A, R>(fn: AcoFunction<A, R>, arg?: A, options: AcoStartOptions = {}): Coroutine<A, R> {
-    if (typeof fn !== 'function') throw invalid('aco.start takes', 'a function', fn)
-    checkOptions('aco.start', options, START, '{ signal }')
+  start(target: AsynchTarget, arg?: unknown, options?: AcoStartOptions): Coroutine | undefined
+  start<A, R>(
+    what: AcoFunction<A, R> | AsynchTarget,
+    arg?: A,
+    options: AcoStartOptions = {},
+  ): Coroutine<A, R> | Coroutine | undefined {
+    checkStart(options)
     const { name, signal, owner } = options
-    if (name !== undefined && typeof name !== 'string') throw invalid('name', 'is a string', name)
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw invalid('signal', 'is an AbortSignal', signal)
-    if (owner !== undefined && !(owner instanceof Loop)) throw invalid('owner', 'is a loop', owner)
-    const loop = owner ?? homeLoop()
-    return Runtime.of(loop.core).start(loop, fn, arg as A, { name, signal })
+    if (typeof what === 'function') {
+      if (typeof owner === 'number') throw invalid('owner of a function', 'is a loop of this isolate', owner)
+      const loop = owner ?? homeLoop()
+      return Runtime.of(loop.core).start(loop, what, arg as A, { name, signal })
+    }
+    const message = { target: located(what), name, arg }
+    const loop = typeof owner === 'object' ? owner : ownLoop(owner)
+    if (loop !== undefined) return startTarget(loop, message, signal)
+    if (signal !== undefined) throw invalid('signal', 'cannot cross threads: it is left out', signal)
+    postStart(message, owner as number | undefined)
+    return undefined
   }
 
   /** The coroutine that runs now; undefined outside. */
@@ -156,6 +179,23 @@ export class Aco {
     if (co === undefined) throw new HeddleError('ERR_NOT_IN_ACO', `${call} is called outside of a coroutine`)
     return co
   }
+}
+
+function checkStart(options: AcoStartOptions): void {
+  checkOptions('aco.start', options, START, '{ signal }')
+  const { name, signal, owner } = options
+  if (name !== undefined && typeof name !== 'string') throw invalid('name', 'is a string', name)
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw invalid('signal', 'is an AbortSignal', signal)
+  if (owner !== undefined && !(owner instanceof Loop) && !Number.isInteger(owner))
+    throw invalid('owner', 'is a loop, or the id of one', owner)
+}
+
+/** The loop of this isolate with that id, or the one to use by default; undefined if there is none here. */
+function ownLoop(loopId: number | undefined): Loop | undefined {
+  const eventer = Eventer.find()
+  if (loopId === undefined) return eventer?.homeLoop()
+  return eventer?.loops.find((loop) => loop.loopId === loopId)
 }
 
 function homeLoop(): Loop {

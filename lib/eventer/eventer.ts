@@ -6,6 +6,7 @@ import { HeddleError, checkResult } from '../errors'
 import { Contexts, type ContextSlot, type ContextType } from './contexts'
 import { Core } from './core'
 import { type Cpu, cpuTopology } from './cpu'
+import { announceDefaultLoop } from './default-loop-id'
 import { describeEvent } from './describe'
 import { type AnyCallback, type Event, State } from './event'
 import { EventFactory } from './event-factory'
@@ -61,6 +62,7 @@ export class Eventer extends EventFactory implements AsyncDisposable {
     if (live.has(backend)) throw new HeddleError('ERR_ALREADY_INIT')
     const eventer = new Eventer(backend, resolved)
     live.set(backend, eventer)
+    announceDefaultLoop(eventer.loops[0].loopId)
     return eventer
   }
 
@@ -69,6 +71,11 @@ export class Eventer extends EventFactory implements AsyncDisposable {
     const eventer = live.get(backend)
     if (eventer === undefined) throw new HeddleError('ERR_NOT_INIT')
     return eventer
+  }
+
+  /** The eventer of this isolate, if there is one. */
+  static find(backend: Backend = selectBackend()): Eventer | undefined {
+    return live.get(backend)
   }
 
   /** The multiplexers this process can use. (EV-02) */
@@ -182,6 +189,7 @@ export class Eventer extends EventFactory implements AsyncDisposable {
     }
     this.core.clear()
     live.delete(this.core.backend)
+    announceDefaultLoop(undefined)
   }
 
   /** Schedules an event; its reference becomes the eventer's. EEXIST, EINVAL, EBADF, ERR_EVENT_SCHEDULED. (EK-07) */

@@ -8,6 +8,18 @@ import { EVENTER_CHANNEL, type RemoteMessage, type RemoteSpec, decodeMessage } f
 import { toLoopMs } from './time'
 import { TimedEvent } from './timed-event'
 
+/** Carries out a post, of which the first byte, the channel, has been taken off. */
+export type PostReceiver = (loop: Loop, bytes: Uint8Array) => void
+
+/** What others than the eventer post to loops; each channel is taken once, when its module is loaded. */
+const receivers = new Map<number, PostReceiver>([
+  [EVENTER_CHANNEL, (loop, bytes) => carryOut(loop, decodeMessage(bytes))],
+])
+
+export function receiveChannel(channel: number, receive: PostReceiver): void {
+  receivers.set(channel, receive)
+}
+
 /** Carries out what other isolates posted to this loop; failures go to the `error` listeners of the eventer. */
 export function receivePosts(loop: Loop): void {
   const port = loop.port
@@ -15,9 +27,8 @@ export function receivePosts(loop: Loop): void {
     const offset = port.inbox[at + 1] as number
     const length = port.inbox[at + 2] as number
     const bytes = port.recv.subarray(offset, offset + length)
-    if (bytes[0] !== EVENTER_CHANNEL) return
     try {
-      carryOut(loop, decodeMessage(bytes.subarray(1)))
+      receivers.get(bytes[0] as number)?.(loop, bytes.subarray(1))
     } catch (error) {
       loop.core.report(error)
     }

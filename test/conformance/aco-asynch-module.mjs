@@ -39,3 +39,10 @@ export const phased = (phase, { cells, failing }) => {
   if (phase === failing) throw new Error(`${phase} failed`)
   return phase
 }
+
+/** The body of a coroutine that other isolates start: leaves word in the isolate where it runs. */
+export const body = async (co) => {
+  await co.sleep(0)
+  globalThis.heddleWord = { thread: threadId, value: co.arg }
+  return `${co.name} ${co.loop.name}`
+}

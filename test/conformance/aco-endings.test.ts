@@ -133,6 +133,27 @@ describe('errors', () => {
       expect(reports[1]?.event).toMatch(/^aco\/tardy\/#2\/default\/0$/)
     }))
 
+  it('AC-01 without a listener they are uncaught exceptions, and the loop goes on', () =>
+    withAco(async (bench) => {
+      const before = process.listeners('uncaughtException')
+      const uncaught: unknown[] = []
+      process.removeAllListeners('uncaughtException')
+      process.on('uncaughtException', (error) => uncaught.push(error))
+      try {
+        const error = new Error('nobody listens')
+        aco.start(async (co) => {
+          await co.sleep(0)
+          throw error
+        })
+        await bench.until(() => uncaught.length === 1)
+        expect(uncaught).toEqual([error])
+        await aco.start((co) => co.sleep(0)).done
+      } finally {
+        process.removeAllListeners('uncaughtException')
+        for (const listener of before) process.on('uncaughtException', listener)
+      }
+    }))
+
   it('AC-01 go to whoever asked for done, once', () =>
     withAco(async ({ eventer }) => {
       const reports = reportsOf(eventer)

@@ -1,8 +1,6 @@
-import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Mask, RemoteEventer, remoteTrigger, remoteWake } from '../../lib/eventer'
-import { compileLibrary } from './eventer-compiled'
+import { compileLibrary, inWorkerOf } from './eventer-compiled'
 import { backend, codeOf, withEventer } from './eventer-harness'
 
 let library: ReturnType<typeof compileLibrary>
@@ -12,24 +10,8 @@ beforeAll(() => {
 afterAll(() => library.dispose())
 
 /** Runs a body in a worker thread, with `eventer` the module under test and `data` what was given. */
-async function inWorker(body: string, data: unknown): Promise<unknown> {
-  const code = `
-    const { parentPort, workerData } = require('node:worker_threads')
-    const eventer = require(${JSON.stringify(join(library.folder, 'eventer/index.js'))})
-    const codeOf = (call) => { try { call() } catch (error) { return error.code } }
-    const main = async (data) => { ${body} }
-    main(workerData).then((value) => parentPort.postMessage({ value }), (error) => { throw error })`
-  const worker = new Worker(code, { eval: true, workerData: data, env: library.env })
-  try {
-    return await new Promise((resolve, reject) => {
-      worker.on('message', ({ value }) => resolve(value))
-      worker.on('error', reject)
-      worker.on('exit', (exit) => reject(new Error(`the worker ended with ${exit} and no answer`)))
-    })
-  } finally {
-    await worker.terminate()
-  }
-}
+const inWorker = (body: string, data: unknown) =>
+  inWorkerOf(library, { eventer: 'eventer/index.js' }, body, data)
 
 describe('events of another thread', () => {
   it('EV-24 EK-08 are triggered there, on their own thread', () =>

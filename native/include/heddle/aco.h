@@ -64,9 +64,10 @@ struct heddle_address {
   char host[128]; /* numeric, or the path */
 };
 
-#define HEDDLE_START_OWN_STACK 1u      /* never copied: for large frames, or to share locals */
-#define HEDDLE_START_KEEPS_FLOATING 2u /* changes of the floating-point control words stay inside \
-                                        */
+#define HEDDLE_START_OWN_STACK 1u /* never copied: for large frames, or to share locals */
+#define HEDDLE_START_KEEPS_FLOATING                             \
+  2u /* changes of the floating-point control words stay inside \
+      */
 
 struct heddle_start {
   heddle_procedure procedure;
