@@ -180,6 +180,21 @@ describe('values of a shared map', () => {
     expect([...a.view]).toEqual([1, 1, 1, 1])
   })
 
+  it('SM-09 are as many bytes as there are, whatever an array says of itself', async () => {
+    const map = await openMap<Uint8Array | string>()
+    const all = new Uint8Array(5000).fill(7)
+    for (const length of [1, 1e6]) {
+      const liar = Object.defineProperty(all.slice(), 'length', { value: length })
+      for (let i = 0; i < 20; i++) map.set(`neighbour ${i}`, 'v'.repeat(i))
+      map.set('liar', liar).set(liar, 'found')
+      expect(map.get('liar')).toEqual(all)
+      expect(map.get(all)).toBe('found')
+      expect(map.compareAndSet('liar', liar, all)).toBe(true)
+      for (let i = 0; i < 20; i++) expect(map.get(`neighbour ${i}`)).toBe('v'.repeat(i))
+      map.clear()
+    }
+  })
+
   it('SM-09 take a Buffer and bytes of shared memory as bytes', async () => {
     const map = await openMap<Uint8Array>()
     map.set('buffer', Buffer.from('blå'))

@@ -1,4 +1,5 @@
 import type { SharedKey } from '../../shared'
+import { lengthOf, writeBytes } from './bytes'
 import { Block, ENTRY_HEAD_BYTES, Head, KEY_BYTES_SHIFT, KEY_KIND_MASK, KeyKind } from './layout'
 import { KeyedHash } from './keyed-hash'
 import type { SharedMemory } from './memory'
@@ -54,7 +55,7 @@ export class Key {
   /** Writes the canonical form to these bytes of the memory. */
   write(at: number): void {
     if (this.#bytes === undefined) writeText(this.#memory, at, this.#text, this.kind === KeyKind.LATIN1)
-    else this.#memory.bytes.set(this.#bytes, at)
+    else writeBytes(this.#memory, at, this.#bytes, this.byteLength)
   }
 
   #takeText(text: string): void {
@@ -80,7 +81,7 @@ export class Key {
   }
 
   #takeBytes(bytes: Uint8Array): void {
-    const { length } = bytes
+    const length = lengthOf(bytes)
     this.#bytes = bytes
     const hash = this.#hash
     hash.begin()
@@ -112,7 +113,7 @@ export class Key {
   #matchesBytes(at: number): boolean {
     const { bytes } = this.#memory
     const own = this.#bytes as Uint8Array
-    for (let i = 0; i < own.length; i++) if (bytes[at + i] !== own[i]) return false
+    for (let i = 0; i < this.byteLength; i++) if (bytes[at + i] !== own[i]) return false
     return true
   }
 }

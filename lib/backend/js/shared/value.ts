@@ -1,4 +1,5 @@
 import { type PlainValue, SCRATCH_BYTES } from '../../shared'
+import { lengthOf, writeBytes } from './bytes'
 import { Block, ENTRY_HEAD_BYTES, KEY_BYTES_SHIFT, Stored, VALUE_KIND_MASK, VALUE_KIND_SHIFT } from './layout'
 import type { SharedMemory } from './memory'
 import { readText, unitsOf, writeText } from './text'
@@ -12,7 +13,7 @@ export class Value {
   /** `kind`: a `ValueKind`, or 0 for a plain value. */
   take(kind: number, value: PlainValue | Uint8Array): void {
     this.#value = value
-    if (kind !== 0) this.#is(kind, (value as Uint8Array).length)
+    if (kind !== 0) this.#is(kind, lengthOf(value as Uint8Array))
     else if (typeof value === 'number') this.#is(Stored.NUMBER, 8)
     else if (typeof value === 'string') this.#takeText(value)
     else this.#is(constantKind(value as boolean | null | undefined), 0)
@@ -27,7 +28,7 @@ export class Value {
     const value = this.#value
     if (typeof value === 'number') memory.doubles[at / 8] = value
     else if (typeof value === 'string') writeText(memory, at, value, this.kind === Stored.LATIN1)
-    else if (this.byteLength > 0) memory.bytes.set(value as Uint8Array, at)
+    else if (this.byteLength > 0) writeBytes(memory, at, value as Uint8Array, this.byteLength)
   }
 
   /** Whether the entry of this address has the same value: kind and content. */
