@@ -92,8 +92,8 @@ export class Section implements Disposable {
  */
 export class CoroutineSection implements Disposable {
   readonly #sections: Sections
-  readonly #handle: number
-  #isOpen = true
+  /** Undefined once it is disposed of. */
+  #handle: number | undefined
 
   /** @internal */
   constructor(sections: Sections, handle: number) {
@@ -103,14 +103,14 @@ export class CoroutineSection implements Disposable {
 
   /** Ends what levels are open, and the section with them. ERR_SMR_UNBALANCED while it is current. */
   [Symbol.dispose](): void {
-    if (!this.#isOpen) return
+    if (this.#handle === undefined) return
     this.#sections.drop(this.#handle)
-    this.#isOpen = false
+    this.#handle = undefined
   }
 
   /** @internal */
   get handle(): number {
-    if (this.#isOpen) return this.#handle
+    if (this.#handle !== undefined) return this.#handle
     throw new HeddleError('ERR_CLOSED', 'the section has been disposed of')
   }
 }
