@@ -300,6 +300,8 @@ int IsolateMemory::listen(napi_value function) {
   if (bell_.open(env_) < 0) return -ENOMEM;
   if (napi_create_reference(env_, function, 1, &listener_) != napi_ok) return -ENOMEM;
   hearsPressure_ = addPressureBell(&bell_);
+  // For a change between the program's own look and now.
+  bell_.ring();
   return 0;
 }
 
