@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string_view>
 
@@ -127,6 +128,17 @@ inline napi_value integer(napi_env env, int64_t value) {
     napi_create_double(env, static_cast<double>(value), &result);
   }
   return result;
+}
+
+inline double real(uint64_t value) { return static_cast<double>(value); }
+
+// Writes numbers where JavaScript wants them; fewer when it has less room.
+template <size_t N>
+napi_value fillNumbers(napi_env env, napi_value into, const double (&numbers)[N]) {
+  const Bytes room = bytesOf(env, into);
+  const size_t bytes = room.size < sizeof numbers ? room.size : sizeof numbers;
+  if (bytes > 0) std::memcpy(room.data, numbers, bytes);
+  return undefined(env);
 }
 
 struct Method {

@@ -15,17 +15,6 @@
 namespace heddle::binding {
 namespace {
 
-// Writes numbers where JavaScript wants them; fewer when it has less room.
-template <size_t N>
-napi_value fill(napi_env env, napi_value into, const double (&numbers)[N]) {
-  const Bytes room = bytesOf(env, into);
-  const size_t bytes = room.size < sizeof numbers ? room.size : sizeof numbers;
-  if (bytes > 0) std::memcpy(room.data, numbers, bytes);
-  return undefined(env);
-}
-
-double real(uint64_t value) { return static_cast<double>(value); }
-
 napi_value engine(napi_env env, napi_callback_info) {
   return text(env, mem::engineName(), NAPI_AUTO_LENGTH);
 }
@@ -53,8 +42,8 @@ napi_value setPressure(napi_env env, napi_callback_info info) {
 napi_value pressureMarks(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
   const mem::PressureMarks marks = mem::pressureMarks();
-  return fill(env, args.at(0),
-              {real(marks.limitBytes), real(marks.highPercent), real(marks.goalPercent)});
+  return fillNumbers(env, args.at(0),
+                     {real(marks.limitBytes), real(marks.highPercent), real(marks.goalPercent)});
 }
 
 napi_value setTypeLimit(napi_env env, napi_callback_info info) {
@@ -110,7 +99,7 @@ napi_value find(napi_env env, napi_callback_info info) {
 napi_value usage(napi_env env, napi_callback_info info) {
   const Args<2> args(env, info);
   const mem::Usage used = mem::usageOf(args.handle(0));
-  return fill(
+  return fillNumbers(
       env, args.at(1),
       {real(used.live), real(used.peak), real(used.total), real(used.bytes), real(used.peakBytes),
        real(used.mappedBytes), real(used.remoteFrees), real(used.slabs), real(used.cached)});
@@ -119,10 +108,10 @@ napi_value usage(napi_env env, napi_callback_info info) {
 napi_value totals(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
   const mem::Totals all = mem::memoryTotals();
-  return fill(env, args.at(0),
-              {real(all.live), real(all.bytes), real(all.mappedBytes), real(all.heldBytes),
-               real(all.residentBytes), real(all.physicalBytes), real(mem::unclaimedBlocks()),
-               real(abandonedBlocks())});
+  return fillNumbers(env, args.at(0),
+                     {real(all.live), real(all.bytes), real(all.mappedBytes), real(all.heldBytes),
+                      real(all.residentBytes), real(all.physicalBytes),
+                      real(mem::unclaimedBlocks()), real(abandonedBlocks())});
 }
 
 napi_value allocate(napi_env env, napi_callback_info info) {

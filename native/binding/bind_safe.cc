@@ -10,8 +10,6 @@
 namespace heddle::binding {
 namespace {
 
-double real(uint64_t value) { return static_cast<double>(value); }
-
 napi_value allocate(napi_env env, napi_callback_info info) {
   const Args<3> args(env, info);
   mem::SafeOptions options{.zeroed = args.boolean(1), .named = true};
@@ -119,13 +117,11 @@ napi_value stats(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
   const mem::SafeStats blocks = mem::safeStats();
   const mem::EpochStats epochs = mem::epochs().stats();
-  const double numbers[] = {
-      real(blocks.allocations),  real(blocks.freesRequested), real(blocks.freesCompleted),
-      real(blocks.bytesPending), real(epochs.cycles),         real(epochs.highWaters),
-      real(epochs.epoch),        real(epochs.threads),        real(epochs.backlogBytes())};
-  const Bytes room = bytesOf(env, args.at(0));
-  if (room.size >= sizeof numbers) std::memcpy(room.data, numbers, sizeof numbers);
-  return undefined(env);
+  return fillNumbers(
+      env, args.at(0),
+      {real(blocks.allocations), real(blocks.freesRequested), real(blocks.freesCompleted),
+       real(blocks.bytesPending), real(epochs.cycles), real(epochs.highWaters), real(epochs.epoch),
+       real(epochs.threads), real(epochs.backlogBytes())});
 }
 
 napi_value setAsynch(napi_env env, napi_callback_info info) {
