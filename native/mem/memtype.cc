@@ -356,12 +356,6 @@ void releaseRemote(Memtype type, void* block) {
   }
 }
 
-void* allocateZeroed(Memtype type) {
-  void* block = allocate(type);
-  if (block != nullptr) std::memset(block, 0, findType(type)->bytes);
-  return block;
-}
-
 void* allocateBytesZeroed(Memtype type, size_t bytes) {
   void* block = allocateBytes(type, bytes);
   if (block != nullptr) std::memset(block, 0, bytes);

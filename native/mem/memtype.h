@@ -47,7 +47,6 @@ void setMapThreshold(size_t bytes);
 
 // Fixed types. Contents unspecified (or the fill).
 [[nodiscard]] void* allocate(Memtype type);
-[[nodiscard]] void* allocateZeroed(Memtype type);
 // vsize types. 0 bytes is a block like others.
 [[nodiscard]] void* allocateBytes(Memtype type, size_t bytes);
 [[nodiscard]] void* allocateBytesZeroed(Memtype type, size_t bytes);

@@ -35,7 +35,7 @@ const CARVE_BYTES = 2048
 const LIMBO_BLOCKS = 64
 const LIMBO_BYTES = 2 ** 20
 
-export function heldBy(slot: number, state: number): number {
+function heldBy(slot: number, state: number): number {
   return (state & (-1 << LIFE_SHIFT)) | (slot << SLOT_SHIFT) | BlockState.HELD
 }
 
