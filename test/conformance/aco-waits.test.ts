@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { aco, type Coroutine, type ResumeReport, WaitPoint } from '../../lib/aco'
-import { Eventer } from '../../lib/eventer'
+import type { Eventer } from '../../lib/eventer'
 import { codeOf, failure, failureCode, withAco } from './aco-harness'
 
 const timeoutsOf = (eventer: Eventer) => [...eventer.timeouts()].length

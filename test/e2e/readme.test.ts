@@ -28,6 +28,7 @@ const EXPECTED: Record<string, { serves?: string; says?: RegExp }> = {
   'routes.mjs': { serves: '{"id":"7"}' },
   'echo.mjs': { says: /^over and under\n$/ },
   'events.mjs': { says: /^3 ticks\n$/ },
+  'coroutine.mjs': { says: /^slept, then got an id of 36\n$/ },
   'shared.mjs': { says: /^2000 visits\n$/ },
 }
 
@@ -84,7 +85,7 @@ describe('programs of the README (PK-05)', () => {
 })
 
 describe('programs of the reference', () => {
-  const pages = ['eventer', 'net', 'http', 'shared', 'errors'].flatMap((page) =>
+  const pages = ['eventer', 'aco', 'net', 'http', 'shared', 'errors'].flatMap((page) =>
     references(`docs/reference/${page}.md`).map((text, index) => ({ name: `${page}-${index}.mjs`, text })),
   )
 

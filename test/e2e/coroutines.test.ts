@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest'
+import { Program } from './program'
+
+describe('the example of sleeping coroutines', () => {
+  it.each(['native', 'js'])('wakes them beside a timer, on the %s backend (AC-08)', async (backend) => {
+    const program = new Program(['examples/sleeping-coroutine.mjs'], { HEDDLE_BACKEND: backend })
+    try {
+      expect([await program.exit(), program.stderr]).toEqual([0, ''])
+      const lines = program.stdout.trim().split('\n')
+      expect(lines[0]).toBe('started warp (sleep),weft (sleep)')
+      const wakeUps = (name: string) => lines.filter((line) => line.startsWith(`${name} wakes up`))
+      for (const name of ['warp', 'weft']) {
+        expect(wakeUps(name)).toEqual(
+          [1, 2, 3].map((turn) => `${name} wakes up to do something, ${turn} of 3`),
+        )
+      }
+      expect(lines.at(-1)).toBe('6 wake-ups, and the timer ran meanwhile')
+    } finally {
+      await program.stop()
+    }
+  })
+})
