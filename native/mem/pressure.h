@@ -28,7 +28,8 @@ struct PressureMarks {
 
 [[nodiscard]] bool isMemoryLow();
 
-// Slabs and mapped blocks, used or cached by threads; without what has been handed back.
+// Slabs and mapped blocks, used or cached by threads; without what has been handed back, and
+// without the empty slabs that the arena keeps.
 [[nodiscard]] uint64_t heldBytes();
 
 // For the engine: `delta` more bytes are held. Call it without locks.
