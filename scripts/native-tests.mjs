@@ -3,8 +3,9 @@
 //   node scripts/native-tests.mjs [release|asan-ubsan|tsan]   one preset, or all three
 //   node scripts/native-tests.mjs fuzz [seconds]              every fuzzer on its seeds and then for so long
 //
-// Each program ends with "N passed, N failed"; so does this, for a fuzzer run.
-import { spawnSync } from 'node:child_process'
+// As many run at a time as there are processors. Each program ends with "N passed, N failed"; so does this, for a
+// fuzzer run.
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
@@ -13,14 +14,16 @@ import { root } from './tools.mjs'
 /** Fuzzers go the same way every time; HEDDLE_SEED sends them on another. */
 const SEED = process.env.HEDDLE_SEED ?? '1'
 const TEST_PRESETS = ['release', 'asan-ubsan', 'tsan']
+const WIDTH = availableParallelism()
 const [preset, seconds = '30'] = process.argv.slice(2)
 
-if (preset === 'fuzz') process.exitCode = fuzz() ? 0 : 1
+if (preset === 'fuzz') process.exitCode = (await fuzz()) ? 0 : 1
 else process.exitCode = (preset ? [preset] : TEST_PRESETS).every(test) ? 0 : 1
 
 function test(name) {
   const folder = build(name)
-  return folder !== undefined && run('ctest', ['--test-dir', folder, '--verbose', '--timeout', '1200'])
+  const options = ['--verbose', '--timeout', '1200', '--parallel', String(WIDTH)]
+  return folder !== undefined && run('ctest', ['--test-dir', folder, ...options])
 }
 
 /** Configures and builds one preset; returns its build folder, or undefined when that failed. */
@@ -28,21 +31,30 @@ function build(name) {
   const folder = join(root, 'build-native', name)
   const configured = run('cmake', ['--preset', name, '-B', folder], join(root, 'native'))
   if (!configured) return undefined
-  const width = String(availableParallelism())
-  return run('cmake', ['--build', folder, '--parallel', width]) ? folder : undefined
+  return run('cmake', ['--build', folder, '--parallel', String(WIDTH)]) ? folder : undefined
 }
 
-function fuzz() {
+async function fuzz() {
   const folder = build('fuzz')
   if (!folder) return false
   const fuzzers = readdirSync(folder).filter((name) => name.endsWith('_fuzz'))
-  const failed = fuzzers.filter((name) => !fuzzOne(folder, name))
+  const waiting = [...fuzzers]
+  const failed = []
+  const work = async () => {
+    for (let name = waiting.shift(); name; name = waiting.shift()) {
+      if (!(await fuzzOne(folder, name))) failed.push(name)
+    }
+  }
+  await Promise.all(Array.from({ length: WIDTH }, work))
   for (const name of failed) process.stdout.write(`FAILED ${name}\n`)
   process.stdout.write(`${fuzzers.length - failed.length} passed, ${failed.length} failed\n`)
   return failed.length === 0 && fuzzers.length > 0
 }
 
-/** New inputs go to the build folder; the seeds beside the tests stay as they are. */
+/**
+ * New inputs go to the build folder; the seeds beside the tests stay as they are. What the fuzzer says is shown when it
+ * has ended, so that it stands together.
+ */
 function fuzzOne(folder, name) {
   const found = join(folder, `${name}-found`)
   const seeds = join(root, 'native/test/corpus', name)
@@ -55,7 +67,15 @@ function fuzzOne(folder, name) {
     '-print_final_stats=1',
   ]
   const corpus = existsSync(seeds) ? [found, seeds] : [found]
-  return run(join(folder, name), [...limits, `-artifact_prefix=${folder}/`, ...corpus])
+  const child = spawn(join(folder, name), [...limits, `-artifact_prefix=${folder}/`, ...corpus])
+  let output = `${name}\n`
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text))
+  return new Promise((resolve) => {
+    child.on('close', (code) => {
+      process.stdout.write(output)
+      resolve(code === 0)
+    })
+  })
 }
 
 function run(program, args, cwd = root) {
