@@ -150,7 +150,7 @@ int64_t apiAccept(heddle_event* event, heddle_address* peer, const heddle_wait* 
 
 int apiClose(heddle_event* event) { return of(event)->close(); }
 
-int apiSetTimeout(heddle_event* event, heddle_direction direction, int64_t ns) {
+int apiSetTimeout(heddle_event* event, int direction, int64_t ns) {
   switch (direction) {
     case HEDDLE_READ:
       of(event)->setReadTimeout(ns);
@@ -165,7 +165,7 @@ int apiSetTimeout(heddle_event* event, heddle_direction direction, int64_t ns) {
   return -EINVAL;
 }
 
-int64_t apiTimeout(const heddle_event* event, heddle_direction direction) {
+int64_t apiTimeout(const heddle_event* event, int direction) {
   switch (direction) {
     case HEDDLE_READ:
       return of(event)->readTimeout();

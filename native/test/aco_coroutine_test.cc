@@ -391,7 +391,7 @@ CASE("AC-06 A-AC-19 each resume is told with the stack in use, large ones flagge
   size_t large = 0;
   for (const aco::ResumeInfo& info : told) {
     CHECK_EQ(info.large, info.stackBytes > 2048);
-    large += info.large && std::string(info.name) == "large" ? 1 : 0;
+    if (info.large && std::string(info.name) == "large") large++;
   }
   CHECK_EQ(told.size(), size_t{4});
   CHECK_EQ(large, size_t{1});

@@ -46,7 +46,7 @@ struct heddle_wait {
   size_t* done;       /* may be NULL: bytes transferred, also when the operation fails */
 };
 
-/* Which default time-out of an event is meant. */
+/* Which default time-out of an event is meant: values of `direction` below. */
 enum heddle_direction { HEDDLE_READ = 1, HEDDLE_WRITE = 2, HEDDLE_ACCEPT = 3 };
 
 /* The number that precedes the bytes of a frame. NULL in place of one: 4 bytes, big-endian, not
@@ -191,8 +191,8 @@ struct heddle_aco_api {
   /* The descriptor is gone whatever the result; the event is still to be freed. */
   int (*close)(heddle_event* event);
   /* Negative: for ever. -EINVAL: no such direction. */
-  int (*set_timeout)(heddle_event* event, enum heddle_direction direction, int64_t ns);
-  int64_t (*timeout)(const heddle_event* event, enum heddle_direction direction);
+  int (*set_timeout)(heddle_event* event, int direction, int64_t ns);
+  int64_t (*timeout)(const heddle_event* event, int direction);
   void (*set_closure)(heddle_event* event, void* closure);
   void* (*closure)(const heddle_event* event);
   /* -1 when closed. */
