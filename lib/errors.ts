@@ -7,6 +7,7 @@ import { getSystemErrorMap } from 'node:util'
  */
 export const ERROR_CODES = {
   ERR_ACO_EXIT: 'the coroutine exits',
+  ERR_ACO_PINNED: 'an event of a coroutine stays on its loop',
   ERR_ACO_YIELD: 'a wait began where none is allowed',
   ERR_ALREADY_INIT: 'the eventer is initialised already; shut it down first',
   ERR_BAD_MASK: 'the mask does not fit the kind of the event',
@@ -77,6 +78,8 @@ export class HeddleError extends Error {
   declare readonly errno?: number
   /** The operation that failed, for system errors. */
   declare readonly syscall?: string
+  /** Of a coroutine's write: how much had gone before it failed. */
+  declare bytesWritten?: number
 
   constructor(code: string, message?: string, options: HeddleErrorOptions = {}) {
     super(message ?? defaultMessage(code), 'cause' in options ? { cause: options.cause } : undefined)

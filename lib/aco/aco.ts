@@ -1,7 +1,9 @@
 import { checkOptions, invalid } from '../arguments'
 import { HeddleError } from '../errors'
 import { Eventer } from '../eventer/eventer'
+import { FdEvent } from '../eventer/fd-event'
 import { Loop } from '../eventer/loop'
+import { AcoDescriptor } from './aco-descriptor'
 import type { AcoEvent } from './aco-event'
 import { type Adoptable, type Adopted, adoptFor, isAdopted, releaseFrom } from './adopt'
 import { type AsynchTarget, located } from './asynch-target'
@@ -100,9 +102,12 @@ export class Aco {
    * called elsewhere. ERR_NOT_IN_ACO, ERR_EVENT_SCHEDULED, EINVAL for timed events, ERR_NOT_SUPPORTED for recurrent
    * ones. (AC-14, AC-27)
    */
-  adopt<E extends AcoEvent>(object: Adoptable<E>, co?: Coroutine): E {
+  adopt(event: FdEvent, co?: Coroutine): AcoDescriptor
+  adopt<E extends AcoEvent>(object: Adoptable<E>, co?: Coroutine): E
+  adopt(object: FdEvent | Adoptable, co?: Coroutine): AcoEvent {
     if (co !== undefined && !(co instanceof Coroutine)) throw invalid('adopt takes', 'a coroutine', co)
-    return adoptFor(object, co ?? this.#self('adopt'))
+    const owner = co ?? this.#self('adopt')
+    return object instanceof FdEvent ? AcoDescriptor.adopt(object, owner) : adoptFor(object, owner)
   }
 
   /** Makes it classic again; no byte is lost. EBUSY while somebody waits there. (AC-14) */

@@ -43,6 +43,9 @@ export class Port {
   readonly engine: Engine
   /** Counts dispatches, so that a view handed to a callback can be recognised as stale. */
   batch = 0
+  /** The record under dispatch and the end of its batch, words; equal outside a dispatch. */
+  #at = 0
+  #end = 0
   readonly #handlers: RecordHandler[] = new Array(256).fill(ignore)
   readonly #backend: Backend
   readonly #scratch = new Float64Array(1)
@@ -130,13 +133,33 @@ export class Port {
     this.#backend.uncaught(error)
   }
 
+  /**
+   * Takes a record about a handle out of the batch under dispatch, before its turn: its position, or -1 where none is to
+   * come. What was asked for and is not wanted any more may have been answered already.
+   */
+  takeAhead(kind: number, handle: number): number {
+    const inbox = this.inbox
+    let at = this.#at
+    while (at < this.#end) {
+      const head = inbox[at] as number
+      if ((head & 0xff) === kind && inbox[at + 1] === handle && at > this.#at) {
+        inbox[at + 1] = 0
+        return at
+      }
+      at += head >>> 8
+    }
+    return -1
+  }
+
   #dispatch(words: number): void {
     const inbox = this.inbox
     const handlers = this.#handlers
     this.batch++
+    this.#end = words
     let at = 0
     while (at < words) {
       const head = inbox[at] as number
+      this.#at = at
       try {
         ;(handlers[head & 0xff] as RecordHandler)(at)
         drainJobs()
@@ -145,6 +168,8 @@ export class Port {
       }
       at += head >>> 8
     }
+    this.#at = 0
+    this.#end = 0
   }
 }
 

@@ -10,6 +10,7 @@ import type { Loop } from './loop'
 import { isFdMask, maskText } from './mask'
 import { CallbackNames } from './names'
 import { type Opset, posixOpset } from './opset'
+import { UnreadBytes } from './unread'
 import type { ResolvedOptions } from './options'
 
 /**
@@ -30,6 +31,8 @@ export class Core {
   /** Masks triggered while an event was pending. */
   readonly heldTriggers = new Map<Event, number>()
   readonly opsetContexts = new WeakMap<Event, unknown>()
+  /** What coroutines had read of descriptors that are classic again. */
+  readonly unread = new UnreadBytes()
   contexts: Contexts | undefined
   /** Run when the eventer ends, while its loops still do. */
   readonly closers = new Set<() => Promise<void>>()
@@ -96,11 +99,16 @@ export class Core {
     throw new HeddleError('ERR_WRONG_THREAD', text)
   }
 
+  /** Strict mode: an event of a coroutine stays on its loop. Otherwise the attempt is ignored. (AC-26) */
+  refusePinned(): void {
+    if (this.strict) throw new HeddleError('ERR_ACO_PINNED')
+  }
+
   add(event: Event): void {
     this.assertOpen()
     event.assertAlive()
     const bits = event.bits
-    if (bits & (State.SCHEDULED | State.PENDING)) throw alreadyScheduled(event)
+    if (bits & (State.SCHEDULED | State.PENDING | State.ADOPTED)) throw alreadyScheduled(event)
     if (bits & State.ACTIVE && event.kind === 'timer') {
       throw new HeddleError('ERR_EVENT_ACTIVE', 'a timer is added again by returning non-zero')
     }
@@ -229,6 +237,7 @@ export class Core {
     this.references.clear()
     this.pending.clear()
     this.heldTriggers.clear()
+    this.unread.clear()
   }
 
   log(line: string): void {

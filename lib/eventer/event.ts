@@ -36,6 +36,8 @@ export const State = {
   PENDING: 1 << 28,
   /** Made by the scheduler facade, whose return rules differ. */
   FACADE: 1 << 29,
+  /** A coroutine has it: it waits there, and its operations are the coroutine's. */
+  ADOPTED: 1 << 31,
   /** Freed by the eventer after its callback; the maker may still call `free` once. */
   SPENT: 1 << 30,
 } as const
@@ -83,7 +85,10 @@ export abstract class Event<C = unknown> {
   /** @internal Carries out what the callback returned. */
   abstract settle(result: number): void
 
-  /** The loop this event belongs to. Setting it moves the event, its registration too. (FD-14, PO-04) */
+  /**
+   * The loop this event belongs to. Setting it moves the event, its registration too; that of a coroutine stays where it is,
+   * ERR_ACO_PINNED in strict mode. (FD-14, PO-04, AC-26)
+   */
   get owner(): Loop {
     return this.segment.loop
   }
@@ -92,6 +97,10 @@ export abstract class Event<C = unknown> {
     this.assertAlive()
     if (loop === this.segment.loop) return
     this.core.checkOwner(this)
+    if (this.bits & State.ADOPTED) {
+      this.core.refusePinned()
+      return
+    }
     move(this, loop)
   }
 
@@ -239,7 +248,7 @@ function shed(event: Event): boolean {
 
 function assertIdle(event: Event): void {
   if (event.bits & State.ACTIVE) throw new HeddleError('ERR_EVENT_ACTIVE')
-  if (event.bits & HELD) throw new HeddleError('ERR_EVENT_SCHEDULED')
+  if (event.bits & (HELD | State.ADOPTED)) throw new HeddleError('ERR_EVENT_SCHEDULED')
 }
 
 function move(event: Event, to: Loop): void {

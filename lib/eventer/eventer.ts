@@ -9,7 +9,7 @@ import { type Cpu, cpuTopology } from './cpu'
 import { announceDefaultLoop } from './default-loop-id'
 import { describeEvent } from './describe'
 import { type AnyCallback, type Event, State } from './event'
-import { EventFactory } from './event-factory'
+import { EventIo } from './event-io'
 import type { FdEvent } from './fd-event'
 import { Loop, type Tracer } from './loop'
 import type { Describe } from './names'
@@ -39,7 +39,7 @@ const live = new WeakMap<Backend, Eventer>()
  * Thread rule: every call belongs to the isolate that made the eventer; others use `RemoteEventer`. The declared
  * class of each method is its `threadClass`. After disposal every call throws ERR_NOT_INIT.
  */
-export class Eventer extends EventFactory implements AsyncDisposable {
+export class Eventer extends EventIo implements AsyncDisposable {
   /** @internal */
   readonly core: Core
   /** The Momentum names over the same events. */

@@ -1,4 +1,4 @@
-import { Out } from '../backend/protocol'
+import { MaskBit, Out } from '../backend/protocol'
 import { HeddleError, errnoName, systemError } from '../errors'
 import { type Callback, Event, type EventKind, State } from './event'
 import type { Loop } from './loop'
@@ -102,6 +102,10 @@ export class FdEvent<C = unknown> extends Event<C> {
 
   /** Reads through the opset. Throws system errors. (FD-07) */
   read(into: Uint8Array): IoResult {
+    if (this.core.unread.size > 0) {
+      const first = this.core.unread.read(this, into)
+      if (first !== undefined) return first
+    }
     const result = this.operations.read(this, into)
     if (this.spent > 0 && result.again) drained(this, result.need)
     return result
@@ -129,7 +133,9 @@ export class FdEvent<C = unknown> extends Event<C> {
   async close(): Promise<void> {
     this.assertAlive()
     if (this.descriptor < 0) throw new HeddleError('EBADF', 'the descriptor has been closed')
+    if (this.bits & State.ADOPTED) throw new HeddleError('ERR_EVENT_SCHEDULED')
     this.core.remove(this)
+    this.core.unread.forget(this)
     const closing = this.operations.close(this)
     this.descriptor = -1
     await closing
@@ -143,6 +149,7 @@ export class FdEvent<C = unknown> extends Event<C> {
 
   copy(): FdEvent<C> {
     this.assertAlive()
+    if (this.bits & State.ADOPTED) throw new HeddleError('ERR_EVENT_SCHEDULED')
     const contexts = this.core.contexts
     return contexts === undefined ? duplicate(this) : contexts.copy(this, () => duplicate(this))
   }
@@ -160,6 +167,7 @@ export class FdEvent<C = unknown> extends Event<C> {
       throw error
     }
     this.bits |= State.SCHEDULED
+    if (this.core.unread.size > 0) this.core.unread.announce(this)
   }
 
   /** @internal */
@@ -186,6 +194,44 @@ export class FdEvent<C = unknown> extends Event<C> {
   change(mask: number): void {
     this.wanted = mask
     watch(this, this.spent > 0 ? mask & ~this.spent : mask)
+    if (this.core.unread.size > 0) this.core.unread.announce(this)
+  }
+
+  /**
+   * @internal A coroutine of `loop` takes the event, unless somebody else has it, and gets the operations behind it. The watch answers
+   * asks from here on; false in `polled`: the system does not watch such a descriptor, it is ready always.
+   */
+  adopt(loop: Loop): { readonly opset: Opset; readonly polled: boolean } {
+    assertUnscheduled(this)
+    if (this.bits & State.PENDING) throw new HeddleError('ERR_EVENT_SCHEDULED')
+    if (this.bits & State.ACTIVE) throw new HeddleError('ERR_EVENT_ACTIVE')
+    if (this.descriptor < 0) throw new HeddleError('EBADF', 'the descriptor has been closed')
+    this.owner = loop
+    this.core.claimFd(this)
+    const result = loop.engine.fdAdd(this.handle, this.descriptor, MaskBit.ASKED)
+    if (result < 0 && errnoName(result) !== 'EPERM') {
+      this.core.disclaimFd(this)
+      throw systemError(result, 'watch', `fd ${this.descriptor}`)
+    }
+    const opset = this.operations
+    this.operations = COROUTINES_OWN
+    this.bits |= State.ADOPTED
+    return { opset, polled: result >= 0 }
+  }
+
+  /** @internal The coroutine gives it back; records about its waits are dropped from here on. */
+  disown(opset: Opset): void {
+    this.core.disclaimFd(this)
+    this.owner.engine.fdRemove(this.handle, this.descriptor)
+    this.owner.slots.rename(this)
+    this.operations = opset
+    this.bits &= ~State.ADOPTED
+  }
+
+  /** @internal */
+  override destroy(bits: number): void {
+    this.core.unread.forget(this)
+    super.destroy(bits)
   }
 
   /** @internal */
@@ -203,9 +249,23 @@ export class FdEvent<C = unknown> extends Event<C> {
   }
 }
 
+/** Whoever still holds an adopted event must not take bytes behind the coroutine's back. */
+const COROUTINES_OWN: Opset = {
+  name: 'coroutine',
+  read: refuse,
+  write: refuse,
+  accept: refuse,
+  close: refuse,
+}
+
+function refuse(): never {
+  throw new HeddleError('ERR_EVENT_SCHEDULED', 'a coroutine has this event')
+}
+
 function assertUnscheduled(event: FdEvent): void {
   event.assertAlive()
-  if (event.bits & (State.SCHEDULED | State.FLOATING)) throw new HeddleError('ERR_EVENT_SCHEDULED')
+  if (event.bits & (State.SCHEDULED | State.FLOATING | State.ADOPTED))
+    throw new HeddleError('ERR_EVENT_SCHEDULED')
 }
 
 /** Makes the engine watch exactly `mask`. Throws the system error of a descriptor it cannot take. */
@@ -279,5 +339,6 @@ function duplicate<C>(event: FdEvent<C>): FdEvent<C> {
   copy.bits |= event.bits & State.FACADE
   const contexts = event.core.opsetContexts
   if (contexts.has(event)) contexts.set(copy, contexts.get(event))
+  event.core.unread.move(event, copy)
   return copy
 }

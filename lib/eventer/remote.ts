@@ -3,6 +3,8 @@ import type { Backend } from '../backend/backend'
 import { selectBackend } from '../backend/select'
 import { HeddleError, checkResult } from '../errors'
 import type { EventRef } from './event'
+import type { FdEvent } from './fd-event'
+import { type AcceptResult, type IoResult, type Opset, posixOpset } from './opset'
 import { type TimeInput, toLoopMs, toTime } from './time'
 
 /** First byte of what this file posts, so that others may post to a loop too. */
@@ -36,10 +38,12 @@ export interface RemoteOptions {
 export class RemoteEventer {
   readonly #backend: Backend
   readonly #strict: boolean
+  readonly #posix: Opset
 
   constructor(options: RemoteOptions = {}) {
     this.#backend = options.backend ?? selectBackend()
     this.#strict = options.strict ?? false
+    this.#posix = posixOpset(this.#backend.sys)
   }
 
   /** Runs the callback on its own thread with this mask; dropped if the event is gone by then. (EK-08) */
@@ -82,6 +86,30 @@ export class RemoteEventer {
   update(ref: EventRef, mask: number): void {
     if (this.#strict) throw wrongThread('update')
     this.#post(ref.loopId, { op: 'update', handle: ref.handle, mask })
+  }
+
+  /**
+   * One plain read of another isolate's descriptor, which does not wait: whoever waits for it there hears nothing of this.
+   * System errors; ERR_NATIVE_REQUIRED where descriptors belong to an isolate. (AC-16)
+   */
+  read(target: { readonly fd: number }, into: Uint8Array): IoResult {
+    return this.#posix.read(this.#plain(target), into)
+  }
+
+  /** The same for writing. (AC-16) */
+  write(target: { readonly fd: number }, from: Uint8Array): IoResult {
+    return this.#posix.write(this.#plain(target), from)
+  }
+
+  /** The same for accepting. (AC-16) */
+  accept(target: { readonly fd: number }): AcceptResult {
+    return this.#posix.accept(this.#plain(target))
+  }
+
+  /** Plain operations look at the number alone. */
+  #plain({ fd }: { readonly fd: number }): FdEvent {
+    if (!this.#backend.capabilities.systemDescriptors) throw new HeddleError('ERR_NATIVE_REQUIRED')
+    return { fd } as FdEvent
   }
 
   #post(loopId: number, message: RemoteMessage): void {

@@ -14,6 +14,9 @@ const EVENTER: Record<string, ThreadClass> = {
   removeTimed: 'owner-loop',
   removeRecurrent: 'owner-loop',
   removeFd: 'owner-loop',
+  read: 'any-thread',
+  write: 'any-thread',
+  accept: 'any-thread',
 }
 
 const SCHEDULER: Record<string, ThreadClass> = {

@@ -134,6 +134,13 @@ export class Reader {
     else this.#waits.resolve(0)
   }
 
+  /** The read that waits fails, and no other; without one it is the end. */
+  fail(error: unknown): void {
+    if (!this.#waits.busy) return this.end(error as HeddleError)
+    this.#into = undefined
+    this.#waits.reject(error)
+  }
+
   /** The next chunk as it came, null after the end. */
   async read(options?: ReadOptions): Promise<Buffer | null> {
     this.#claim(options)

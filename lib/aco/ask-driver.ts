@@ -1,0 +1,57 @@
+import type { Port } from '../backend/port'
+import { In } from '../backend/protocol'
+
+const INDEX_MASK = 0xffffff
+
+/** Who hears the answers about a descriptor. */
+export interface Asker {
+  readonly handle: number
+  /** FD_DATA: bytes in the receive slab, 0 at the end, or a negative errno. */
+  answered(offset: number, length: number): void
+  /** FD_READY. */
+  ready(mask: number): void
+}
+
+/** One driver a port, made at first use. */
+const drivers = new WeakMap<Port, AskDriver>()
+
+/** Finds whom an answer about a descriptor is for; those about a handle that has moved on are dropped. */
+export class AskDriver {
+  readonly port: Port
+  readonly #askers: (Asker | undefined)[] = []
+
+  static of(port: Port): AskDriver {
+    let driver = drivers.get(port)
+    if (driver === undefined) {
+      driver = new AskDriver(port)
+      drivers.set(port, driver)
+    }
+    return driver
+  }
+
+  private constructor(port: Port) {
+    this.port = port
+    const { inbox } = port
+    port.handle(In.FD_DATA, (at) => {
+      this.#find(inbox[at + 1] as number)?.answered(inbox[at + 2] as number, inbox[at + 3] as number)
+    })
+    port.handle(In.FD_READY, (at) => this.#find(inbox[at + 1] as number)?.ready(inbox[at + 2] as number))
+  }
+
+  add(asker: Asker): void {
+    const askers = this.#askers
+    const index = asker.handle & INDEX_MASK
+    // Filled up rather than left with holes, so that the array stays a packed one.
+    while (askers.length <= index) askers.push(undefined)
+    askers[index] = asker
+  }
+
+  delete(asker: Asker): void {
+    this.#askers[asker.handle & INDEX_MASK] = undefined
+  }
+
+  #find(handle: number): Asker | undefined {
+    const asker = this.#askers[handle & INDEX_MASK]
+    return asker !== undefined && asker.handle === handle ? asker : undefined
+  }
+}

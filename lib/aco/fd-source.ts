@@ -1,0 +1,94 @@
+import type { Port } from '../backend/port'
+import { In, Out } from '../backend/protocol'
+import type { FdEvent } from '../eventer/fd-event'
+import type { Opset } from '../eventer/opset'
+import type { Reader, Source } from '../io/reader'
+
+/** Bytes that one read of a user's operations may take. */
+const MOST_BYTES = 65536
+
+/** The input of a descriptor: pulled, so nothing has to be paused. */
+export interface FdSource extends Source {
+  /** Nobody waits any more; what has come all the same goes to the reader. */
+  unwant(): void
+  /** The descriptor is ready for what the last attempt needed. */
+  retry(): void
+}
+
+/** Plain POSIX: native code reads when there is something, one record asks and one answers. */
+export class PosixSource implements FdSource {
+  readonly #port: Port
+  readonly #handle: number
+  readonly #answered: (offset: number, length: number) => void
+
+  constructor(port: Port, handle: number, answered: (offset: number, length: number) => void) {
+    this.#port = port
+    this.#handle = handle
+    this.#answered = answered
+  }
+
+  want(most: number): void {
+    this.#port.push2(Out.FD_READ, this.#handle, most)
+  }
+
+  /** An answer may lie in the batch already, behind the record that ended the wait: it comes before all that follows. */
+  unwant(): void {
+    const { inbox } = this.#port
+    const at = this.#port.takeAhead(In.FD_DATA, this.#handle)
+    if (at < 0) this.#port.push2(Out.FD_READ, this.#handle, 0)
+    else this.#answered(inbox[at + 2] as number, inbox[at + 3] as number)
+  }
+
+  retry(): void {}
+
+  pause(): void {}
+
+  resume(): void {}
+}
+
+/** Operations of the user's own: they are called, and the descriptor is waited for as they need it. */
+export class OpsetSource implements FdSource {
+  readonly #event: FdEvent
+  readonly #opset: Opset
+  readonly #reader: () => Reader
+  readonly #need: (mask: number) => void
+  #most = 0
+
+  /** `need`: call `retry` when the descriptor is ready for this; nothing, if the mask is empty. */
+  constructor(event: FdEvent, opset: Opset, reader: () => Reader, need: (mask: number) => void) {
+    this.#event = event
+    this.#opset = opset
+    this.#reader = reader
+    this.#need = need
+  }
+
+  want(most: number): void {
+    this.#most = most
+    this.retry()
+  }
+
+  unwant(): void {
+    this.#most = 0
+    this.#need(0)
+  }
+
+  retry(): void {
+    if (this.#most === 0) return
+    const reader = this.#reader()
+    try {
+      const bytes = Buffer.allocUnsafe(Math.min(this.#most, MOST_BYTES))
+      const result = this.#opset.read(this.#event, bytes)
+      if (result.again) return this.#need(result.need)
+      this.#most = 0
+      if (result.eof) reader.end()
+      else reader.receive(bytes, 0, result.n as number)
+    } catch (error) {
+      this.#most = 0
+      reader.fail(error)
+    }
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+}
