@@ -1,8 +1,5 @@
 // The n-th allocation fails, for n = 0, 1, 2 … until a run makes fewer: each run ends with a result
 // that is defined, every other connection is as well as ever, and nothing is left behind.
-//
-// With the system engine each allocation is a request to the system, so that the failpoint of
-// typed memory meets all of them.
 #include <sys/socket.h>
 
 #include <array>
@@ -12,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "mem/failpoint.h"
 #include "test/check.h"
 #include "test/child.h"
+#include "test/failing.h"
 #include "test/http_loopback.h"
 
 namespace heddle::test {
@@ -25,46 +22,7 @@ using net::Block;
 using net::ListenSpec;
 using net::Settings;
 
-// Before the first allocation of this program.
-const int engineChosen = mem::setEngine("system");
-
 uint64_t liveOf(Builtin which) { return mem::usageOf(mem::builtinType(which)).live; }
-
-class Failing {
- public:
-  explicit Failing(int64_t at) : at_(at) {}
-  ~Failing() { disarm(); }
-  Failing(const Failing&) = delete;
-  Failing& operator=(const Failing&) = delete;
-
-  // From here on allocations count.
-  void arm() const { mem::failpoint().countdown.store(at_); }
-  // Whether the one that had to fail was reached.
-  bool disarm() { return mem::failpoint().countdown.exchange(-1) < 0; }
-
- private:
-  int64_t at_;
-};
-
-// Calls run(failing) with each allocation failing in turn, and then once with none.
-template <class Run>
-void eachAllocationFails(int64_t atLeast, Run&& run) {
-  REQUIRE(engineChosen == 0);
-  bool reached = true;
-  int64_t at = 0;
-  for (; reached; at++) {
-    REQUIRE(at < 1000);
-    Failing failing(at);
-    run(failing);
-    reached = failing.disarm();
-    CHECK(!mem::printLiveBuiltins(stdout));
-    if (check::state().failures > 0) {
-      std::printf("    when allocation %lld failed\n", static_cast<long long>(at));
-      return;
-    }
-  }
-  CHECK(at > atLeast);  // or the run asks for less than this test is about
-}
 
 CASE("MT-18 a loop that there is no memory for says so") {
   eachAllocationFails(4, [](Failing& failing) {
