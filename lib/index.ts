@@ -5,7 +5,6 @@ export {
   AcoDescriptor,
   type AcoEvent,
   type AcoFunction,
-  AcoSection,
   type AcoStartOptions,
   type AcoStats,
   type AcoWaitOptions,

@@ -1,10 +1,10 @@
 import { HeddleError } from '../errors'
 import type { Loop } from '../eventer/loop'
+import { type CoroutineSection, type Section, safe, SmrError } from '../memory'
 import type { Accepted, AcoEvent } from './aco-event'
 import { type AcoAsynchOptions, waitFor } from './asynch'
 import { prepare } from './asynch-call'
 import type { AsynchTarget } from './asynch-target'
-import { type AcoSection, OwnSection } from './coroutine-section'
 import { current } from './current'
 import type { LazyDeadline } from './lazy-deadline'
 import { Outcome } from './outcome'
@@ -58,7 +58,7 @@ export class Coroutine<A = unknown, R = unknown> {
   #sleeping: SleepPoint | undefined
   #parking: WaitPoint<unknown> | undefined
   #permit: { readonly value: unknown } | undefined
-  #section: OwnSection | undefined
+  #section: CoroutineSection | undefined
   #controller: AbortController | undefined
   #given: AbortSignal | undefined
 
@@ -146,9 +146,9 @@ export class Coroutine<A = unknown, R = unknown> {
    * Opens a level of this coroutine's own section of safe memory: what it finds there from now on stays until the level
    * ends, waits included. A coroutine that ends inside fails with ERR_SMR_SECTION_LEAK. ENOMEM. (AC-30)
    */
-  section(): AcoSection {
+  section(): Section {
     if (this.#ended) throw ended(this.name)
-    this.#section ??= new OwnSection()
+    this.#section ??= safe.makeSection()
     return this.#section.begin()
   }
 
@@ -302,7 +302,7 @@ export class Coroutine<A = unknown, R = unknown> {
     for (const deadline of this.armed) deadline.disarm()
     this.#given?.removeEventListener('abort', this.#aborted)
     this.#runtime.ends(this)
-    const leak = this.#section?.close(this.name)
+    const leak = leakOf(this.name, this.#section?.close() ?? 0)
     if (failure === undefined && leak === undefined) {
       this.#outcome.resolve(value)
       return
@@ -319,6 +319,12 @@ type AnyWait = WaitPoint<any>
 
 function ended(name: string): HeddleError {
   return new HeddleError('ECANCELED', `${name} has ended`)
+}
+
+function leakOf(name: string, levels: number): SmrError | undefined {
+  if (levels <= 0) return undefined
+  const where = levels === 1 ? 'a section' : `${levels} levels of section`
+  return new SmrError('ERR_SMR_SECTION_LEAK', `${name} ended inside ${where}`)
 }
 
 function isThenable<R>(value: PromiseLike<R> | R): value is PromiseLike<R> {

@@ -15,8 +15,12 @@ export class Sections {
   }
 
   begin(): Section {
-    this.#backend.enter()
+    this.enter()
     return new Section(this, this.#current)
+  }
+
+  enter(): void {
+    this.#backend.enter()
   }
 
   /** Ends a level of the section it was begun in. */
@@ -58,25 +62,30 @@ export class Sections {
   }
 }
 
+/** Ends levels of a section, as they were begun. */
+interface LevelOwner {
+  end(section: number): void
+}
+
 /**
  * One level of a section: until it ends, nothing this isolate can see in shared memory is released. Keep it short and
  * end it in the same turn; while one is open, nothing anywhere is reclaimed. (SM-02)
  */
 export class Section implements Disposable {
-  readonly #sections: Sections
+  readonly #owner: LevelOwner
   readonly #section: number
   #isOpen = true
 
   /** @internal */
-  constructor(sections: Sections, section: number) {
-    this.#sections = sections
+  constructor(owner: LevelOwner, section: number) {
+    this.#owner = owner
     this.#section = section
   }
 
   /** ERR_SMR_UNBALANCED: it has ended already, or another section is current than the one it was begun in. (SM-02) */
   end(): void {
     if (!this.#isOpen) throw new SmrError('ERR_SMR_UNBALANCED', 'the section has ended already')
-    this.#sections.end(this.#section)
+    this.#owner.end(this.#section)
     this.#isOpen = false
   }
 
@@ -101,11 +110,29 @@ export class CoroutineSection implements Disposable {
     this.#handle = handle
   }
 
+  /** Opens a level without swapping the section in: it protects until it ends, whatever is current. ERR_CLOSED. */
+  begin(): Section {
+    const handle = this.handle
+    this.#sections.during(handle, () => this.#sections.enter())
+    return new Section(this, handle)
+  }
+
+  /** @internal A level of `begin` ends. */
+  end(section: number): void {
+    this.#sections.during(this.handle, () => this.#sections.end(section))
+  }
+
   /** Ends what levels are open, and the section with them. ERR_SMR_UNBALANCED while it is current. */
   [Symbol.dispose](): void {
-    if (this.#handle === undefined) return
-    this.#sections.drop(this.#handle)
+    this.close()
+  }
+
+  /** @internal The same; how many levels were open. */
+  close(): number {
+    if (this.#handle === undefined) return 0
+    const levels = this.#sections.drop(this.#handle)
     this.#handle = undefined
+    return levels
   }
 
   /** @internal */

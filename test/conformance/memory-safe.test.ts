@@ -195,6 +195,27 @@ describe('sections', () => {
     expect(codeOf(() => safe.withSection(section, 5 as never))).toBe('ERR_INVALID_ARGUMENT')
   })
 
+  it('SM-13 AC-30 begin levels without being swapped in, which end from anywhere', async () => {
+    const section = safe.makeSection()
+    const outer = section.begin()
+    const inner = safe.withSection(section, () => section.begin())
+    expect(safe.inSection()).toBe(false)
+    const block = safe.fromString('held')
+    block.free()
+    expect(await safe.maintain('try')).toBe(-1)
+    inner.end()
+    expect(codeOf(() => inner.end())).toBe('ERR_SMR_UNBALANCED')
+    expect(await safe.maintain('try')).toBe(-1)
+    const other = safe.makeSection()
+    safe.withSection(other, () => outer.end())
+    expect(await safe.maintain('try')).toBe(1)
+    const left = section.begin()
+    section[Symbol.dispose]()
+    other[Symbol.dispose]()
+    expect(codeOf(() => left.end())).toBe('ERR_CLOSED')
+    expect(codeOf(() => section.begin())).toBe('ERR_CLOSED')
+  })
+
   it('SM-01 A-SM-1 every callback of a loop is in one', () =>
     withEventer({}, async ({ eventer }) => {
       let view: Uint8Array = new Uint8Array()

@@ -3,7 +3,16 @@ import { Program } from '../e2e/program'
 
 /** Ways to die, and the exit code each must lead to. A signal would stand in its place as a name. */
 const DEATHS = { end: 0, exit: 7, throw: 1, double: 0, collect: 0 } as const
-const KINDS = ['eventer', 'fdEvent', 'timer', 'listener', 'connection', 'server', 'request'] as const
+const KINDS = [
+  'eventer',
+  'fdEvent',
+  'timer',
+  'listener',
+  'connection',
+  'server',
+  'request',
+  'coroutine',
+] as const
 const STATES = ['created', 'armed', 'draining', 'closed', 'inFlight'] as const
 /** What the native core prints when its last isolate has ended; Node ends none when it is told to exit. */
 const NONE_LEFT = 'heddle: memory: no block is left\n'

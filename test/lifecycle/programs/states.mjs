@@ -2,7 +2,7 @@
 // called from within a callback of the handle, or with the handle's operation half done.
 //
 // Each maker resolves to a function that closes the handle, as often as it is called.
-import { connect, createServer, Eventer, listen, Mask } from 'heddle'
+import { aco, connect, createServer, Eventer, listen, Mask } from 'heddle'
 import net from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 
@@ -244,6 +244,43 @@ const request = {
   },
 }
 
-export const KINDS = { eventer, fdEvent, timer, listener, connection, server, request }
+/** A coroutine with a signal that ends it; nobody need hear of its end. */
+function cancellable(body) {
+  const controller = new AbortController()
+  const co = aco.start(body, undefined, { signal: controller.signal })
+  co.done.catch(() => {})
+  return { co, close: () => controller.abort() }
+}
+
+const coroutine = {
+  created: async () => cancellable(() => {}).close,
+  armed: async () => cancellable((co) => co.park({ timeout: 1_000_000 })).close,
+  inFlight: async (die) => {
+    const body = async (co) => {
+      const section = co.section()
+      try {
+        await co.sleep(0)
+        die()
+        await co.sleep(1_000_000)
+      } finally {
+        section.end()
+      }
+    }
+    return cancellable(body).close
+  },
+  // A call of another thread is under way.
+  draining: async () => {
+    const nap = { module: 'node:timers/promises', export: 'setTimeout' }
+    return cancellable((co) => co.asynch(nap, 100)).close
+  },
+  closed: async () => {
+    const { co, close } = cancellable((co) => co.sleep(1_000_000))
+    close()
+    await co.done.catch(() => {})
+    return close
+  },
+}
+
+export const KINDS = { eventer, fdEvent, timer, listener, connection, server, request, coroutine }
 /** In this order: what is in flight comes last, as the program may die of it. */
 export const STATES = ['created', 'armed', 'draining', 'closed', 'inFlight']
