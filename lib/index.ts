@@ -44,6 +44,7 @@ export type {
 export { HttpError, HttpRequest, HttpResponse, HttpServer } from './http'
 export * from './memory'
 export type {
+  AcoListenerFunction,
   CloseOptions,
   ConnectionHandlers,
   ConnectOptions,
@@ -56,7 +57,7 @@ export type {
   StreamOptions,
   WaitOptions,
 } from './net'
-export { Connection, Listener, Listeners } from './net'
+export { AcoConnection, Connection, Listener, Listeners } from './net'
 export type { SharedKey, SharedMapOptions, SharedMapStats, SharedSetOptions } from './shared'
 export { SharedCounter, SharedMap } from './shared'
 export { capabilities, type Version, version } from './version'

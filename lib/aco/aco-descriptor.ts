@@ -131,7 +131,7 @@ export class AcoDescriptor extends AcoStream<FdEvent> implements Asker {
     if (this.over === 'ERR_EVENT_FREED') throw this.refusal()
     this.assertIdle()
     if (this.over === undefined) {
-      warnOpen(this.fd)
+      this.warnOpen(`descriptor ${this.fd}`)
       this.#detach()
     }
     this.leave()
@@ -257,11 +257,4 @@ export class AcoDescriptor extends AcoStream<FdEvent> implements Asker {
     this.#driver.delete(this)
     this.#event.disown(this.#opset)
   }
-}
-
-function warnOpen(fd: number): void {
-  process.emitWarning(`an event of a coroutine was freed though descriptor ${fd} is open; it stays open`, {
-    type: 'HeddleWarning',
-    code: 'HEDDLE_ACO_OPEN',
-  })
 }

@@ -135,6 +135,18 @@ export abstract class AcoStream<C> implements AcoEvent {
     return new HeddleError(this.over as string, what)
   }
 
+  /** Neither closed nor freed. */
+  get isOpen(): boolean {
+    return this.over === undefined
+  }
+
+  protected warnOpen(what: string): void {
+    process.emitWarning(`an event of a coroutine was freed though ${what} is open; it stays open`, {
+      type: 'HeddleWarning',
+      code: 'HEDDLE_ACO_OPEN',
+    })
+  }
+
   /** Nobody may wait here. */
   protected assertIdle(): void {
     if (this.input.busy || this.output.busy) throw new HeddleError('EBUSY', 'a coroutine waits on this event')

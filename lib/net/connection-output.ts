@@ -4,7 +4,7 @@ import { checkBytes } from '../io/bytes'
 import { ConnectionSide } from './connection-side'
 import type { Home } from './home'
 import { deadlineOf, type WaitOptions } from './wait'
-import { writeBytes, writeReceived, writeText } from './write-record'
+import { writeBytes, writeCopy, writeReceived, writeText } from './write-record'
 
 /** Bits of the state of a connection. */
 export const Flag = {
@@ -96,6 +96,24 @@ export abstract class ConnectionOutput {
       return this.#account(writeReceived(port, handle, data.byteOffset, data.length))
     }
     return this.#account(writeBytes(port, handle, data))
+  }
+
+  /** @internal Neither above the high-water mark nor on the way down from it. */
+  get isWelcome(): boolean {
+    return (this.flags & (Flag.BLOCKED | Flag.NEED_DRAIN)) === 0
+  }
+
+  /** @internal Throws why nothing can be written. */
+  assertWritable(): void {
+    if ((this.flags & (Flag.CLOSED | Flag.CUT)) !== 0) throw this.closedError()
+    if ((this.flags & Flag.SHUT) !== 0) this.#refuse()
+  }
+
+  /** @internal Queues a copy; returns how many bytes that is. */
+  writeCopy(bytes: Uint8Array): number {
+    const { port } = this.home
+    this.#account(writeCopy(port, this.handle, bytes))
+    return bytes.length
   }
 
   /**

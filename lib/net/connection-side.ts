@@ -2,6 +2,7 @@ import type { AddressInfo } from '../backend/backend'
 import type { Port } from '../backend/port'
 import type { HeddleError } from '../errors'
 import { Reader } from '../io/reader'
+import type { AcoConnection } from './aco-connection'
 import { PlainWaits } from './plain-waits'
 import { ConnectionSource } from './connection-source'
 import { Waiter } from './wait'
@@ -9,6 +10,8 @@ import { Waiter } from './wait'
 /** What few connections need: input that waits, people who wait, addresses, context. */
 export class ConnectionSide {
   reader: Reader | undefined = undefined
+  /** The coroutine that has the connection. */
+  aco: AcoConnection | undefined = undefined
   context: unknown = undefined
   remote: AddressInfo | undefined = undefined
   local: AddressInfo | undefined = undefined
@@ -39,6 +42,7 @@ export class ConnectionSide {
   }
 
   drained(): void {
+    this.aco?.drained()
     if (this.#drainWaiters.length === 0) return
     const waiters = this.#drainWaiters
     this.#drainWaiters = []
@@ -49,6 +53,7 @@ export class ConnectionSide {
   closed(error: HeddleError | undefined, lost: HeddleError): void {
     this.error = error
     this.reader?.end(error)
+    this.aco?.gone(lost)
     for (const waiter of this.#drainWaiters) waiter.reject(lost)
     for (const waiter of this.#closeWaiters) waiter.resolve()
     this.#drainWaiters = []

@@ -1,17 +1,23 @@
 import { constants } from 'node:os'
+import { type Coroutine, kAdopt } from '../aco'
 import type { AddressInfo } from '../backend/backend'
 import { Clock, Out } from '../backend/protocol'
 import { HeddleError, systemError } from '../errors'
 import type { Reader } from '../io/reader'
+import { AcoConnection } from './aco-connection'
 import { closeError } from './close-error'
 import { ConnectionOutput, Flag } from './connection-output'
 import { HandlerSet, type Handlers } from './handlers'
 import type { Home } from './home'
 import { size } from './options'
+import { PlainWaits } from './plain-waits'
 import type { WaitOptions } from './wait'
 
 /** The callbacks of a connection. */
 export type ConnectionHandlers = Handlers<Connection>
+
+/** While a coroutine has the connection. */
+const RESTING = new HandlerSet<Connection>({})
 
 /**
  * One stream connection, TCP or unix. Belongs to the isolate of its loop. Everything seldom needed lives in a side
@@ -142,6 +148,36 @@ export class Connection extends ConnectionOutput {
     for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) yield chunk
   }
 
+  /**
+   * @internal A coroutine takes the connection: its callbacks rest, and reads of either kind wait as coroutine. EBADF,
+   * EINVAL of another loop, EBUSY while somebody reads, ERR_EVENT_SCHEDULED when it has been taken.
+   */
+  [kAdopt](co: Coroutine): AcoConnection {
+    if (this.closing) throw new HeddleError('EBADF', 'the connection is closed')
+    if (this.side?.aco !== undefined)
+      throw new HeddleError('ERR_EVENT_SCHEDULED', 'a coroutine has this connection')
+    if (co.loop.port !== this.home.port)
+      throw new HeddleError('EINVAL', 'the connection belongs to another loop than the coroutine')
+    const handlers = this.#handlers
+    const adopted = new AcoConnection(this, co, () => ({ reader: this.#reader(), handlers }))
+    this.rare().aco = adopted
+    this.#handlers = RESTING
+    this.resume()
+    return adopted
+  }
+
+  /** @internal Back to callbacks: what they have missed follows in order, none of it within this call. */
+  releaseFrom(adopted: AcoConnection, handlers: HandlerSet<Connection> | undefined): void {
+    const side = this.rare()
+    if (side.aco !== adopted) return
+    side.aco = undefined
+    this.#reader().handTo(new PlainWaits())
+    if (handlers === undefined) return
+    this.adoptHandlers(handlers)
+    if (this.closed) queueMicrotask(() => this.#tellGone(side.error))
+    else if (this.ended && this.buffered === 0) queueMicrotask(() => this.#inputOver())
+  }
+
   /** A copy of the view under delivery that outlives the callback. */
   copy(view: Uint8Array): Buffer {
     return Buffer.from(view)
@@ -205,6 +241,10 @@ export class Connection extends ConnectionOutput {
     const side = this.side
     if (side !== undefined) side.closed(error, error ?? this.closedError())
     this.home.left()
+    this.#tellGone(error)
+  }
+
+  #tellGone(error: HeddleError | undefined): void {
     const handlers = this.#handlers
     try {
       if (error !== undefined) handlers.onError?.call(handlers.owner, this, error)

@@ -4,6 +4,8 @@ import { Listener } from './listener'
 import { loopOf } from './loop-option'
 import type { ConnectOptions, ListenOptions } from './options'
 
+export { AcoConnection } from './aco-connection'
+export type { AcoListenerFunction } from './aco-listener'
 export type { EndpointOptions } from './address'
 export { Connection, type ConnectionHandlers } from './connection'
 export type { DelegateOptions } from './delegates'

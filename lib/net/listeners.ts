@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { HeddleError } from '../errors'
+import { type AcoListenerFunction, acoHandlers } from './aco-listener'
 import { checkPort } from './address'
 import type { Connection, ConnectionHandlers } from './connection'
 import { type DelegateOptions, Delegates } from './delegates'
@@ -55,6 +56,15 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   register(type: string, handlers: ConnectionHandlers): void {
     if (this.#types.has(type)) throw new HeddleError('ERR_NAME_TAKEN', `listener type ${type} is registered`)
     this.#types.set(type, handlers)
+  }
+
+  /**
+   * Under this name each connection starts a coroutine that runs `fn` with the adopted connection; where `fn` returns
+   * without closing it, it is closed and freed, with a warning. An error destroys the connection and is reported, unless
+   * it is a failure of the connection itself. ERR_NAME_TAKEN. (AC-28, LS-07)
+   */
+  registerAco(name: string, fn: AcoListenerFunction): void {
+    this.register(name, acoHandlers(this.#loop, name, fn))
   }
 
   /**

@@ -19,6 +19,12 @@ export function writeBytes(port: Port, handle: number, bytes: Uint8Array): numbe
     port.engine.writeBlock(handle, bytes)
     return length
   }
+  return writeCopy(port, handle, bytes)
+}
+
+/** Queues a copy of `bytes`, at most as many as the send slab takes, and returns how many they are. */
+export function writeCopy(port: Port, handle: number, bytes: Uint8Array): number {
+  const length = bytes.length
   const offset = port.reserve(length)
   port.send.set(bytes, offset)
   append(port, handle, offset, length)
