@@ -44,8 +44,8 @@ export class Coroutine<A = unknown, R = unknown> {
   readonly loop: Loop
   /** What `start` was given. (AC-03) */
   readonly arg: A
-  /** @internal */
-  readonly armed = new Set<LazyDeadline>()
+  /** @internal Deadlines of its waits, as soon as there is one. */
+  armed: Set<LazyDeadline> | undefined
   readonly #runtime: Runtime
   readonly #started = performance.now()
   readonly #outcome = new Outcome()
@@ -61,6 +61,7 @@ export class Coroutine<A = unknown, R = unknown> {
   #section: CoroutineSection | undefined
   #controller: AbortController | undefined
   #given: AbortSignal | undefined
+  #aborted: (() => void) | undefined
 
   /** @internal See `aco.start`. */
   constructor(runtime: Runtime, id: number, name: string, loop: Loop, arg: A) {
@@ -206,6 +207,7 @@ export class Coroutine<A = unknown, R = unknown> {
 
   /** @internal Throws why waiting is over, or that it is forbidden just now. */
   assertMayWait(): void {
+    if (this.#ended) throw ended(this.name)
     if (this.#stop !== undefined) throw this.#stop.reason
     this.#runtime.assertMayYield()
   }
@@ -248,7 +250,7 @@ export class Coroutine<A = unknown, R = unknown> {
 
   /** @internal Waiting is over: pending waits and all later ones fail with the reason. */
   stop(reason: unknown): void {
-    if (this.#stop !== undefined) return
+    if (this.#stop !== undefined || this.#ended) return
     this.#halt(reason)
     this.#controller?.abort(reason)
   }
@@ -270,16 +272,22 @@ export class Coroutine<A = unknown, R = unknown> {
     }
   }
 
-  readonly #aborted = (): void => this.stop(this.#given?.reason)
-
   #follow(signal: AbortSignal): void {
+    if (signal.aborted) {
+      this.stop(signal.reason)
+      return
+    }
     this.#given = signal
-    if (signal.aborted) this.#aborted()
-    else signal.addEventListener('abort', this.#aborted)
+    this.#aborted = () => this.stop(signal.reason)
+    signal.addEventListener('abort', this.#aborted)
   }
 
   #halt(reason: unknown): void {
     this.#stop = { reason }
+    this.#abandon(reason)
+  }
+
+  #abandon(reason: unknown): void {
     for (let wait = this.#wait; wait !== undefined; wait = this.#wait) wait.abandon(reason)
   }
 
@@ -298,9 +306,9 @@ export class Coroutine<A = unknown, R = unknown> {
   /** Nothing of it is left: no wait, no timer, no listener, no section. */
   #end(value: R | undefined, failure?: { readonly error: unknown; readonly expected: boolean }): void {
     this.#ended = true
-    this.#halt(ended(this.name))
-    for (const deadline of this.armed) deadline.disarm()
-    this.#given?.removeEventListener('abort', this.#aborted)
+    if (this.#wait !== undefined) this.#abandon(ended(this.name))
+    for (const deadline of this.armed ?? []) deadline.disarm()
+    if (this.#aborted !== undefined) this.#given?.removeEventListener('abort', this.#aborted)
     this.#runtime.ends(this)
     const leak = leakOf(this.name, this.#section?.close() ?? 0)
     if (failure === undefined && leak === undefined) {

@@ -4,8 +4,8 @@ import { cancelTimeout, scheduleTimeout, type TimeoutId } from '../eventer/timeo
 /** Who disarms the deadlines that are armed on its behalf, when it ends. */
 export interface DeadlineOwner {
   readonly loop: Loop
-  /** @internal */
-  readonly armed: Set<LazyDeadline>
+  /** @internal Those that are armed; made when there is one. */
+  armed: Set<LazyDeadline> | undefined
 }
 
 /**
@@ -44,7 +44,7 @@ export class LazyDeadline {
     const owner = this.#owner
     if (owner === undefined) return
     this.#owner = undefined
-    owner.armed.delete(this)
+    owner.armed?.delete(this)
     cancelTimeout(owner.loop.core.loops, this.#id)
   }
 
@@ -52,13 +52,14 @@ export class LazyDeadline {
     this.#id = scheduleTimeout(owner.loop, this.#fire, this.#deadline, undefined)
     this.#due = this.#deadline
     this.#owner = owner
+    owner.armed ??= new Set()
     owner.armed.add(this)
   }
 
   #fired(): void {
     const owner = this.#owner as DeadlineOwner
     this.#owner = undefined
-    owner.armed.delete(this)
+    owner.armed?.delete(this)
     if (this.#deadline === Number.POSITIVE_INFINITY) return
     if (this.#due < this.#deadline) this.#arm(owner)
     else this.#expired()

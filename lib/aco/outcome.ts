@@ -1,31 +1,33 @@
 /** What came of something: a promise that is made only when somebody asks for it. */
 export class Outcome {
+  #state: 'pending' | 'resolved' | 'rejected' = 'pending'
+  /** The result or the error. */
+  #value: unknown
   #promise: Promise<unknown> | undefined
-  #resolve: ((value: unknown) => void) | undefined
-  #reject: ((error: unknown) => void) | undefined
-  #settled: (() => Promise<unknown>) | undefined
+  #settle: (() => void) | undefined
 
   get promise(): Promise<unknown> {
-    this.#promise ??= this.#settled?.() ?? this.#pending()
+    this.#promise ??= new Promise((resolve, reject) => {
+      this.#settle = () => {
+        if (this.#state === 'resolved') resolve(this.#value)
+        else if (this.#state === 'rejected') reject(this.#value)
+      }
+      this.#settle()
+    })
     return this.#promise
   }
 
   resolve(value: unknown): void {
-    this.#settled = () => Promise.resolve(value)
-    this.#resolve?.(value)
+    this.#state = 'resolved'
+    this.#value = value
+    this.#settle?.()
   }
 
   /** True when somebody has asked. */
   reject(error: unknown): boolean {
-    this.#settled = () => Promise.reject(error)
-    this.#reject?.(error)
+    this.#state = 'rejected'
+    this.#value = error
+    this.#settle?.()
     return this.#promise !== undefined
-  }
-
-  #pending(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
   }
 }

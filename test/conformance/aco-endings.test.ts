@@ -221,6 +221,27 @@ describe('cancellation', () => {
       expect(reports).toEqual([])
     }))
 
+  it('AC-32 the signal of a coroutine is not aborted by its own end', () =>
+    withAco(async () => {
+      const controller = new AbortController()
+      const co = aco.start(
+        async (self) => {
+          void self.park()
+          const { signal } = self
+          await self.sleep(0)
+          self.exit()
+          return signal
+        },
+        undefined,
+        { signal: controller.signal },
+      )
+      await co.done
+      controller.abort(new Error('too late'))
+      expect(co.signal.aborted).toBe(false)
+      expect(listeners(controller.signal)).toBe(0)
+      expect(await failureCode(co.park())).toBe('ECANCELED')
+    }))
+
   it('AC-32 a signal that is none', () =>
     withAco(async () => {
       const co = aco.start(async (self) => [
