@@ -508,11 +508,13 @@ CASE("AC-13 a loop that is never closed ends its coroutines with itself") {
   static int cleaned;
   cleaned = 0;
   {
-    AcoWorld world;
-    world.go([] {
+    Loopback world;
+    const auto main = [](void*) {
       CHECK_EQ(aco::onEnd([](void*) { cleaned++; }, nullptr), 0);
       CHECK_EQ(aco::park(nullptr), -ECANCELED);
-    });
+      aco::exit();
+    };
+    CHECK(aco::start(world.loop(), main, nullptr) > 0);
   }
   CHECK_EQ(cleaned, 1);
 }

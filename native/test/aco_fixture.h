@@ -35,6 +35,9 @@ class AcoWorld : public Loopback {
     runtime_->setReporter(note, this);
   }
 
+  // Coroutines that are left end while what they call is still there.
+  ~AcoWorld() override { loop().close(); }
+
   Runtime& runtime() { return *runtime_; }
 
   using Body = std::function<void()>;
