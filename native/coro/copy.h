@@ -15,7 +15,11 @@ struct Copy {
   size_t bytes;  // a multiple of kCopyGranule
 };
 
-// First one, then the other; neither overlaps.
-void copyBoth(const Copy& first, const Copy& second);
+// First one, then the other. The source of neither overlaps its target.
+void copyBoth(char* to, const char* from, size_t bytes, char* to2, const char* from2,
+              size_t bytes2);
+[[gnu::always_inline]] inline void copyBoth(const Copy& first, const Copy& second) {
+  copyBoth(first.to, first.from, first.bytes, second.to, second.from, second.bytes);
+}
 
 }  // namespace heddle::coro

@@ -9,7 +9,7 @@
 
 namespace heddle::coro {
 
-__thread Coroutine* running __attribute__((tls_model("initial-exec"))) = nullptr;
+__thread Here here __attribute__((tls_model("initial-exec"))) = {};
 
 namespace {
 
@@ -22,15 +22,8 @@ void stopOutside(const char* what) {
   std::abort();
 }
 
-void exit() {
-  Coroutine* const self = running;
-  if (self == nullptr) stopOutside("exit");
-  self->leave(State::kFinished);
-  __builtin_unreachable();
-}
-
 int onEnd(void (*run)(void*), void* argument) {
-  Coroutine* const self = running;
+  Coroutine* const self = here.running;
   if (self == nullptr) stopOutside("onEnd");
   End* const end = Ends::make(run, argument, self->ends_);
   if (end == nullptr) return -ENOMEM;
@@ -39,7 +32,7 @@ int onEnd(void (*run)(void*), void* argument) {
 }
 
 bool dropEnd(void (*run)(void*), void* argument) {
-  Coroutine* const self = running;
+  Coroutine* const self = here.running;
   if (self == nullptr) stopOutside("dropEnd");
   for (End** at = &self->ends_; *at != nullptr; at = &(*at)->older) {
     End* const end = *at;
@@ -60,6 +53,14 @@ void runEnds(End*& newest) {
     copy.run(copy.argument);
   }
 }
+
+#if defined(HEDDLE_FIBER_ASAN)
+void Fiber::begin(void* argument) {
+  auto* const self = static_cast<Fiber*>(argument);
+  self->arrive(here.outside);
+  self->start.main(self->start.argument);
+}
+#endif
 
 }  // namespace heddle::coro
 

@@ -1,22 +1,15 @@
-// The first instructions of a coroutine. The switch that comes here leaves the coroutine's Context
-// in the register of its second operand, and the stack pointer at the top of the stack.
+// The first instructions of a coroutine. Its Registers bring the procedure in the kept register and
+// the argument in the frame pointer; the stack pointer is the top of the stack.
 //
 //   top      (aligned to 16)
 //   top - 8  return address into the stub (x86-64)
 //   ...      the procedure's frame
 //
-// The stub calls the procedure with its argument; a procedure that returns has no one to return to.
-// Unwinding ends here: the stub's own return address is undefined, and the frame pointer is zero.
-#include <cstddef>
-
-#include "coro/coroutine.h"
+// The stub jumps to the procedure with its own end as the return address: a call would be predicted
+// to return, and the prediction of all returns of whoever resumes would be off by one. A procedure
+// that returns nevertheless has no one to return to. Unwinding ends here: the
+// stub's own return address is undefined, and the frame pointer is zero.
 #include "sys/abi.h"
-
-namespace heddle::coro {
-
-static_assert(offsetof(Context, main) == 32 && offsetof(Context, argument) == 40);
-
-}  // namespace heddle::coro
 
 #if defined(__x86_64__)
 asm(".text\n"
@@ -27,9 +20,12 @@ asm(".text\n"
     ".cfi_startproc\n\t"
     ".cfi_undefined rip\n\t"
     "endbr64\n\t"
+    "movq %rbp, %rdi\n\t"
     "xorl %ebp, %ebp\n\t"
-    "movq 40(%rsi), %rdi\n\t"
-    "callq *32(%rsi)\n\t"
+    "leaq 1f(%rip), %rax\n\t"
+    "pushq %rax\n\t"
+    "jmpq *%rbx\n"
+    "1:\n\t"
     "callq " HEDDLE_SYMBOL(heddle_coroutine_returned) "\n\t"
     "ud2\n\t"
     ".cfi_endproc\n");
@@ -42,10 +38,12 @@ asm(".text\n"
     ".cfi_startproc\n\t"
     ".cfi_undefined x30\n\t"
     "hint #38\n\t"  // bti jc
+    "mov x0, x29\n\t"
     "mov x29, xzr\n\t"
-    "mov x30, xzr\n\t"
-    "ldp x9, x0, [x1, #32]\n\t"
-    "blr x9\n\t"
+    "adr x30, 1f\n\t"
+    "mov x16, x19\n\t"
+    "br x16\n"
+    "1:\n\t"
     "bl " HEDDLE_SYMBOL(heddle_coroutine_returned) "\n\t"
     "brk #1\n\t"
     ".cfi_endproc\n");

@@ -14,7 +14,9 @@ struct Exceptions {
   void* caught = nullptr;
   unsigned uncaught = 0;
 
-  [[nodiscard]] bool any() const { return (reinterpret_cast<uintptr_t>(caught) | uncaught) != 0; }
+  // 0: none.
+  [[nodiscard]] uintptr_t word() const { return reinterpret_cast<uintptr_t>(caught) | uncaught; }
+  [[nodiscard]] bool any() const { return word() != 0; }
 };
 
 // The calling thread's.

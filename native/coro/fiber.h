@@ -30,73 +30,86 @@
 
 namespace heddle::coro {
 
+// How a coroutine begins.
+struct Start {
+  void (*main)(void* argument);
+  void* argument;
+};
+
 #if defined(HEDDLE_FIBER_ASAN)
 
 constexpr bool kCopiesStacks = false;
 
 // Who resumes, with what AddressSanitizer knows of its stack.
-struct Outside : Registers {
-  void* fake = nullptr;
-  const void* low = nullptr;
-  size_t bytes = 0;
+struct Outside {
+  Registers registers;
+  void* fake;
+  const void* low;
+  size_t bytes;
 };
+
+// GCC 12 takes the address of what is thread-local for null when it checks for that itself.
+[[gnu::always_inline]] inline Outside& seen(Outside& outside) {
+  Outside* address = &outside;
+  asm("" : "+r"(address));
+  return *address;
+}
 
 struct Fiber {
   void* fake = nullptr;
   const void* low = nullptr;
   size_t bytes = 0;
-  Context context{};  // the procedure's own
-  Outside* outside = nullptr;
+  Start start{};  // the procedure's own
 
-  bool open(Context& ofCoroutine, Outside& from, const void* stackLow, size_t stackBytes) {
+  bool open(Start& ofCoroutine, const void* stackLow, size_t stackBytes) {
     low = stackLow;
     bytes = stackBytes;
-    context = ofCoroutine;
-    outside = &from;
-    ofCoroutine.main = begin;
-    ofCoroutine.argument = this;
+    start = ofCoroutine;
+    ofCoroutine = {begin, this};
     return true;
   }
   // The arrival has to be said before anything else.
-  static void begin(void* argument) {
-    auto* const self = static_cast<Fiber*>(argument);
-    self->arrive(self->outside);
-    self->context.main(self->context.argument);
-  }
+  static void begin(void* argument);
   void close() {
     if (low != nullptr) __asan_unpoison_memory_region(low, bytes);
     low = nullptr;
   }
   // On the coroutine's side.
-  [[gnu::always_inline]] inline void leave(Outside* to, bool forGood) {
-    __sanitizer_start_switch_fiber(forGood ? nullptr : &fake, to->low, to->bytes);
+  [[gnu::always_inline]] inline void leave(Outside& outside, bool forGood) {
+    const Outside& to = seen(outside);
+    __sanitizer_start_switch_fiber(forGood ? nullptr : &fake, to.low, to.bytes);
   }
-  [[gnu::always_inline]] inline void arrive(Outside* from) {
-    __sanitizer_finish_switch_fiber(fake, &from->low, &from->bytes);
+  [[gnu::always_inline]] inline void arrive(Outside& outside) {
+    Outside& from = seen(outside);
+    __sanitizer_finish_switch_fiber(fake, &from.low, &from.bytes);
   }
   // On the resuming side.
-  [[gnu::always_inline]] inline void enter(Outside& from) {
-    __sanitizer_start_switch_fiber(&from.fake, low, bytes);
+  [[gnu::always_inline]] inline void enter(Outside& outside) {
+    __sanitizer_start_switch_fiber(&seen(outside).fake, low, bytes);
   }
-  [[gnu::always_inline]] inline void entered(Outside& from) {
-    __sanitizer_finish_switch_fiber(from.fake, nullptr, nullptr);
+  [[gnu::always_inline]] inline void entered(Outside& outside) {
+    __sanitizer_finish_switch_fiber(seen(outside).fake, nullptr, nullptr);
   }
   // In the signal handler that leaves the coroutine for good.
-  void drop(Outside& to) { __sanitizer_start_switch_fiber(nullptr, to.low, to.bytes); }
+  void drop(Outside& outside) {
+    const Outside& to = seen(outside);
+    __sanitizer_start_switch_fiber(nullptr, to.low, to.bytes);
+  }
 };
 
 #elif defined(HEDDLE_FIBER_TSAN)
 
 constexpr bool kCopiesStacks = false;
 
-struct Outside : Registers {
-  void* fiber = nullptr;
+struct Outside {
+  Registers registers;
+  void* fiber;
 };
 
 struct Fiber {
   void* fiber = nullptr;
 
-  bool open(Context&, Outside&, const void*, size_t) {
+  bool open(Start&, const void*, size_t) {
     fiber = __tsan_create_fiber(0);
     return fiber != nullptr;
   }
@@ -104,10 +117,10 @@ struct Fiber {
     if (fiber != nullptr) __tsan_destroy_fiber(fiber);
     fiber = nullptr;
   }
-  [[gnu::always_inline]] inline void leave(Outside* to, bool) {
-    __tsan_switch_to_fiber(to->fiber, 0);
+  [[gnu::always_inline]] inline void leave(Outside& to, bool) {
+    __tsan_switch_to_fiber(to.fiber, 0);
   }
-  [[gnu::always_inline]] inline void arrive(Outside*) {}
+  [[gnu::always_inline]] inline void arrive(Outside&) {}
   [[gnu::always_inline]] inline void enter(Outside& outside) {
     outside.fiber = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(fiber, 0);
@@ -123,13 +136,15 @@ struct Fiber {
 
 constexpr bool kCopiesStacks = true;
 
-struct Outside : Registers {};
+struct Outside {
+  Registers registers;
+};
 
 struct Fiber {
-  bool open(Context&, Outside&, const void*, size_t) { return true; }
+  bool open(Start&, const void*, size_t) { return true; }
   void close() {}
-  [[gnu::always_inline]] inline void leave(Outside*, bool) {}
-  [[gnu::always_inline]] inline void arrive(Outside*) {}
+  [[gnu::always_inline]] inline void leave(Outside&, bool) {}
+  [[gnu::always_inline]] inline void arrive(Outside&) {}
   [[gnu::always_inline]] inline void enter(Outside&) {}
   [[gnu::always_inline]] inline void entered(Outside&) {}
   void drop(Outside&) {}

@@ -1,8 +1,8 @@
 #pragma once
 
-// The control words of the floating-point unit: rounding, precision, which exceptions trap. Reading
-// them is cheap and writing is not, so only what differs is written. The sticky flags of exceptions
-// that happened are no part of it.
+// The control words of the floating-point unit: rounding, precision, which exceptions trap; on
+// x86-64 with the flags of those that happened. On AMD's processors reading MXCSR is what costs (15
+// cycles), so nothing is read that need not be.
 
 #include <cstdint>
 
@@ -14,33 +14,29 @@ struct Floating {
   uint32_t vector = 0;  // MXCSR
   uint16_t x87 = 0;     // the control word
 
-  [[gnu::always_inline]] static inline Floating read() {
-    Floating words;
-    asm volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(words.vector), "=m"(words.x87));
-    return words;
+  [[gnu::always_inline]] inline void read() {
+    asm volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(vector), "=m"(x87));
   }
-  // Makes these the thread's; `now` is what it has.
-  [[gnu::always_inline]] inline void apply(const Floating& now) const {
-    constexpr uint32_t kFlags = 0x3f;
-    const uint32_t wanted = (vector & ~kFlags) | (now.vector & kFlags);
-    if (wanted != now.vector) asm volatile("ldmxcsr %0" : : "m"(wanted));
-    if (x87 != now.x87) asm volatile("fldcw %0" : : "m"(x87));
+  // Makes these the thread's.
+  [[gnu::always_inline]] inline void apply() const {
+    asm volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(vector), "m"(x87));
   }
 };
 
 #elif defined(__aarch64__)
 
 struct Floating {
-  uint64_t control = 0;  // FPCR
+  uint32_t control = 0;  // FPCR, whose upper half is reserved
+  uint16_t none = 0;
 
-  [[gnu::always_inline]] static inline Floating read() {
-    Floating words;
-    asm volatile("mrs %0, fpcr" : "=r"(words.control));
-    return words;
+  [[gnu::always_inline]] inline void read() {
+    uint64_t word;
+    asm volatile("mrs %0, fpcr" : "=r"(word));
+    control = static_cast<uint32_t>(word);
   }
-  // Makes these the thread's; `now` is what it has.
-  [[gnu::always_inline]] inline void apply(const Floating& now) const {
-    if (control != now.control) asm volatile("msr fpcr, %0" : : "r"(control));
+  // Makes these the thread's.
+  [[gnu::always_inline]] inline void apply() const {
+    asm volatile("msr fpcr, %0" : : "r"(uint64_t{control}));
   }
 };
 

@@ -7,11 +7,11 @@ namespace heddle::coro {
 
 // Runs in a signal handler.
 bool Coroutine::leaveByFault(const sys::Fault& fault) {
-  Coroutine* const self = running;
+  Coroutine* const self = here.running;
   if (self == nullptr || !self->stack_->guards(fault.address)) return false;
-  self->state_ = State::kOverflowed;
-  self->fiber_.drop(*self->outside_);
-  const Registers& registers = *self->outside_;
+  self->endIn(State::kOverflowed);
+  self->fiber_.drop(here.outside);
+  const Registers& registers = here.outside.registers;
   sys::goOnAt(fault, {.next = registers.next,
                       .stackPointer = registers.stackPointer,
                       .framePointer = registers.framePointer,

@@ -6,8 +6,6 @@
 
 namespace heddle::coro {
 
-constinit Stack noStack;
-
 namespace {
 
 constexpr size_t kLineBytes = 64;

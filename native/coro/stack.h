@@ -10,8 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "coro/switch.h"
-
 namespace heddle::coro {
 
 class Coroutine;
@@ -36,17 +34,10 @@ struct Stack {
   void close();
 
   [[nodiscard]] size_t bytes() const { return static_cast<size_t>(top - low); }
-  [[nodiscard]] bool isShared() const { return shared; }
-  [[nodiscard]] size_t usedFrom(const Registers& registers) const {
-    return static_cast<size_t>(top - static_cast<char*>(registers.stackPointer));
-  }
   // Whether the address lies in the guard.
   [[nodiscard]] bool guards(uintptr_t address) const {
     return address - reinterpret_cast<uintptr_t>(map) < static_cast<size_t>(low - map);
   }
 };
-
-// Of a coroutine that has not begun or has ended: nobody owns it.
-extern Stack noStack;
 
 }  // namespace heddle::coro

@@ -30,13 +30,6 @@ struct Registers {
   void* kept;
 };
 
-// What the entry reads of a coroutine (entry.cc knows the offsets).
-struct Context {
-  Registers registers;
-  void (*main)(void* argument);
-  void* argument;
-};
-
 #if defined(__x86_64__)
 
 #if defined(__CET__)

@@ -1,5 +1,6 @@
 #include "coro/thread.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -36,6 +37,10 @@ constexpr size_t kMaxStackBytes = size_t{1} << 30;
 constexpr size_t copied(size_t used) {
   return (used + kCopyGranule - 1) / kCopyGranule * kCopyGranule;
 }
+
+// Whether a save area is of the right size: it may be twice as large, so that a coroutine that
+// swings between two depths does not change it at each switch.
+constexpr bool fits(size_t area, size_t bytes) { return bytes <= area && area <= 2 * bytes; }
 
 // As copyBoth, in the order that valgrind can follow: what is defined goes along with a copy.
 void copyWatched(const Stack& stack, const Copy& out, const Copy& in) {
@@ -89,19 +94,20 @@ void Thread::close() {
 
 Coroutine* Thread::make(Main main, void* argument, const StartOptions& options) {
   if (options.maxStackBytes > kMaxStackBytes) return nullptr;
-  Coroutine* const co = Coroutines::make(&outside_);
+  Coroutine* const co =
+      Coroutines::make(static_cast<uint32_t>(options.maxStackBytes * kFrameFactor));
   if (co == nullptr) return nullptr;
-  co->context_.main = main;
-  co->context_.argument = argument;
-  co->maxStackBytes_ = static_cast<uint32_t>(options.maxStackBytes * kFrameFactor);
   const bool own = !kCopiesStacks || options.ownStack || options.maxStackBytes > stackBytes_;
-  if (own && !giveOwnStack(co)) {
+  Start start{main, argument};
+  if (own && !giveOwnStack(co, start)) {
     Coroutines::destroy(co);
     return nullptr;
   }
+  co->registers_.framePointer = start.argument;
+  co->registers_.kept = reinterpret_cast<void*>(start.main);
   if (options.keepsFloatingControl) {
-    co->floating_ = Floating::read();
-    co->extras_ = Coroutine::kFloating;
+    co->floating_.read();
+    co->extras_ |= Coroutine::kFloating;
   }
   stats_.live++;
   return co;
@@ -109,7 +115,7 @@ Coroutine* Thread::make(Main main, void* argument, const StartOptions& options) 
 
 void Thread::destroy(Coroutine* co) {
   if (co == nullptr) return;
-  if (co == running) stop("destroy() of the running coroutine");
+  if (co == here.running) stop("destroy() of the running coroutine");
   if (!co->ended()) end(co, State::kFinished);
   stats_.live--;
   Coroutines::destroy(co);
@@ -117,11 +123,11 @@ void Thread::destroy(Coroutine* co) {
 
 // --- stacks
 
-bool Thread::giveOwnStack(Coroutine* co) {
+bool Thread::giveOwnStack(Coroutine* co, Start& start) {
   Stack* const stack = takeOwnStack(co->maxStackBytes_);
   if (stack == nullptr) return false;
   co->stack_ = stack;
-  if (co->fiber_.open(co->context_, outside_, stack->low, stack->bytes())) return true;
+  if (co->fiber_.open(start, stack->low, stack->bytes())) return true;
   dropStack(co);
   return false;
 }
@@ -155,9 +161,11 @@ Stack* Thread::chooseStack() {
 
 void Thread::dropStack(Coroutine* co) {
   Stack* const stack = co->stack_;
-  co->stack_ = &noStack;
+  co->stack_ = nullptr;
+  co->extras_ = Coroutine::kAway;
+  if (stack == nullptr) return;
   if (stack->owner == co) stack->owner = nullptr;
-  if (stack == &noStack || stack->shared) return;
+  if (stack->shared) return;
   if (spares_ == kMaxSpares) return closeOwnStack(stack);
   stack->nextSpare = spare_;
   spare_ = stack;
@@ -182,7 +190,7 @@ void Thread::dropSave(Coroutine* co) {
 // An area of at least so many bytes, and not of more than twice as many. What was in it is not
 // kept.
 bool Thread::fitSave(Coroutine* co, size_t bytes) {
-  if (bytes <= co->saveBytes_ && co->saveBytes_ <= 2 * bytes) return true;
+  if (fits(co->saveBytes_, bytes)) return true;
   dropSave(co);
   co->save_ =
       static_cast<char*>(mem::allocateBytes(mem::builtinType(Builtin::kCoroutineSave), bytes));
@@ -192,66 +200,120 @@ bool Thread::fitSave(Coroutine* co, size_t bytes) {
   return true;
 }
 
-// Puts the coroutine where it runs, and aside who is there.
+// Exchanges the coroutine with who lies in its place. False when that is not all: it begins, nobody
+// is there, or the other one needs a save area of another size.
+[[gnu::always_inline]] inline bool Thread::swap(Coroutine* co) {
+  Stack* const stack = co->stack_;
+  if (stack == nullptr || underValgrind) [[unlikely]]
+    return false;
+  Coroutine* const owner = stack->owner;
+  if (owner == nullptr || co->state_ != State::kSuspended) [[unlikely]]
+    return false;
+  const size_t bytesOut = copied(owner->used());
+  if (!fits(owner->saveBytes_, bytesOut)) [[unlikely]]
+    return false;
+  const size_t bytesIn = copied(co->used());
+  stats_.copiesOut++;
+  stats_.copiesIn++;
+  stats_.bytesCopied += bytesOut + bytesIn;
+  place(co, *stack);
+  copyBoth({owner->save_, stack->top - bytesOut, bytesOut},
+           {stack->top - bytesIn, co->save_, bytesIn});
+  return true;
+}
+
+// Puts the coroutine where it runs, and aside who is there. False without memory.
 bool Thread::bring(Coroutine* co) {
-  if (running != nullptr) stop("resume() inside a coroutine");
   if (co->ended()) stop("resume() of a coroutine that has ended");
-  if (co->stack_ == &noStack) co->stack_ = chooseStack();
+  if (co->stack_ == nullptr) co->stack_ = chooseStack();
   Stack* const stack = co->stack_;
   Copy out{};
   Copy in{};
   if (Coroutine* const owner = stack->owner; owner != nullptr) {
-    const size_t bytes = copied(owner->stackBytes());
+    const size_t bytes = copied(owner->used());
     if (!fitSave(owner, bytes)) return false;
     out = {owner->save_, stack->top - bytes, bytes};
     stats_.copiesOut++;
   }
   if (co->state_ == State::kReady) {
-    co->context_.registers = {stack->top, nullptr,
-                              reinterpret_cast<const void*>(&heddle_coroutine_entry), nullptr};
+    begin(co);
   } else {
-    const size_t bytes = copied(co->stackBytes());
+    const size_t bytes = copied(co->used());
     in = {stack->top - bytes, co->save_, bytes};
     stats_.copiesIn++;
   }
+  place(co, *stack);
+  if (out.bytes + in.bytes == 0) return true;
   stats_.bytesCopied += out.bytes + in.bytes;
-  if (underValgrind) [[unlikely]] {
+  if (underValgrind) {
     copyWatched(*stack, out, in);
   } else {
     copyBoth(out, in);
   }
-  stack->owner = co;
   return true;
+}
+
+void Thread::begin(Coroutine* co) {
+  co->state_ = State::kSuspended;
+  co->top_ = co->stack_->top;
+  co->registers_.stackPointer = co->top_;
+  co->registers_.next = reinterpret_cast<const void*>(&heddle_coroutine_entry);
+  watchDepth(co);
+}
+
+// Whatever is deeper than anything before, or too deep, is looked at.
+void Thread::watchDepth(Coroutine* co) {
+  const size_t noted = std::min<size_t>(co->maxStackBytes_, stats_.maxStackSeen);
+  co->lowest_ = co->top_ - noted;
+}
+
+void Thread::place(Coroutine* co, Stack& stack) {
+  if (stack.owner != nullptr) stack.owner->extras_ |= Coroutine::kAway;
+  co->extras_ &= static_cast<uint8_t>(~Coroutine::kAway);
+  stack.owner = co;
 }
 
 // --- running
 
+State Thread::resumeOtherwise(Coroutine* co) {
+  if (here.running != nullptr) stop("resume() inside a coroutine");
+  if ((co->extras_ & Coroutine::kAway) != 0 && !swap(co) && !bring(co)) return State::kNoMemory;
+  if (co->extras_ != 0 || exceptions_->any()) [[unlikely]]
+    return resumeWithExtras(co);
+  enter(co);
+  return settle(co);
+}
+
 State Thread::resumeWithExtras(Coroutine* co) {
   const Exceptions outerExceptions = *exceptions_;
-  *exceptions_ = co->exceptions_;
-  co->exceptions_ = {};
-  co->extras_ &= static_cast<uint8_t>(~Coroutine::kExceptions);
-  const bool floating = (co->extras_ & Coroutine::kFloating) != 0;
+  if ((co->extras_ & Coroutine::kExceptions) != 0) {
+    *exceptions_ = co->exceptions_;
+    co->exceptions_ = {};
+    co->extras_ &= static_cast<uint8_t>(~Coroutine::kExceptions);
+  } else if (outerExceptions.any()) {
+    *exceptions_ = {};
+  }
   Floating outer;
+  const bool floating = (co->extras_ & Coroutine::kFloating) != 0;
   if (floating) {
-    outer = Floating::read();
-    co->floating_.apply(outer);
+    outer.read();
+    co->floating_.apply();
   }
   enter(co);
   if (floating) {
-    co->floating_ = Floating::read();
-    outer.apply(co->floating_);
+    co->floating_.read();
+    outer.apply();
   }
   const State state = settle(co);
-  *exceptions_ = outerExceptions;
+  if (outerExceptions.any()) *exceptions_ = outerExceptions;
   return state;
 }
 
-// What run() leaves to this: a new largest stack, handlers, every kind of end.
+// What settle() leaves to this: a new greatest depth, handlers, every kind of end.
 State Thread::left(Coroutine* co) {
   const bool faulted = co->state_ == State::kOverflowed;
-  const size_t used = faulted ? co->stack_->bytes() : co->stack_->usedFrom(co->context_.registers);
-  if (used > stats_.maxStackSeen) stats_.maxStackSeen = used;
+  const size_t used = faulted ? co->stack_->bytes() : co->used();
+  stats_.maxStackSeen = std::max<uint64_t>(stats_.maxStackSeen, used);
   if (exceptions_->any()) {
     co->exceptions_ = *exceptions_;
     co->extras_ |= Coroutine::kExceptions;
@@ -259,6 +321,7 @@ State Thread::left(Coroutine* co) {
   }
   State state = co->state_;
   if (state == State::kSuspended) {
+    watchDepth(co);
     if (used <= co->maxStackBytes_) return state;
     state = State::kOverflowed;
   }
@@ -270,10 +333,7 @@ State Thread::left(Coroutine* co) {
 // A clean-up may destroy the coroutine: nothing touches it afterwards.
 void Thread::end(Coroutine* co, State state) {
   co->state_ = state;
-  if ((co->extras_ & Coroutine::kExceptions) != 0) {
-    co->extras_ = 0;
-    endHandlers(co->exceptions_);
-  }
+  if ((co->extras_ & Coroutine::kExceptions) != 0) endHandlers(co->exceptions_);
   co->fiber_.close();
   dropSave(co);
   dropStack(co);

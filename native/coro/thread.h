@@ -71,15 +71,22 @@ class Thread {
 
   // Take notice of who is resumed next but one, and next: brings their memory near. Pays when there
   // are more of them than the cache holds (thousands).
-  static void expectSoon(const Coroutine* co) { __builtin_prefetch(co); }
+  static void expectSoon(const Coroutine* co) {
+    __builtin_prefetch(co, 1);
+    __builtin_prefetch(&co->save_, 1);
+  }
   static void expectNext(const Coroutine* co);
 
   [[nodiscard]] const Stats& stats() const { return stats_; }
   [[nodiscard]] size_t live() const { return stats_.live; }
 
  private:
+  bool swap(Coroutine* co);
   bool bring(Coroutine* co);
-  bool giveOwnStack(Coroutine* co);
+  void begin(Coroutine* co);
+  void watchDepth(Coroutine* co);
+  static void place(Coroutine* co, Stack& stack);
+  bool giveOwnStack(Coroutine* co, Start& start);
   Stack* takeOwnStack(size_t bytes);
   Stack* chooseStack();
   void dropStack(Coroutine* co);
@@ -88,12 +95,12 @@ class Thread {
   void dropSave(Coroutine* co);
   void enter(Coroutine* co);
   State settle(Coroutine* co);
+  State resumeOtherwise(Coroutine* co);
   State resumeWithExtras(Coroutine* co);
   State left(Coroutine* co);
   void end(Coroutine* co, State state);
   uint32_t following(uint32_t stack) const { return stack + 1 == count_ ? 0 : stack + 1; }
 
-  Outside outside_;
   int* errno_ = nullptr;
   Exceptions* exceptions_ = nullptr;
   Stats stats_;
@@ -108,36 +115,35 @@ class Thread {
 
 // Runs it until it is left.
 [[gnu::always_inline]] inline void Thread::enter(Coroutine* co) {
+  // Written only where it differs: what is written is waited for, twice in each turn.
   const int outerErrno = *errno_;
-  *errno_ = co->errno_;
-  co->state_ = State::kRunning;
-  running = co;
+  if (co->errno_ != outerErrno) *errno_ = co->errno_;
+  here.running = co;
   stats_.switches++;
   co->resumes_++;
-  co->fiber_.enter(outside_);
-  switchStacks(&outside_, &co->context_.registers);
-  co->fiber_.entered(outside_);
-  running = nullptr;
-  co->errno_ = *errno_;
-  *errno_ = outerErrno;
+  co->fiber_.enter(here.outside);
+  switchStacks(&here.outside.registers, &co->registers_);
+  co->fiber_.entered(here.outside);
+  here.running = nullptr;
+  const int innerErrno = *errno_;
+  if (((innerErrno ^ outerErrno) | (innerErrno ^ co->errno_)) != 0) {
+    co->errno_ = innerErrno;
+    *errno_ = outerErrno;
+  }
 }
 
 // Takes note of how it was left.
 [[gnu::always_inline]] inline State Thread::settle(Coroutine* co) {
-  const size_t used = co->stack_->usedFrom(co->context_.registers);
-  if (co->state_ != State::kSuspended || used > stats_.maxStackSeen || used > co->maxStackBytes_ ||
-      exceptions_->any()) [[unlikely]] {
+  const bool notable = co->registers_.stackPointer < co->lowest_;
+  if (notable || exceptions_->any()) [[unlikely]]
     return left(co);
-  }
   return State::kSuspended;
 }
 
 [[gnu::always_inline]] inline State Thread::resume(Coroutine* co) {
-  if (running != nullptr || co->stack_->owner != co) [[unlikely]] {
-    if (!bring(co)) return State::kNoMemory;
-  }
-  if (co->extras_ != 0 || exceptions_->any()) [[unlikely]]
-    return resumeWithExtras(co);
+  const auto inside = reinterpret_cast<uintptr_t>(here.running);
+  if ((inside | co->extras_ | exceptions_->word()) != 0) [[unlikely]]
+    return resumeOtherwise(co);
   enter(co);
   return settle(co);
 }
