@@ -42,15 +42,6 @@ constexpr size_t copied(size_t used) {
 // swings between two depths does not change it at each switch.
 constexpr bool fits(size_t area, size_t bytes) { return bytes <= area && area <= 2 * bytes; }
 
-// As copyBoth, in the order that valgrind can follow: what is defined goes along with a copy.
-void copyWatched(const Stack& stack, const Copy& out, const Copy& in) {
-  permit(const_cast<char*>(out.from), const_cast<char*>(out.from) + kCopyGranule);
-  copyBoth(out, {});
-  forbid(stack.low, stack.top);
-  permit(in.to, stack.top);
-  copyBoth({}, in);
-}
-
 }  // namespace
 
 int Thread::open(const StacksOptions& options) {
@@ -61,7 +52,7 @@ int Thread::open(const StacksOptions& options) {
   errno_ = &errno;
   exceptions_ = exceptionsOfThread();
   stackBytes_ = options.bytes;
-  if (!kCopiesStacks) return 0;
+  if (!copiesStacks()) return 0;
   void* const memory =
       mem::allocateBytes(mem::builtinType(Builtin::kCoroutineStack), options.count * sizeof(Stack));
   if (memory == nullptr) {
@@ -97,7 +88,7 @@ Coroutine* Thread::make(Main main, void* argument, const StartOptions& options) 
   Coroutine* const co =
       Coroutines::make(static_cast<uint32_t>(options.maxStackBytes * kFrameFactor));
   if (co == nullptr) return nullptr;
-  const bool own = !kCopiesStacks || options.ownStack || options.maxStackBytes > stackBytes_;
+  const bool own = !copiesStacks() || options.ownStack || options.maxStackBytes > stackBytes_;
   Start start{main, argument};
   if (own && !giveOwnStack(co, start)) {
     Coroutines::destroy(co);
@@ -243,19 +234,15 @@ bool Thread::bring(Coroutine* co) {
     stats_.copiesIn++;
   }
   place(co, *stack);
-  if (out.bytes + in.bytes == 0) return true;
   stats_.bytesCopied += out.bytes + in.bytes;
-  if (underValgrind) {
-    copyWatched(*stack, out, in);
-  } else {
-    copyBoth(out, in);
-  }
+  if (out.bytes + in.bytes > 0) copyBoth(out, in);
   return true;
 }
 
 void Thread::begin(Coroutine* co) {
   co->state_ = State::kSuspended;
   co->top_ = co->stack_->top;
+  if (underValgrind) openStack(co->stack_->low, co->top_);
   co->registers_.stackPointer = co->top_;
   co->registers_.next = reinterpret_cast<const void*>(&heddle_coroutine_entry);
   watchDepth(co);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "coro/instrumented.h"
 #include "coro/thread.h"
 #include "test/check.h"
 
@@ -16,6 +17,9 @@ using coro::Coroutine;
 using coro::StacksOptions;
 using coro::StartOptions;
 using coro::State;
+
+// Sanitizers and valgrind give every coroutine a stack of its own.
+inline const bool kShared = coro::copiesStacks();
 
 // Coroutines that are left at the end are destroyed.
 class Crew {

@@ -100,7 +100,7 @@ CASE("MT-18 AC-05 memory fails at each allocation: it is said, and nothing is lo
   }
   // One run each, but for the last.
   CHECK_EQ(refusals, static_cast<int>(at) - 1);
-  CHECK(at > (coro::kCopiesStacks ? 12 : 10));
+  CHECK(at > (kShared ? 12 : 10));
 }
 
 }  // namespace

@@ -9,11 +9,10 @@
 namespace heddle::test {
 namespace {
 
-using coro::kCopiesStacks;
 using coro::Stats;
 
 // Sanitizers give every coroutine a stack of its own: fewer of them, and nothing is copied.
-constexpr size_t kMany = kCopiesStacks ? 1'000'000 : 300;
+const size_t kMany = kShared ? 1'000'000 : 300;
 
 void yieldForEver(void*) {
   for (;;) coro::yield();
@@ -77,7 +76,7 @@ CASE("A-AC-18 AC-05 the same coroutine again copies nothing") {
 }
 
 CASE("A-AC-18 AC-05 two that alternate cost two copies a switch, of what they use") {
-  if (!kCopiesStacks) return;
+  if (!kShared) return;
   Plain plain;
   Coroutine* const a = plain.add(keepBytes<500>);
   Coroutine* const b = plain.add(keepBytes<2000>);
@@ -103,7 +102,7 @@ CASE("A-AC-18 AC-05 two that alternate cost two copies a switch, of what they us
 }
 
 CASE("AC-05 several shared stacks: as many hot coroutines stay in place") {
-  if (!kCopiesStacks) return;
+  if (!kShared) return;
   Plain plain({.count = 8});
   for (int i = 0; i < 8; i++) plain.add(keepBytes<300>);
   for (int round = 0; round < 100; round++) {
@@ -124,7 +123,7 @@ CASE("AC-05 several shared stacks: as many hot coroutines stay in place") {
 }
 
 CASE("AC-05 a save area grows and shrinks with what is in use, and goes with the coroutine") {
-  if (!kCopiesStacks) return;
+  if (!kShared) return;
   Plain plain;
   struct Deep {
     static void main(void*) {
@@ -201,7 +200,7 @@ struct Sum {
 }
 
 CASE("AC-34 AC-05 a million random switches over deep and shallow stacks lose no byte") {
-  const uint64_t switches = kCopiesStacks ? 1'000'000 : 50'000;
+  const uint64_t switches = kShared ? 1'000'000 : 50'000;
   Plain plain({.count = 3});
   static Sum sum;
   sum = {.random = check::Random(check::seed())};
@@ -261,7 +260,7 @@ CASE("A-AC-20 AC-05 a hundred thousand and a million suspended coroutines are sm
   CHECK_EQ(plain.all.size(), kMany);
   CHECK_EQ(plain.thread.live(), kMany);
   const uint64_t each = (sys::residentMemoryBytes() - before) / kMany;
-  if (kCopiesStacks && before > 0) {
+  if (kShared && before > 0) {
     CHECK(each <= 400);
     if (each > 400) std::printf("    %llu bytes each\n", static_cast<unsigned long long>(each));
   }
