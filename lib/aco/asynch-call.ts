@@ -58,7 +58,10 @@ export function prepare(
   }
 }
 
-/** The call to submit. The last step of a phased one runs here, whatever has become of its work, before it is settled. */
+/**
+ * The call to submit. The last step of a phased one runs here, whatever has become of its work, before it is settled; the
+ * first error counts.
+ */
 export function settling(
   prepared: PreparedCall,
   resolve: (value: unknown) => void,
@@ -70,6 +73,9 @@ export function settling(
   return {
     ...prepared,
     resolve: (value) => void complete().then(() => resolve(value), reject),
-    reject: (error) => void complete().then(() => reject(error), reject),
+    reject: (error) => {
+      const fail = () => reject(error)
+      complete().then(fail, fail)
+    },
   }
 }

@@ -36,7 +36,7 @@ export const phased = (phase, { cells, failing }) => {
   const at = Atomics.add(cells, 0, 1)
   cells[1 + 2 * at] = { work: 1, cleanup: 2, complete: 3 }[phase]
   cells[2 + 2 * at] = threadId
-  if (phase === failing) throw new Error(`${phase} failed`)
+  if (failing?.includes(phase)) throw new Error(`${phase} failed`)
   return phase
 }
 

@@ -151,13 +151,24 @@ describe('phased calls', () => {
       expect(here).toBe(threadId)
     }))
 
-  it.each(['work', 'cleanup', 'complete'])('AC-22 a failing step (%s) keeps none from running', (failing) =>
-    inCoroutine(async (co) => {
-      const cells = sharedCells(16)
-      const error = await failure(co.asynchPhased(of('phased'), { cells, failing }))
-      expect(error.message).toBe(`${failing} failed`)
-      expect(steps(cells).filter((_, at) => at % 2 === 0)).toEqual([1, 2, 3])
-    }),
+  const failures = [
+    ['work'],
+    ['cleanup'],
+    ['complete'],
+    ['work', 'complete'],
+    ['cleanup', 'complete'],
+    ['work', 'cleanup'],
+  ]
+
+  it.each(failures.map((failing) => ({ failing })))(
+    'AC-22 failing ($failing) keeps no step from running, the first error counts',
+    ({ failing }) =>
+      inCoroutine(async (co) => {
+        const cells = sharedCells(16)
+        const error = await failure(co.asynchPhased(of('phased'), { cells, failing }))
+        expect(error.message).toBe(`${failing[0]} failed`)
+        expect(steps(cells).filter((_, at) => at % 2 === 0)).toEqual([1, 2, 3])
+      }),
   )
 })
 

@@ -20,3 +20,23 @@ describe('the example of sleeping coroutines', () => {
     }
   })
 })
+
+describe('asynchronous calls', () => {
+  it.each(['module', 'commonjs'])('work where Node takes text for a %s (AC-19)', async (type) => {
+    const code = `import('heddle').then(async ({ aco, Eventer }) => {
+      const eventer = await Eventer.init()
+      eventer.start()
+      const makeId = { module: 'node:crypto', export: 'randomUUID' }
+      const ids = await aco.start((co) => Promise.all([co.asynch(makeId), co.asynch(makeId)])).done
+      console.log(ids.map((id) => id.length))
+      await eventer[Symbol.asyncDispose]()
+    })`
+    const program = new Program([`--input-type=${type}`, '-e', code])
+    try {
+      expect([await program.exit(), program.stderr]).toEqual([0, ''])
+      expect(program.stdout).toBe('[ 36, 36 ]\n')
+    } finally {
+      await program.stop()
+    }
+  })
+})
