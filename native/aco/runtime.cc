@@ -164,8 +164,9 @@ void Runtime::dropArgument(Task* task) {
 }
 
 void Runtime::finish(Task* task, coro::State state) {
-  // One that overflowed may have been on its way into a wait.
+  // One that overflowed may have been on its way into a wait, or to the end of the queue.
   settle(task);
+  if (task->state == State::kReady) dequeue(task);
   if (task->section != nullptr) leaveSection(task);
   const bool overflowed = state == coro::State::kOverflowed;
   if (overflowed) report(Trouble::kOverflow, task, -1);
@@ -191,6 +192,13 @@ void Runtime::enqueue(Task* task) {
   task->nextReady = nullptr;
   (lastReady_ == nullptr ? firstReady_ : lastReady_->nextReady) = task;
   lastReady_ = task;
+}
+
+void Runtime::dequeue(const Task* task) {
+  Task* before = nullptr;
+  for (Task* at = firstReady_; at != task; at = at->nextReady) before = at;
+  (before == nullptr ? firstReady_ : before->nextReady) = task->nextReady;
+  if (lastReady_ == task) lastReady_ = before;
 }
 
 Task* Runtime::popReady() {

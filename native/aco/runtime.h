@@ -190,6 +190,7 @@ class Runtime final : public loop::Guest {
   static int64_t suspend(Task* task, State state, Task::Forget forget, void* waitedFor);
   void settle(Task* task);
   void enqueue(Task* task);
+  void dequeue(const Task* task);
   Task* popReady();
   void runReady();
   void runLater(Task* task);

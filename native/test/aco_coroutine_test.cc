@@ -398,6 +398,28 @@ CASE("AC-06 A-AC-19 each resume is told with the stack in use, large ones flagge
   world.runtime().setResumeHook(nullptr, nullptr);
 }
 
+CASE("AC-02 one that has used too much stack when it lets others run is ended, and not resumed") {
+  AcoWorld world;
+  static int resumed;
+  resumed = 0;
+  const auto wasteful = [](void*) {
+    volatile char frame[8192];
+    frame[0] = 0;
+    frame[sizeof frame - 1] = 0;
+    aco::sleep(0);
+    resumed++;
+    aco::exit();
+  };
+  aco::StartOptions options;
+  options.stack.maxStackBytes = 4096;
+  world.go([] { aco::sleep(0); });
+  CHECK(world.runtime().start(wasteful, nullptr, options) > 0);
+  world.go([] { aco::sleep(0); });
+  CHECK(world.finishAll());
+  CHECK_EQ(resumed, 0);
+  CHECK_EQ(world.told(Trouble::kOverflow), size_t{1});
+}
+
 CASE("AC-05 A-AC-18 one that sleeps alone is never copied; two that alternate are") {
   AcoWorld world;
   const auto sleeper = [] {
