@@ -86,6 +86,8 @@ enum BuiltinTraits : uint8_t {
   X(kMapHold, "binding:map", kVsize, 16, kPlain)               \
   X(kCounterHold, "binding:counter", kVsize, 16, kPlain)       \
   X(kText, "binding:text", kVsize, 16, kPlain)                 \
+  X(kFunctionCall, "binding:call", kVsize, 16, kPlain)         \
+  X(kAcoModules, "aco:modules", kVsize, 16, kStays)            \
   X(kLooseTable, "binding:loose-descriptors", kVsize, 16, kStays)
 
 enum class Builtin : uint8_t {

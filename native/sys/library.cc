@@ -1,8 +1,10 @@
 #include "sys/library.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 namespace heddle::sys {
 
@@ -12,5 +14,18 @@ int keepLoaded(const void* code) {
   // The handle is kept on purpose.
   return dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE) == nullptr ? -ENOTSUP : 0;
 }
+
+int loadLibrary(const char* path, void** library, char* text, size_t textBytes) {
+  text[0] = '\0';
+  if (access(path, R_OK) != 0) return -errno;
+  *library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (*library != nullptr) return 0;
+  // The text is this thread's own on the systems we run on, and there is one after a failure.
+  const char* const reason = dlerror();  // NOLINT(concurrency-mt-unsafe)
+  std::snprintf(text, textBytes, "%s", reason);
+  return -ENOEXEC;
+}
+
+void* symbolIn(void* library, const char* name) { return dlsym(library, name); }
 
 }  // namespace heddle::sys
