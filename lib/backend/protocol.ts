@@ -34,6 +34,14 @@ export const In = {
   FD_DATA: 8,
   /** handle, mask — the answer to OUT.FD_WAIT: what the descriptor is ready for; EXCEPTION alone when waiting failed. */
   FD_READY: 9,
+  /** idLow, idHigh, outcome (AcoOutcome) — a native coroutine that this isolate started has ended. */
+  ACO_ENDED: 10,
+  /** idLow, idHigh, stackBytes, name — a native coroutine was about to go on; while `AcoEngine.reportResumes`. */
+  ACO_RESUMED: 11,
+  /** trouble (AcoTrouble), idLow, idHigh, name, fd, errno — a mishap of native coroutines that no call can return. */
+  ACO_TROUBLE: 12,
+  /** request, errno, low, high — a native function is done; the two words are the bits of a double, its result. */
+  ACO_CALLED: 13,
 
   /** listener, connection — a connection was accepted. */
   ACCEPT: 16,

@@ -19,5 +19,9 @@ napi_value descriptorAddress(napi_env env, int fd, bool peer);
 
 napi_value sysObject(napi_env env);
 napi_value protocolObject(napi_env env);
+// `AcoBackend` in lib/backend/aco.ts, and `AcoEngine`.
+napi_value acoObject(napi_env env);
+class Engine;
+napi_value acoEngineObject(Engine* engine);
 
 }  // namespace heddle::binding

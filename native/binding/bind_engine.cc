@@ -260,6 +260,7 @@ napi_value engineObject(Engine* engine) {
   napi_create_object(env, &object);
   addMethods(env, object, kMethods, engine);
   napi_set_named_property(env, object, "loopId", number(env, engine->loop().loopId()));
+  napi_set_named_property(env, object, "aco", acoEngineObject(engine));
   return object;
 }
 

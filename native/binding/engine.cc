@@ -67,6 +67,8 @@ int Engine::open(napi_value memory, napi_value dispatch, napi_value label) {
   net_ = net::Nets::makePtr(loop_.get());
   if (net_ == nullptr) return -ENOMEM;
   loop_->attach(net_.get(), net::Net::kTags);
+  coroutines_.open(loop_.get());
+  functionCalls_.open(loop_.get());
   embedded_.emplace(uv, loop_.get(), this);
   if (napi_create_reference(env_, memory, 1, &memory_) != napi_ok ||
       napi_create_reference(env_, dispatch, 1, &dispatch_) != napi_ok ||
@@ -93,6 +95,7 @@ void Engine::close(void (*done)(void*), void* context) {
   closing_ = true;
   closed_ = done;
   closedContext_ = context;
+  functionCalls_.close();
   // An engine that was not opened to its end has less to close.
   if (loop_ != nullptr) loop_->close();
   if (net_ != nullptr) net_->closeAll();

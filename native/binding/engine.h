@@ -8,7 +8,9 @@
 
 #include <optional>
 
+#include "binding/coroutines.h"
 #include "binding/embedded.h"
+#include "binding/function_calls.h"
 #include "loop/loop.h"
 #include "mem/typed_object.h"
 #include "net/net.h"
@@ -47,6 +49,8 @@ class Engine final : public Embedded::Driver {
   napi_env env() const { return env_; }
   loop::Loop& loop() { return *loop_; }
   net::Net& net() { return *net_; }
+  Coroutines& coroutines() { return coroutines_; }
+  FunctionCalls& functionCalls() { return functionCalls_; }
 
  private:
   void tick() override;
@@ -67,6 +71,9 @@ class Engine final : public Embedded::Driver {
   bool closing_ = false;
   void (*closed_)(void*) = nullptr;
   void* closedContext_ = nullptr;
+  // Before the loop, which tells them of its coroutines' ends when it goes.
+  Coroutines coroutines_;
+  FunctionCalls functionCalls_;
   loop::Loops::Ptr loop_;  // nullptr without memory: then it cannot be opened
   net::Nets::Ptr net_;
   std::optional<Embedded> embedded_;

@@ -17,6 +17,10 @@ namespace heddle::loop {
   X(POST, 7)               \
   X(FD_DATA, 8)            \
   X(FD_READY, 9)           \
+  X(ACO_ENDED, 10)         \
+  X(ACO_RESUMED, 11)       \
+  X(ACO_TROUBLE, 12)       \
+  X(ACO_CALLED, 13)        \
   X(ACCEPT, 16)            \
   X(LISTEN_ERROR, 17)      \
   X(CONNECT, 18)           \
