@@ -8,6 +8,7 @@ import { getSystemErrorMap } from 'node:util'
 export const ERROR_CODES = {
   ERR_ACO_EXIT: 'the coroutine exits',
   ERR_ACO_PINNED: 'an event of a coroutine stays on its loop',
+  ERR_ACO_STACK: 'the coroutine needed more stack than it may have',
   ERR_ACO_YIELD: 'a wait began where none is allowed',
   ERR_ALREADY_INIT: 'the eventer is initialised already; shut it down first',
   ERR_BAD_MASK: 'the mask does not fit the kind of the event',
@@ -17,6 +18,10 @@ export const ERROR_CODES = {
   ERR_CLOSED: 'the object is closed',
   ERR_CONTENT_LENGTH: 'the body does not have the announced length',
   ERR_DOUBLE_FREE: 'the block is free already',
+  ERR_DSO_ABI: 'the module was built for another version of the interface',
+  ERR_DSO_LOAD: 'the file is no library that can be loaded',
+  ERR_DSO_REGISTER: 'the module could not register what it offers',
+  ERR_DSO_SYMBOL: 'the library is no module of Heddle',
   ERR_END_OF_STREAM: 'the stream ended before the record was complete',
   ERR_EVENT_ACTIVE: 'the event is being dispatched',
   ERR_EVENT_FREED: 'the event has been freed',

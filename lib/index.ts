@@ -21,7 +21,11 @@ export {
   type DescriptorRef,
   Gate,
   type LocatedTarget,
+  NativeCoroutine,
+  type NativeStackOptions,
+  type NativeStartOptions,
   type ResumeReport,
+  type SharedStacksOptions,
   WorkerQueue,
 } from './aco'
 export { adopt, connect, createServer, listen } from './app'

@@ -20,7 +20,7 @@ const NATIVE: Record<string, readonly string[]> = {
 /** Floors of lib/, lowest first: a file may import from its own floor's folder and from floors below. */
 const LIB: readonly { readonly name: string; readonly files: RegExp; readonly never?: RegExp }[] = [
   { name: 'errors', files: /^lib\/(errors|arguments)$/ },
-  { name: 'backend contract', files: /^lib\/backend\/(backend|protocol|port|platform|memory|shared)$/ },
+  { name: 'backend contract', files: /^lib\/backend\/(aco|backend|protocol|port|platform|memory|shared)$/ },
   { name: 'backend implementations', files: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'backend choice', files: /^lib\/backend\/select$/ },
   { name: 'memory', files: /^lib\/memory(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },

@@ -1,5 +1,6 @@
 import { checkOptions, invalid } from '../arguments'
 import { HeddleError } from '../errors'
+import { selectBackend } from '../backend/select'
 import { Eventer } from '../eventer/eventer'
 import { FdEvent } from '../eventer/fd-event'
 import { Loop } from '../eventer/loop'
@@ -11,6 +12,10 @@ import { type AcoFunction, Coroutine, type CoroutineInfo } from './coroutine'
 import { current } from './current'
 import { Gate } from './gate'
 import { postStart, receiveStarts, startTarget } from './remote-start'
+import { NativeCoroutine } from './native-coroutine'
+import { loadModule } from './native-module'
+import { NativeRuntime, nativeBackend } from './native-runtime'
+import { type NativeStartOptions, shareStacks, type SharedStacksOptions, startNative } from './native-start'
 import { Runtime } from './runtime'
 import { type ResumeReport, watchers } from './watchers'
 import type { AsynchQueueOptions, WorkerQueue } from './worker-queue'
@@ -28,13 +33,22 @@ export interface AcoStartOptions {
   readonly owner?: Loop | number
 }
 
-/** Counts of the coroutines of this isolate's eventer. */
+/** Counts of the coroutines of this isolate's eventer. Those of stacks are of native coroutines: others have none. */
 export interface AcoStats {
-  /** Ever started. */
+  /** Ever started by `start` and `startNative`. */
   readonly started: number
   readonly live: number
-  /** Resumes after a wait. */
+  /** Resumes after a wait; of native coroutines the first one counts as well. */
   readonly switches: number
+  /** Stacks put aside because another coroutine needed the place, and brought back. */
+  readonly copiesOut: number
+  readonly copiesIn: number
+  /** Both ways. */
+  readonly bytesCopied: number
+  /** Held now for stacks that are put aside. */
+  readonly saveStackBytes: number
+  /** The largest stack that was in use at a wait. */
+  readonly maxStackSeen: number
 }
 
 const START: ReadonlySet<string> = new Set<keyof AcoStartOptions>(['name', 'signal', 'owner'])
@@ -117,9 +131,10 @@ export class Aco {
 
   /**
    * Hands a value to a coroutine that is parked, or will be: one value is kept. False: it has ended, or has a value
-   * already. (AC-31)
+   * already. A native one takes a bigint of 64 bits without sign. (AC-31)
    */
-  unpark(co: Coroutine, value?: unknown): boolean {
+  unpark(co: Coroutine | NativeCoroutine, value?: unknown): boolean {
+    if (co instanceof NativeCoroutine) return co.unpark(nativeValue(value))
     if (!(co instanceof Coroutine)) throw invalid('unpark takes', 'a coroutine', co)
     return co.unpark(value)
   }
@@ -150,23 +165,74 @@ export class Aco {
     return Runtime.of(homeLoop().core).queues.get(name, options)
   }
 
-  /** The live coroutines, oldest first. (AC-33) */
+  /**
+   * Loads a native module, a shared library that registers procedures, until the process ends. Again, or from another
+   * isolate, it does nothing. May be called before `Eventer.init`. ENOENT and the like; ERR_DSO_LOAD, ERR_DSO_SYMBOL,
+   * ERR_DSO_ABI, ERR_DSO_REGISTER; ERR_NATIVE_REQUIRED.
+   */
+  load(path: string | URL): void {
+    loadModule(nativeBackend(selectBackend()), path)
+  }
+
+  /**
+   * Starts a registered procedure of a native module as a coroutine, which runs at once until its first wait, before this
+   * returns. The bytes are copied. ENOENT: no module has registered the name. ENOMEM, ENFILE, ERR_NOT_INIT,
+   * ERR_INVALID_ARGUMENT, ERR_NATIVE_REQUIRED. (AC-02)
+   */
+  startNative(name: string, argument?: Uint8Array, options: NativeStartOptions = {}): NativeCoroutine {
+    return startNative(homeLoop, name, argument, options)
+  }
+
+  /**
+   * Says how many stacks the native coroutines of a loop share, and how large they are: before the first of them.
+   * ERR_TOO_LATE, ENOMEM, ERR_NATIVE_REQUIRED. (AC-05)
+   */
+  shareStacks(options: SharedStacksOptions): void {
+    shareStacks(homeLoop, options)
+  }
+
+  /**
+   * Nanoseconds that a resume and the wait that answers it take together in native code, on average over so many on this
+   * thread just now. ERR_NATIVE_REQUIRED, ENOMEM. (AC-34)
+   */
+  switchNs(iterations = 100_000): number {
+    if (!Number.isSafeInteger(iterations) || iterations < 1)
+      throw invalid('switchNs takes', 'a number of iterations', iterations)
+    const ns = nativeBackend(selectBackend()).switchNs(iterations)
+    if (ns < 0) throw new HeddleError('ENOMEM')
+    return ns
+  }
+
+  /** The live coroutines: async functions, oldest first, then native ones of each loop. (AC-33) */
   list(): CoroutineInfo[] {
-    const runtime = Runtime.find(Eventer.current().core)
-    return [...(runtime?.live ?? [])].map(({ info }) => info)
+    const { core } = Eventer.current()
+    const native = [...(NativeRuntime.find(core)?.loops ?? [])]
+    return [
+      ...[...(Runtime.find(core)?.live ?? [])].map(({ info }) => info),
+      ...native.flatMap((loop) => loop.list()),
+    ]
   }
 
   /** (AC-05) */
   stats(): AcoStats {
-    const runtime = Runtime.find(Eventer.current().core)
-    return {
+    const { core } = Eventer.current()
+    const runtime = Runtime.find(core)
+    const total = {
       started: runtime?.started ?? 0,
       live: runtime?.live.size ?? 0,
       switches: runtime?.switches ?? 0,
+      ...{ copiesOut: 0, copiesIn: 0, bytesCopied: 0, saveStackBytes: 0, maxStackSeen: 0 },
     }
+    for (const loop of NativeRuntime.find(core)?.loops ?? []) {
+      const { maxStackSeen, ...sums } = loop.stats()
+      total.started += loop.started
+      for (const [name, count] of Object.entries(sums)) total[name as keyof typeof sums] += count
+      total.maxStackSeen = Math.max(total.maxStackSeen, maxStackSeen)
+    }
+    return total
   }
 
-  /** Calls the listener each time a wait is over, before the coroutine goes on. (AC-06) */
+  /** Calls the listener each time a wait is over, before the coroutine goes on; see `ResumeReport`. (AC-06) */
   on(event: 'resume', listener: (report: ResumeReport) => void): this {
     checkListener('on', event, listener)
     watchers.add(listener)
@@ -205,6 +271,11 @@ function ownLoop(loopId: number | undefined): Loop | undefined {
 
 function homeLoop(): Loop {
   return Eventer.current().homeLoop()
+}
+
+function nativeValue(value: unknown): bigint {
+  if (typeof value === 'bigint' && BigInt.asUintN(64, value) === value) return value
+  throw invalid('what a native coroutine is handed', 'is a bigint from 0n to 2n ** 64n - 1n', value)
 }
 
 function checkListener(call: string, event: string, listener: unknown): void {

@@ -22,6 +22,10 @@ export interface CoroutineInfo {
   readonly state: CoroutineState
   /** Milliseconds since the start. */
   readonly age: number
+  /** Whether it is a procedure of a native module. Ids of native coroutines are numbers of their loop's own. */
+  readonly native: boolean
+  /** Stack in use at the last wait of a native one; 0 of an async function. */
+  readonly stackBytes: number
   /** `pool/index`. */
   readonly loop: string
 }
@@ -86,7 +90,7 @@ export class Coroutine<A = unknown, R = unknown> {
   /** @internal */
   get info(): CoroutineInfo {
     const { id, name, state, age, loop } = this
-    return { id, name, state, age, loop: loop.name }
+    return { id, name, state, age, native: false, stackBytes: 0, loop: loop.name }
   }
 
   /** What the function returns; undefined after `exit`. Asking for it takes over its errors. */

@@ -81,7 +81,7 @@ export class Runtime {
     if (watchers.none && !this.core.debugging) return
     if (this.core.debugging) this.core.log(`aco resume ${co.name} #${co.id} after ${from}`)
     try {
-      watchers.resumed(co)
+      watchers.resumed({ co, stackBytes: 0, large: false })
     } catch (error) {
       this.core.report(error)
     }

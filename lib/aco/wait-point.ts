@@ -4,9 +4,10 @@ import { fromNow } from '../eventer/time'
 import type { Coroutine } from './coroutine'
 import { LazyDeadline } from './lazy-deadline'
 
-/** What a coroutine does: it runs, waits somewhere, or is over. (AC-33) */
+/** What a coroutine does: it runs, is about to (native ones), waits somewhere, or is over. (AC-33) */
 export type CoroutineState =
   | 'running'
+  | 'ready'
   | 'read'
   | 'write'
   | 'accept'

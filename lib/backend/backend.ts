@@ -7,6 +7,7 @@
  * `Backend.remote*` may be called from any isolate of the process.
  */
 
+import type { AcoBackend, AcoEngine } from './aco'
 import type { MemoryBackend, SafeBackend } from './memory'
 import type { SharedBackend } from './shared'
 
@@ -22,6 +23,8 @@ export interface Capabilities {
   readonly threadedClose: boolean
   /** Blocks of typed and safe memory have addresses and can be handed to other isolates. */
   readonly sharedBlocks: boolean
+  /** Native modules can be loaded, and their procedures run as coroutines. */
+  readonly nativeCoroutines: boolean
 }
 
 /** The memory of one port. JS allocates it, the engine keeps it alive; only the isolate's thread touches it. */
@@ -117,6 +120,8 @@ export interface AddressInfo {
 export interface Engine {
   /** Process-wide number of the loop, for `Backend.post`, `trigger` and `wake` from other threads. */
   readonly loopId: number
+  /** Native coroutines of this loop, where there are any. */
+  readonly aco?: AcoEngine
   /** Passes run from now on, driven by the isolate's own event loop. */
   start(): void
   /** No further pass; what is registered stays registered. `start` resumes. */
@@ -217,6 +222,8 @@ export interface Backend {
   readonly shared: SharedBackend
   readonly memory: MemoryBackend
   readonly safe: SafeBackend
+  /** Native coroutines, where there are any. */
+  readonly aco?: AcoBackend
   createEngine(memory: PortMemory, options: EngineOptions, dispatch: (words: number) => void): Engine
   /**
    * From any isolate: POST record with these bytes on the loop. -ENOENT if the loop is gone, -ENOBUFS if full, -EMSGSIZE

@@ -34,6 +34,8 @@ export class Core {
   /** What coroutines had read of descriptors that are classic again. */
   readonly unread = new UnreadBytes()
   contexts: Contexts | undefined
+  /** Called when `debugging` has changed. */
+  readonly debugWatchers = new Set<() => void>()
   /** Run when the eventer ends, while its loops still do. */
   readonly closers = new Set<() => Promise<void>>()
   /** The event whose callback runs, and its loop. */
@@ -79,6 +81,7 @@ export class Core {
   set debugging(on: boolean) {
     this.#debugging = on
     this.instrument()
+    for (const changed of this.debugWatchers) changed()
   }
 
   instrument(): void {

@@ -14,6 +14,7 @@ const capabilities: Capabilities = {
   reusePort: false,
   threadedClose: false,
   sharedBlocks: false,
+  nativeCoroutines: false,
 }
 
 /**

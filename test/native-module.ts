@@ -1,0 +1,29 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { ROOT } from './repo-files'
+
+const folder = mkdtempSync(join(tmpdir(), 'heddle-modules-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+const made = new Set<string>()
+
+/** A native module out of one source file of the repository, compiled once and as users do it: its path. */
+export function compileModule(source: string, defines: readonly string[] = []): string {
+  const path = join(folder, `${[basename(source, '.c'), ...defines].join('-')}.so`)
+  if (made.has(path)) return path
+  made.add(path)
+  const flags = [
+    '-std=c11',
+    '-D_GNU_SOURCE',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-shared',
+    '-fPIC',
+    '-Inative/include',
+  ]
+  const args = [...flags, ...defines.map((name) => `-D${name}`), '-o', path, source, '-lm']
+  execFileSync(process.env.CC ?? 'cc', args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] })
+  return path
+}
