@@ -261,7 +261,7 @@ CASE("AC-32 AC-13 the loop's end at any moment, with everything under way") {
           CHECK_EQ(aco::onEnd([](void* given) { static_cast<Gate*>(given)->free(); }, gate), 0);
           static std::atomic<int> sink;
           while (true) {
-            char bytes[32];
+            char bytes[32] = {};
             if (kind == 0)
               static_cast<void>(event->read(bytes, sizeof bytes, {.timeoutNs = kShort}));
             if (kind == 1) aco::sleep(kShort);
