@@ -14,3 +14,4 @@ node bench/run.mjs epoch --json --rounds 1 --case 'enter and leave, one thread' 
 node bench/run.mjs sharedmap --json --rounds 1 --seconds 0.2 --case 'get a number, one isolate, 64' | rows
 node bench/run.mjs timers --json --rounds 1 --case lateness | rows
 node bench/run.mjs aco --json --rounds 1 --case 'the same coroutine again' | rows
+node bench/run.mjs aco-echo --json --rounds 1 --seconds 0.3 | rows

@@ -43,9 +43,14 @@ async function measure(contestant, { bytes }, seconds) {
 }
 
 /** Yields one result a message size. */
-export async function* run(options) {
-  const names = chosenContestants(CONTESTANTS, options.only)
-  const tasks = chosenCases(CASES, options.caseFilter)
+export function run(options) {
+  return runEcho(CONTESTANTS, CASES, options)
+}
+
+/** Ping-pong of these contestants; a task says its `bytes`. */
+export async function* runEcho(all, cases, options) {
+  const names = chosenContestants(all, options.only)
+  const tasks = chosenCases(cases, options.caseFilter)
   for (const task of tasks) {
     yield await withContestants(names, 'tcp', 'echo', async (contestants) => {
       for (const contestant of contestants) await measure(contestant, task, WARM_UP_SECONDS)

@@ -10,6 +10,7 @@ import { kRelease } from './adopt'
 import { AskDriver, type Asker } from './ask-driver'
 import type { Coroutine } from './coroutine'
 import { type FdSource, OpsetSource, PosixSource } from './fd-source'
+import { fulfilled } from './count'
 import { deadlineAfter, timeLeft } from './limit'
 import type { AcoWaitOptions } from './wait-point'
 
@@ -173,7 +174,7 @@ export class AcoDescriptor extends AcoStream<FdEvent> implements Asker {
 
   protected writeSome(bytes: Uint8Array, deadline: number, signal: AbortSignal | undefined): Promise<number> {
     const result = this.#opset.write(this.#event, bytes)
-    if (result.n !== undefined) return Promise.resolve(result.n)
+    if (result.n !== undefined) return fulfilled(result.n)
     return this.#writeLater(bytes, result.need ?? MaskBit.WRITE, deadline, signal)
   }
 

@@ -1,4 +1,4 @@
-import { type Accepted, AcoStream, type AcoWaitOptions, type Coroutine, kRelease } from '../aco'
+import { type Accepted, AcoStream, type AcoWaitOptions, type Coroutine, fulfilled, kRelease } from '../aco'
 import { HeddleError, systemError, errnoNumber } from '../errors'
 import type { Loop } from '../eventer'
 import type { Reader } from '../io/reader'
@@ -102,7 +102,7 @@ export class AcoConnection extends AcoStream<Connection> {
   protected writeSome(bytes: Uint8Array, deadline: number, signal: AbortSignal | undefined): Promise<number> {
     const connection = this.#connection
     connection.assertWritable()
-    if (connection.isWelcome) return Promise.resolve(this.#queue(bytes))
+    if (connection.isWelcome) return fulfilled(this.#queue(bytes))
     return this.#writeLater(bytes, deadline, signal)
   }
 

@@ -59,7 +59,7 @@ async function listenToMe(e: AcoConnection): Promise<void> {
   for (;;) {
     let rv: number
     try {
-      rv = await e.read(buff, { timeout: 200 })
+      rv = await e.read(buff, { timeout: 1500 })
     } catch (error) {
       if ((error as HeddleError).code !== 'ETIME') throw error
       await e.write('bye!\n')

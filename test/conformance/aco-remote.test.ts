@@ -1,122 +1,89 @@
-import { join } from 'node:path'
-import { threadId } from 'node:worker_threads'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { aco, type ResumeReport } from '../../lib/aco'
-import { codeOf, failureCode, isNative, withAco } from './aco-harness'
-import { compileLibrary, inWorkerOf } from './eventer-compiled'
+import { Worker } from 'node:worker_threads'
+import { afterAll, describe, expect, it } from 'vitest'
+import { aco } from '../../lib/aco'
+import { Mask } from '../../lib/eventer'
+import { isNative, withAco } from './aco-harness'
+import { compileLibrary } from './eventer-compiled'
 
-const TARGET = { module: join(__dirname, 'aco-asynch-module.mjs'), export: 'body' }
+const library = compileLibrary()
+afterAll(library.dispose)
 
-let library: ReturnType<typeof compileLibrary>
-beforeAll(() => {
-  library = compileLibrary()
-})
-afterAll(() => library.dispose())
-
-/** Runs a body in a worker thread, with `aco`, `Eventer` and `codeOf`. */
-const inWorker = (body: string, data: unknown) =>
-  inWorkerOf(library, { '{ aco }': 'aco/index.js', '{ Eventer }': 'eventer/index.js' }, body, data)
-
-/** What the coroutine has left in this isolate, and the word is gone. */
-function takeWord(): unknown {
-  const word = (globalThis as { heddleWord?: unknown }).heddleWord
-  Reflect.deleteProperty(globalThis, 'heddleWord')
-  return word
-}
-
-describe('coroutines that another isolate starts', () => {
-  it('AC-01 A-AC-1 from a thread without a loop run on the first loop of the one that started it', () =>
-    withAco(async (bench) => {
-      expect(await inWorker('return String(aco.start(data, { value: 42n }))', TARGET)).toBe('undefined')
-      await bench.until(() => aco.stats().started === 1 && aco.stats().live === 0)
-      expect(takeWord()).toEqual({ thread: threadId, value: { value: 42n } })
-    }))
-
-  it('AC-01 A-AC-1 run on the loop that is named', () =>
-    withAco(
-      async (bench) => {
-        const owner = bench.eventer.loops[1]?.loopId
-        const loops: string[] = []
-        const listener = ({ co }: ResumeReport) => loops.push(`${co.name} ${co.loop.name}`)
-        aco.on('resume', listener)
-        await inWorker('aco.start(data.target, 7, { owner: data.owner, name: "far" })', {
-          target: TARGET,
-          owner,
-        })
-        await bench.until(() => aco.stats().started === 1 && aco.stats().live === 0)
-        aco.off('resume', listener)
-        expect(takeWord()).toEqual({ thread: threadId, value: 7 })
-        expect(loops).toEqual(['far default/1'])
-      },
-      { loops: 2 },
-    ))
-
-  it('AC-01 A-AC-1 run at home where the thread has a loop of its own', () =>
-    withAco(async () => {
-      const [done, { thread }] = (await inWorker(
-        `const eventer = await Eventer.init()
-         eventer.start()
-         const done = await aco.start(data, 1).done
-         await eventer[Symbol.asyncDispose]()
-         return [done, globalThis.heddleWord]`,
-        TARGET,
-      )) as [string, { thread: number }]
-      expect(done).toBe('body default/0')
-      expect(thread).not.toBe(threadId)
-      expect(aco.stats().started).toBe(0)
-    }))
-
-  it('AC-01 errors are reported where it runs', () =>
-    withAco(async (bench) => {
-      const reports: { code?: string; callbackName?: string }[] = []
-      bench.eventer.on('error', (error) => reports.push(error as never))
-      await inWorker(
-        'aco.start({ ...data, export: "fail" }, {}); aco.start({ ...data, export: "none" })',
-        TARGET,
-      )
-      await bench.until(() => reports.length === 2)
-      expect(reports.map(({ code, callbackName }) => [code, callbackName])).toEqual([
-        ['ERR_CALLBACK', 'fail'],
-        ['ERR_INVALID_ARGUMENT', 'none'],
-      ])
-    }))
-
-  it('AC-01 what cannot be sent, or nobody takes', () =>
-    withAco(async () => {
-      const codes = await inWorker(
-        `return [
-           codeOf(() => aco.start(async () => {})),
-           codeOf(() => aco.start(data, 1, { owner: 999999 })),
-           codeOf(() => aco.start(data, 1, { signal: new AbortController().signal })),
-           codeOf(() => aco.start({ module: 'x.mjs', export: 'y' })),
-           codeOf(() => aco.start(data, Buffer.alloc(4 << 20))),
-         ]`,
-        TARGET,
-      )
-      // To the js backend a post is a message to whoever listens: nobody is no error.
-      const gone = isNative ? 'ENOENT' : undefined
-      expect(codes).toEqual([
-        'ERR_NOT_INIT',
-        gone,
-        'ERR_INVALID_ARGUMENT',
-        'ERR_INVALID_ARGUMENT',
-        'EMSGSIZE',
-      ])
-    }))
-
-  it('AC-01 without any eventer there is nowhere to run', async () => {
-    expect(codeOf(() => aco.start(TARGET))).toBe('ERR_NOT_INIT')
-    expect(await inWorker('return codeOf(() => aco.start(data))', TARGET)).toBe('ERR_NOT_INIT')
+const BODY = `
+  const { parentPort, workerData } = require('node:worker_threads')
+  const { RemoteEventer } = require(workerData.folder + '/eventer')
+  const remote = new RemoteEventer()
+  parentPort.on('message', ({ call, ref }) => {
+    const bytes = Buffer.alloc(8)
+    try {
+      const result = call === 'write' ? remote.write(ref, Buffer.from('hi')) : remote[call](ref, bytes)
+      parentPort.postMessage({ result, text: bytes.toString('latin1', 0, result.n ?? 0) })
+    } catch (error) {
+      parentPort.postMessage({ code: error.code })
+    }
   })
+`
 
-  it('AC-01 an export may stand for a function at home as well', () =>
-    withAco(async ({ eventer }) => {
-      const owner = eventer.loops[0]
-      const co = aco.start(TARGET, 5, { owner: owner.loopId, name: 'near' })
-      expect(await co?.done).toBe('near default/0')
-      expect(takeWord()).toEqual({ thread: threadId, value: 5 })
-      const missing = aco.start({ ...TARGET, export: 'none' }, undefined, { owner })
-      expect(await failureCode(missing?.done as Promise<unknown>)).toBe('ERR_INVALID_ARGUMENT')
-      expect(codeOf(() => aco.start(async () => {}, 1, { owner: owner.loopId }))).toBe('ERR_INVALID_ARGUMENT')
+describe('events of coroutines on other threads', () => {
+  it('A-AC-12 AC-16 are tried without waiting there, and the coroutine hears nothing of it', () =>
+    withAco(async (bench) => {
+      const [fd, peer] = bench.pair()
+      const worker = new Worker(BODY, { eval: true, workerData: { folder: library.folder }, env: library.env })
+      const ask = (call: string, ref: unknown) =>
+        new Promise((resolve) => {
+          worker.once('message', resolve)
+          worker.postMessage({ call, ref })
+        })
+      await aco.start(async () => {
+        const ev = aco.adopt(bench.eventer.fdEvent(fd, Mask.READ, () => 0))
+        const into = Buffer.alloc(8)
+        const reading = ev.read(into)
+        if (isNative) {
+          expect(await ask('read', ev.ref)).toMatchObject({ result: { again: true, need: Mask.READ } })
+          expect(await ask('write', ev.ref)).toMatchObject({ result: { n: 2 } })
+          expect(bench.drain(peer)).toBe('hi')
+          expect(await ask('accept', ev.ref)).toMatchObject({ code: 'EINVAL' })
+        } else {
+          for (const call of ['read', 'write', 'accept'])
+            expect(await ask(call, ev.ref)).toEqual({ code: 'ERR_NATIVE_REQUIRED' })
+        }
+        expect(ev.coroutine?.state).toBe('read')
+        bench.write(peer, 'mine')
+        expect(await reading).toBe(4)
+        aco.release(ev).free()
+      }).done
+      await worker.terminate()
+    }))
+
+  it('AC-09 a worker that is terminated while coroutines wait takes everything with it', () =>
+    withAco(async () => {
+      const body = `
+        const { parentPort, workerData } = require('node:worker_threads')
+        const { aco } = require(workerData.folder + '/aco')
+        const { Eventer, Mask } = require(workerData.folder + '/eventer')
+        const { selectBackend } = require(workerData.folder + '/backend/select')
+        const { sys } = selectBackend()
+        Eventer.init().then((eventer) => {
+          eventer.start()
+          for (let n = 0; n < 50; n++) {
+            const [fd, peer] = sys.pair()
+            aco.start(async () => {
+              const ev = aco.adopt(eventer.fdEvent(fd, Mask.READ, () => 0))
+              const block = Buffer.alloc(1 << 20)
+              if (n % 3 === 0) await ev.writeAll(block)
+              else await ev.read(block, { timeout: n % 3 === 1 ? 60000 : undefined })
+            })
+          }
+          parentPort.postMessage(aco.list().map(({ state }) => state))
+        })
+      `
+      for (let round = 0; round < 3; round++) {
+        const worker = new Worker(body, { eval: true, workerData: { folder: library.folder }, env: library.env })
+        const states = await new Promise<string[]>((resolve, reject) => {
+          worker.once('message', resolve)
+          worker.once('error', reject)
+        })
+        expect([states.filter((state) => state === 'read').length, states.length]).toEqual([33, 50])
+        expect(await worker.terminate()).toBe(1)
+      }
     }))
 })

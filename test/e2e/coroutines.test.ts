@@ -40,3 +40,28 @@ describe('asynchronous calls', () => {
     }
   })
 })
+
+describe('the examples of coroutines over connections', () => {
+  const said: Record<string, string[]> = {
+    'coroutine-listener': [
+      'listening on a port of its own',
+      'hello: thanks!',
+      'quit: quitter!',
+      'silence: bye!',
+    ],
+    'move-to-coroutine': ['hello world', 'classic again: and bye'],
+  }
+  const cases = Object.keys(said).flatMap((name) =>
+    ['native', 'js'].map((backend) => [name, backend] as const),
+  )
+
+  it.each(cases)('%s says what it should, on the %s backend (AC-15, AC-28)', async (name, backend) => {
+    const program = new Program([`examples/${name}.mjs`], { HEDDLE_BACKEND: backend })
+    try {
+      expect([await program.exit(), program.stderr]).toEqual([0, ''])
+      expect(program.stdout.trim().split('\n')).toEqual(said[name])
+    } finally {
+      await program.stop()
+    }
+  })
+})
