@@ -306,8 +306,8 @@ describe('watching', () => {
         eventer.debugging = false
         await aco.start(body).done
         expect(resumed).toEqual([
-          { co, stackBytes: 0 },
-          { co, stackBytes: 0 },
+          { co, stackBytes: 0, large: false },
+          { co, stackBytes: 0, large: false },
         ])
         expect(lines.filter((line) => line.startsWith('aco'))).toEqual([
           `aco resume watched #${co.id} after sleep`,
