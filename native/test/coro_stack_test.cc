@@ -135,6 +135,8 @@ CASE("AC-05 a save area grows and shrinks with what is in use, and goes with the
     [[gnu::noinline]] static void deep() {
       volatile char bytes[9000];
       bytes[0] = 1;
+      // All of it, for a compiler that would keep the byte alone.
+      asm volatile("" : : "r"(bytes) : "memory");
       coro::yield();
       bytes[0] = static_cast<char>(bytes[0] + 1);
     }
