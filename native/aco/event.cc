@@ -137,6 +137,20 @@ bool Event::mayWait() const {
   return task != nullptr && task->runtime == runtime_;
 }
 
+// 0: go on. After an error the event may be gone, as for `await`.
+int Event::pace() {
+  Task* const task = runningTask();
+  if (task == nullptr || task->runtime != runtime_) return 0;
+  if (task->turns > 0) [[likely]] {
+    task->turns--;
+    return 0;
+  }
+  const Runtime& runtime = *runtime_;
+  const uint32_t handle = handle_;
+  if (task->runtime->yieldOnce() == -ECANCELED) return -ECANCELED;
+  return runtime.events_.get(handle) == this && fd() >= 0 ? 0 : -EBADF;
+}
+
 int Event::watch(uint32_t interest) {
   const uint32_t wanted = interest_ | interest;
   if (watched_ && wanted == interest_) [[likely]]
@@ -239,6 +253,7 @@ int64_t Event::read(void* buffer, size_t size, const Wait& wait) {
   }
   Limit limit(wait.timeoutNs, readTimeoutNs_);
   while (true) {
+    if (const int paced = pace(); paced < 0) return finished(wait, paced);
     const int64_t received = receive(buffer, size);
     if (received != -EAGAIN) return finished(wait, received);
     const int64_t waited = await(State::kRead, limit);
@@ -253,7 +268,7 @@ int64_t Event::readExact(void* buffer, size_t size, const Wait& wait) {
   Limit limit(wait.timeoutNs, readTimeoutNs_);
   size_t got = takeAhead(bytes, size);
   int64_t error = 0;
-  while (got < size && error == 0) {
+  while (got < size && (error = error < 0 ? error : pace()) == 0) {
     const int64_t received = receive(bytes + got, size - got);
     if (received == 0) break;
     if (received > 0) {
@@ -271,6 +286,7 @@ int64_t Event::write(const void* bytes, size_t size, const Wait& wait) {
   if (writer_ != nullptr) return finished(wait, -EBUSY);
   Limit limit(wait.timeoutNs, writeTimeoutNs_);
   while (true) {
+    if (const int paced = pace(); paced < 0) return finished(wait, paced);
     const int64_t sent = send(bytes, size);
     if (sent != -EAGAIN) return finished(wait, sent);
     const int64_t waited = await(State::kWrite, limit);
@@ -285,7 +301,7 @@ int64_t Event::writeAll(const void* bytes, size_t size, const Wait& wait) {
   Limit limit(wait.timeoutNs, writeTimeoutNs_);
   size_t sent = 0;
   int64_t error = 0;
-  while (sent < size && error == 0) {
+  while (sent < size && (error = error < 0 ? error : pace()) == 0) {
     const int64_t now = send(from + sent, size - sent);
     if (now >= 0) {
       sent += static_cast<size_t>(now);
@@ -302,6 +318,7 @@ int64_t Event::accept(sys::Address* peer, const Wait& wait) {
   if (reader_ != nullptr) return -EBUSY;
   Limit limit(wait.timeoutNs, acceptTimeoutNs_);
   while (true) {
+    if (const int paced = pace(); paced < 0) return paced;
     const int64_t accepted = sys::acceptStream(fd(), peer);
     if (accepted == -ECONNABORTED) continue;  // that client is gone; the next one is not
     if (accepted != -EAGAIN) return accepted;

@@ -3,6 +3,9 @@
 // Every operation is tried first; only what would block waits. The descriptor stays in the poller
 // between waits, and its interest changes only when something nobody waits for is ready.
 //
+// A peer that is always ready cannot keep a coroutine from ever waiting: after so many operations
+// (Runtime::kTurns) the next one lets others run first; of a cancelled coroutine it fails.
+//
 // readUntil and readFrame read ahead; what is left over lies in the event and is what the next read
 // of any kind gets first. Whatever fails, nothing that has arrived is lost: it is in the caller's
 // buffer as told by Wait::done, or still to be read.
@@ -107,6 +110,7 @@ class Event {
   class Limit;
 
   bool mayWait() const;
+  [[nodiscard]] int pace();
   [[nodiscard]] int64_t await(State state, Limit& limit);
   [[nodiscard]] int watch(uint32_t interest);
   void unwatch();

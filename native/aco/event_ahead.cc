@@ -52,6 +52,7 @@ bool isValid(const FrameFormat& format) {
 // Bytes that have come, 0 at the peer's end. Waits as long as there are none.
 int64_t Event::readMore(size_t wanted, Limit& limit) {
   while (true) {
+    if (const int paced = pace(); paced < 0) return paced;
     const size_t room = std::max(wanted, kChunkBytes);
     uint8_t* const at = ahead_.extend(room);
     if (at == nullptr) return -ENOMEM;

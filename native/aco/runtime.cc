@@ -116,7 +116,7 @@ int64_t Runtime::begin(coro::Main main, void* mainArgument, void* argument,
   task->serial = ++serial_ & kSerialMask;
   task->id = idOf(*task);
   task->name = options.name;
-  task->startedNs = sys::monotonicNs();
+  task->startedNs = loop_->inPass() ? loop_->nowNs() : sys::monotonicNs();
   if (depth_ > 0 || coro::current() != nullptr) {
     task->ended = options.ended;
     task->endedContext = options.endedContext;
@@ -240,6 +240,7 @@ bool Runtime::resume(Task* task) {
   if (resumeHook_ != nullptr) tellResume(task);
   depth_++;
   task->state = State::kRunning;
+  task->turns = kTurns;
   mem::Epochs::Thread* const self = mem::epochSelf;
   mem::EpochCoroutineSection* const section = self == nullptr ? nullptr : sectionFor(task);
   mem::EpochCoroutineSection* const before = section == nullptr ? nullptr : self->swap(section);

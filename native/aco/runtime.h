@@ -83,6 +83,8 @@ class Runtime final : public loop::Guest {
   static constexpr uint64_t kListenerTag = 5;
   static constexpr size_t kLargeStackBytes = 2048;
   static constexpr uint8_t kMostRefusals = 64;
+  // Operations of one coroutine that need not wait; then others have their turn.
+  static constexpr uint8_t kTurns = 64;
   // Coroutines whose time has come that one pass resumes; the rest follows in the next.
   static constexpr size_t kDeadlinesPerPass = 1024;
 

@@ -69,6 +69,7 @@ struct Task {
   bool timed = false;     // its deadline is armed
   bool stubborn = false;  // its wait outlasts a cancellation
   uint8_t refusals = 0;   // waits refused since it was cancelled
+  uint8_t turns = 0;      // operations that it may do before others run
 };
 
 // The coroutine that runs on this thread; nullptr outside of all, and in their clean-ups.

@@ -1,5 +1,6 @@
 // Reading, writing, accepting and closing in coroutines, on real sockets.
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <thread>
@@ -645,6 +646,56 @@ CASE("AC-09 what the poller refuses is the wait's error; the event goes on") {
   say(pair.b, "after");
   CHECK(world.finishAll());
   CHECK_EQ(got, std::string("after"));
+}
+
+CASE("AC-07 AC-09 a peer that is always ready does not stop the loop, nor its end") {
+  AcoWorld world;
+  const check::Fd zero(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  const check::Fd null(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  bool stop = false;
+  int64_t last[2] = {0, 0};
+  const std::string much(1 << 16, 'm');
+  world.go([&] {
+    Event* const event = adopted(zero);
+    char bytes[16];
+    while (!stop) CHECK_EQ(event->read(bytes, sizeof bytes), 16);
+    while (last[0] >= 0) last[0] = event->readExact(bytes, sizeof bytes);
+    CHECK_EQ(event->release(), zero.fd);
+  });
+  const int64_t writer = world.go([&] {
+    Event* const event = adopted(null);
+    while ((last[1] = event->writeAll(much.data(), much.size())) > 0) continue;
+    CHECK_EQ(event->release(), null.fd);
+  });
+  world.addTimer(1, world.nowMs() + 1);
+  CHECK(world.until([&] { return world.count(In::TIMER) == 1; }));
+  world.runtime().cancel(static_cast<Id>(writer));
+  CHECK(world.until([&] { return world.runtime().live() == 1; }));
+  CHECK_EQ(last[1], -ECANCELED);
+  stop = true;
+  world.pass();
+  CHECK_EQ(world.runtime().live(), size_t{1});
+  world.loop().close();
+  CHECK_EQ(last[0], -ECANCELED);
+}
+
+CASE("AC-09 AC-13 an event that is freed while its reader lets others run is not touched again") {
+  AcoWorld world;
+  const check::Fd zero(open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  Event* event = nullptr;
+  int64_t last = 0;
+  size_t done = 0;
+  world.go([&] {
+    event = adopted(dup(zero));
+    char byte = 0;
+    while ((last = event->read(&byte, 1, {.timeoutNs = -1, .done = &done})) == 1) continue;
+  });
+  REQUIRE(event != nullptr);
+  CHECK_EQ(event->close(), 0);
+  CHECK_EQ(event->free(), 0);
+  CHECK(world.finishAll());
+  CHECK_EQ(last, -EBADF);
+  CHECK_EQ(done, size_t{0});
 }
 
 CASE("AC-09 pipes are read and written as sockets are") {

@@ -10,6 +10,8 @@
  * things on the heap. Buffers of read and write may be locals: they are only used while the
  * coroutine runs. Keep frames small: what is in use at a wait is what is copied.
  *
+ * Reads, writes and accepts that need not wait still let others run after every 64 of them.
+ *
  * Thread rule: inside a coroutine, unless a function says "any thread". Outside of one the
  * functions that wait return -EPERM; read and write are plain calls there that return -EAGAIN.
  *
