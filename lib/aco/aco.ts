@@ -7,7 +7,7 @@ import { Loop } from '../eventer/loop'
 import { AcoDescriptor } from './aco-descriptor'
 import type { AcoEvent } from './aco-event'
 import { type Adoptable, type Adopted, adoptFor, isAdopted, releaseFrom } from './adopt'
-import { type AsynchTarget, located } from './asynch-target'
+import { located, type ModuleTarget, NATIVE } from './asynch-target'
 import { type AcoFunction, Coroutine, type CoroutineInfo } from './coroutine'
 import { current } from './current'
 import { Gate } from './gate'
@@ -75,9 +75,9 @@ export class Aco {
    */
   start<R>(fn: AcoFunction<undefined, R>): Coroutine<undefined, R>
   start<A, R>(fn: AcoFunction<A, R>, arg: A, options?: AcoStartOptions): Coroutine<A, R>
-  start(target: AsynchTarget, arg?: unknown, options?: AcoStartOptions): Coroutine | undefined
+  start(target: ModuleTarget, arg?: unknown, options?: AcoStartOptions): Coroutine | undefined
   start<A, R>(
-    what: AcoFunction<A, R> | AsynchTarget,
+    what: AcoFunction<A, R> | ModuleTarget,
     arg?: A,
     options: AcoStartOptions = {},
   ): Coroutine<A, R> | Coroutine | undefined {
@@ -88,7 +88,10 @@ export class Aco {
       const loop = owner ?? homeLoop()
       return Runtime.of(loop.core).start(loop, what, arg as A, { name, signal })
     }
-    const message = { target: located(what), name, arg }
+    const target = located(what)
+    if (target.module === NATIVE)
+      throw invalid('aco.start takes', 'no native procedure (see startNative)', what)
+    const message = { target, name, arg }
     const loop = typeof owner === 'object' ? owner : ownLoop(owner)
     if (loop !== undefined) return startTarget(loop, message, signal)
     if (signal !== undefined) throw invalid('signal', 'cannot cross threads: it is left out', signal)
@@ -153,8 +156,8 @@ export class Aco {
 
   /** Collects asynchronous calls, to wait for all of them at once. (AC-24) */
   gate(): Gate {
-    const runtime = Runtime.of(homeLoop().core)
-    return new Gate(() => runtime.queues.get('default'))
+    const loop = homeLoop()
+    return new Gate(Runtime.of(loop.core).usualRunners(loop))
   }
 
   /**

@@ -1,7 +1,7 @@
 import { checkOptions, flag, invalid } from '../arguments'
 import { type TimeInput, toLoopMs } from '../eventer/time'
 import type { AsynchCall, AsynchRunner } from './asynch-runner'
-import { type AsynchTarget, load, located } from './asynch-target'
+import { type AsynchTarget, load, located, NATIVE } from './asynch-target'
 
 /** Where an asynchronous call runs. (AC-23) */
 export interface AsynchPlace {
@@ -35,20 +35,32 @@ const KNOWN: ReadonlySet<string> = new Set([
   'signal',
 ])
 
-/** `otherwise`: where it runs unless the place says. ERR_INVALID_ARGUMENT, EINVAL. */
+/** Where calls run that name no queue. */
+export interface UsualRunners {
+  /** Exports of modules. */
+  modules(): AsynchRunner
+  /** Functions of native modules, which run nowhere else. ERR_NATIVE_REQUIRED. */
+  native(): AsynchRunner
+}
+
+/** ERR_INVALID_ARGUMENT, EINVAL, ERR_NATIVE_REQUIRED. */
 export function prepare(
-  otherwise: () => AsynchRunner,
+  usual: UsualRunners,
   target: AsynchTarget,
   arg: unknown,
   place: AsynchPlace,
   phased: boolean,
 ): PreparedCall {
   checkOptions('asynch', place, KNOWN, '{ queue }')
-  const { queue = otherwise(), subqueue = 0n, deadline } = place
+  const where = located(target)
+  const isNative = where.module === NATIVE
+  if (isNative && place.queue !== undefined)
+    throw invalid('queue', 'is left out where a native function runs', place.queue)
+  const { queue = isNative ? usual.native() : usual.modules(), subqueue = 0n, deadline } = place
   if (typeof queue?.submit !== 'function') throw invalid('queue', 'is a queue of aco.asynchQueue', queue)
   if (typeof subqueue !== 'bigint') throw invalid('subqueue', 'is a bigint such as 7n', subqueue)
   return {
-    target: located(target),
+    target: where,
     arg,
     phased,
     subqueue,

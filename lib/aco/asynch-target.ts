@@ -1,14 +1,26 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { invalid } from '../arguments'
+import { checkNativeName } from './native-module'
+
+/** A function that a native module has registered. */
+export interface NativeTarget {
+  readonly native: string
+}
 
 /** A function that can be found in any isolate: functions themselves cannot cross threads. */
-export interface AsynchTarget {
+export interface ModuleTarget {
   /** A URL, or an absolute path. */
   readonly module: string | URL
   /** The name under which the module exports the function. */
   readonly export: string
 }
+
+/** What an asynchronous call runs. */
+export type AsynchTarget = ModuleTarget | NativeTarget
+
+/** In the place of a module's URL: native modules. */
+export const NATIVE = 'native:'
 
 /** A target whose module is a URL, so that it can be sent. */
 export interface LocatedTarget {
@@ -21,6 +33,10 @@ export function located(target: AsynchTarget): LocatedTarget {
   if (typeof target !== 'object' || target === null) {
     const what = 'an export of a module, { module, export }, since functions cannot cross threads'
     throw invalid('what runs on another thread is', what, target)
+  }
+  if ('native' in target) {
+    checkNativeName('asynch', target.native)
+    return { module: NATIVE, export: target.native }
   }
   const { module, export: name } = target
   if (typeof name !== 'string' || name === '') throw invalid('export', 'is the name of a function', name)

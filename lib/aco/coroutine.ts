@@ -123,7 +123,7 @@ export class Coroutine<A = unknown, R = unknown> extends CoroutineLife<A, R> {
     try {
       return waitFor(
         this,
-        prepare(() => this.runtime.queues.get('default'), target, arg, options, phased),
+        prepare(this.runtime.usualRunners(this.loop), target, arg, options, phased),
         options,
       )
     } catch (error) {

@@ -1,6 +1,5 @@
 import { HeddleError } from '../errors'
-import { type AsynchPlace, type PreparedCall, prepare, settling } from './asynch-call'
-import type { AsynchRunner } from './asynch-runner'
+import { type AsynchPlace, type PreparedCall, prepare, settling, type UsualRunners } from './asynch-call'
 import type { AsynchTarget } from './asynch-target'
 import { current } from './current'
 import { type AcoWaitOptions, WaitPoint } from './wait-point'
@@ -10,15 +9,15 @@ import { type AcoWaitOptions, WaitPoint } from './wait-point'
  * is resumed. (AC-24)
  */
 export class Gate {
-  readonly #otherwise: () => AsynchRunner
+  readonly #usual: UsualRunners
   readonly #wait = new WaitPoint()
   #pending = 0
   #used = false
   #failure: { readonly error: unknown } | undefined
 
   /** @internal See `aco.gate`. */
-  constructor(otherwise: () => AsynchRunner) {
-    this.#otherwise = otherwise
+  constructor(usual: UsualRunners) {
+    this.#usual = usual
   }
 
   /** Calls that are not over. */
@@ -32,7 +31,7 @@ export class Gate {
    */
   asynch<T = unknown>(target: AsynchTarget, arg?: unknown, place: AsynchPlace = {}): Promise<T> {
     try {
-      return this.add(prepare(this.#otherwise, target, arg, place, false)) as Promise<T>
+      return this.add(prepare(this.#usual, target, arg, place, false)) as Promise<T>
     } catch (error) {
       return Promise.reject(error)
     }

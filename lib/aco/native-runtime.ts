@@ -69,6 +69,11 @@ export class NativeRuntime {
 
 const runtimes = new WeakMap<Core, NativeRuntime>()
 
+/** The native coroutines of a loop. ERR_NATIVE_REQUIRED, ERR_NOT_INIT. */
+export function nativeLoop(loop: Loop): NativeLoop {
+  return NativeRuntime.of(loop.core).loop(loop)
+}
+
 /** ERR_NATIVE_REQUIRED where there is none. */
 export function needNative<T>(native: T | undefined): T {
   if (native === undefined)

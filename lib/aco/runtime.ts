@@ -1,8 +1,10 @@
 import { HeddleError } from '../errors'
 import type { Core } from '../eventer/core'
 import type { Loop } from '../eventer/loop'
+import type { UsualRunners } from './asynch-call'
 import { type AcoFunction, Coroutine } from './coroutine'
 import { current } from './current'
+import { nativeLoop } from './native-runtime'
 import { Queues } from './queues'
 import { watchers } from './watchers'
 import type { CoroutineState } from './wait-point'
@@ -58,6 +60,14 @@ export class Runtime {
     this.live.add(co)
     co.run(fn, settings.signal)
     return co
+  }
+
+  /** @internal Where the asynchronous calls of a loop's coroutines run. */
+  usualRunners(loop: Loop): UsualRunners {
+    return {
+      modules: () => this.queues.get('default'),
+      native: () => nativeLoop(loop).functions,
+    }
   }
 
   /** @internal ERR_ACO_YIELD inside `assertNoYield`. */

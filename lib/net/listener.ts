@@ -1,11 +1,13 @@
 import { EventEmitter } from 'node:events'
 import type { AddressInfo } from '../backend/backend'
-import { systemError } from '../errors'
+import { HeddleError, systemError } from '../errors'
+import type { Loop } from '../eventer'
 import { Connection, type ConnectionHandlers } from './connection'
 import { NetDriver } from './driver'
 import { HandlerSet } from './handlers'
 import { Home } from './home'
 import { ListeningSocket } from './listening-socket'
+import { type NativeService, NativeSocket } from './native-socket'
 import { type ListenOptions, type PortHolder, streamLimits } from './options'
 import { deadlineOf, within } from './wait'
 
@@ -31,7 +33,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
   readonly #home: Home
   readonly #driver: NetDriver
   readonly #handlers: HandlerSet<Connection>
-  #socket!: ListeningSocket
+  #socket!: ListeningSocket | NativeSocket
   #closed: Promise<void> | undefined
 
   private constructor(loop: PortHolder, options: ListenOptions, handlers: ConnectionHandlers) {
@@ -55,6 +57,14 @@ export class Listener extends EventEmitter<ListenerEvents> {
     return listener
   }
 
+  /** @internal One whose connections native coroutines serve. */
+  static async openNative(loop: Loop, options: ListenOptions, service: NativeService): Promise<Listener> {
+    const listener = new Listener(loop, options, {})
+    const failed = (errno: number): void => listener.#failed(errno)
+    listener.#socket = await NativeSocket.open(loop, options, service, failed)
+    return listener
+  }
+
   /** Where it listens. `port` is the one the system chose if 0 was asked for. (LS-02) */
   get address(): AddressInfo {
     return this.#socket.address
@@ -71,14 +81,16 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   /** Open connections that came from here. */
   get connections(): number {
-    return this.#home.open
+    return this.#socket instanceof NativeSocket ? this.#socket.connections : this.#home.open
   }
 
   /**
    * Stops accepting; open connections go on. With `drain` resolves after the last of them, else once the address
-   * is free. The time counts from the call. (LS-12)
+   * is free. The time counts from the call. ERR_NOT_SUPPORTED: `drain`, where native coroutines serve. (LS-12)
    */
   async close(options: CloseOptions = {}): Promise<void> {
+    if (options.drain && this.#socket instanceof NativeSocket)
+      throw new HeddleError('ERR_NOT_SUPPORTED', 'a listener of a native procedure knows no drain')
     const deadline = deadlineOf(options)
     this.#closed ??= this.#socket.close().finally(() => void this.emit('close'))
     await this.#closed

@@ -5,6 +5,7 @@ import { checkPort } from './address'
 import type { Connection, ConnectionHandlers } from './connection'
 import { type DelegateOptions, Delegates } from './delegates'
 import { type CloseOptions, Listener } from './listener'
+import { checkNativeService, type NativeService } from './native-socket'
 import type { ListenOptions, PortHolder } from './options'
 
 /** The backlog of configured listeners where nothing else is said. (LS-03) */
@@ -45,6 +46,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   readonly #loop: PortHolder
   readonly #types = new Map<string, ConnectionHandlers>()
   readonly #delegates = new Map<string, Delegates>()
+  readonly #native = new Map<string, NativeService>()
   readonly #open = new Set<Listener>()
 
   constructor(loop: PortHolder) {
@@ -54,7 +56,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
 
   /** ERR_NAME_TAKEN if the name has callbacks already. */
   register(type: string, handlers: ConnectionHandlers): void {
-    if (this.#types.has(type)) throw new HeddleError('ERR_NAME_TAKEN', `listener type ${type} is registered`)
+    if (this.#types.has(type) || this.#native.has(type)) throw taken(type)
     this.#types.set(type, handlers)
   }
 
@@ -63,8 +65,11 @@ export class Listeners extends EventEmitter<ListenersEvents> {
    * without closing it, it is closed and freed, with a warning. An error destroys the connection and is reported, unless
    * it is a failure of the connection itself. ERR_NAME_TAKEN. (AC-28, LS-07)
    */
-  registerAco(name: string, fn: AcoListenerFunction): void {
-    this.register(name, acoHandlers(this.#loop, name, fn))
+  registerAco(name: string, fn: AcoListenerFunction | NativeService): void {
+    if (typeof fn === 'function') return this.register(name, acoHandlers(this.#loop, name, fn))
+    checkNativeService(this.#loop, fn)
+    if (this.#types.has(name) || this.#native.has(name)) throw taken(name)
+    this.#native.set(name, { ...fn })
   }
 
   /**
@@ -83,11 +88,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
 
   /** Starts one listener. ENOENT if its type is not registered. Port 0 lets the system choose. */
   async listen(config: ListenerConfig): Promise<Listener> {
-    const handlers = this.#types.get(config.type)
-    if (handlers === undefined)
-      throw new HeddleError('ENOENT', `no listener type ${config.type} is registered`)
-    refuseUnsupported(config)
-    const listener = await Listener.open(this.#loop, { backlog: CONFIGURED_BACKLOG, ...config }, handlers)
+    const listener = await this.#start(config)
     listener.on('connection', (connection) => this.#accepted(connection))
     listener.on('error', (error) => this.#report(error))
     listener.once('close', () => this.#open.delete(listener))
@@ -126,6 +127,18 @@ export class Listeners extends EventEmitter<ListenersEvents> {
     await this.close()
   }
 
+  async #start(config: ListenerConfig): Promise<Listener> {
+    const { type } = config
+    const options = { backlog: CONFIGURED_BACKLOG, ...config }
+    const service = this.#native.get(type)
+    const handlers = this.#types.get(type)
+    if (handlers === undefined && service === undefined)
+      throw new HeddleError('ENOENT', `no listener type ${type} is registered`)
+    refuseUnsupported(config)
+    if (service === undefined) return Listener.open(this.#loop, options, handlers as ConnectionHandlers)
+    return Listener.openNative(checkNativeService(this.#loop, service), options, service)
+  }
+
   #accepted(connection: Connection): void {
     if (this.listenerCount('connection') === 0) return
     this.emit('connection', { fd: connection.fd, owner: this.#loop, connection })
@@ -134,6 +147,10 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   #report(error: Error): void {
     if (this.listenerCount('error') > 0) this.emit('error', error)
   }
+}
+
+function taken(type: string): HeddleError {
+  return new HeddleError('ERR_NAME_TAKEN', `listener type ${type} is registered`)
 }
 
 function requirePort(config: ListenerConfig): void {

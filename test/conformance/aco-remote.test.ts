@@ -27,7 +27,11 @@ describe('events of coroutines on other threads', () => {
   it('A-AC-12 AC-16 are tried without waiting there, and the coroutine hears nothing of it', () =>
     withAco(async (bench) => {
       const [fd, peer] = bench.pair()
-      const worker = new Worker(BODY, { eval: true, workerData: { folder: library.folder }, env: library.env })
+      const worker = new Worker(BODY, {
+        eval: true,
+        workerData: { folder: library.folder },
+        env: library.env,
+      })
       const ask = (call: string, ref: unknown) =>
         new Promise((resolve) => {
           worker.once('message', resolve)
@@ -77,7 +81,11 @@ describe('events of coroutines on other threads', () => {
         })
       `
       for (let round = 0; round < 3; round++) {
-        const worker = new Worker(body, { eval: true, workerData: { folder: library.folder }, env: library.env })
+        const worker = new Worker(body, {
+          eval: true,
+          workerData: { folder: library.folder },
+          env: library.env,
+        })
         const states = await new Promise<string[]>((resolve, reject) => {
           worker.once('message', resolve)
           worker.once('error', reject)
