@@ -234,14 +234,20 @@ export class AcoDescriptor extends AcoStream<FdEvent> implements Asker {
   }
 
   #needInput(mask: number): void {
-    if (this.#unpollable && mask !== 0) return this.input.reject(this.#unwatched())
+    if (this.#unpollable && mask !== 0) {
+      this.input.reject(this.#unwatched())
+      return
+    }
     if (this.#inputNeed === mask) return
     this.#inputNeed = mask
     this.#ask()
   }
 
   #needOutput(mask: number): void {
-    if (this.#unpollable) return this.output.reject(this.#unwatched())
+    if (this.#unpollable) {
+      this.output.reject(this.#unwatched())
+      return
+    }
     this.#outputNeed = mask
     this.#ask()
   }

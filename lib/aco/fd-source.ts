@@ -78,7 +78,10 @@ export class OpsetSource implements FdSource {
     try {
       const bytes = Buffer.allocUnsafe(Math.min(this.#most, MOST_BYTES))
       const result = this.#opset.read(this.#event, bytes)
-      if (result.again) return this.#need(result.need)
+      if (result.again) {
+        this.#need(result.need)
+        return
+      }
       this.#most = 0
       if (result.eof) reader.end()
       else reader.receive(bytes, 0, result.n as number)

@@ -114,7 +114,10 @@ export class Reader {
   /** Bytes that lie in a slab for now. */
   receive(slab: Buffer, offset: number, length: number): void {
     const into = this.#into
-    if (into === undefined) return this.push(Buffer.from(slab.subarray(offset, offset + length)))
+    if (into === undefined) {
+      this.push(Buffer.from(slab.subarray(offset, offset + length)))
+      return
+    }
     this.#into = undefined
     const count = Math.min(length, into.length)
     if (count > LOOP_BYTES) into.set(slab.subarray(offset, offset + count))
@@ -136,7 +139,10 @@ export class Reader {
 
   /** The read that waits fails, and no other; without one it is the end. */
   fail(error: unknown): void {
-    if (!this.#waits.busy) return this.end(error as HeddleError)
+    if (!this.#waits.busy) {
+      this.end(error as HeddleError)
+      return
+    }
     this.#into = undefined
     this.#waits.reject(error)
   }

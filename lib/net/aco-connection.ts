@@ -1,5 +1,5 @@
 import { type Accepted, AcoStream, type AcoWaitOptions, type Coroutine, fulfilled, kRelease } from '../aco'
-import { HeddleError, systemError, errnoNumber } from '../errors'
+import { type HeddleError, systemError, errnoNumber } from '../errors'
 import type { Loop } from '../eventer'
 import type { Reader } from '../io/reader'
 import type { Connection } from './connection'

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { aco, type Coroutine } from '../../lib/aco'
-import { HeddleError } from '../../lib/errors'
+import type { HeddleError } from '../../lib/errors'
 import { type AcoConnection, type Connection, type Listener, Listeners, connect, listen } from '../../lib/net'
 import { type Bench, codeOf, failure, failureCode, withAco } from './aco-harness'
 import { client, collectUncaught, pause, readAll, readBytes, until } from './net-harness'
@@ -36,7 +36,12 @@ async function connected(
   let connection: Connection | undefined
   const listener = await listen(
     { loop: bench.eventer.loops[0], host: HOST, port: 0 },
-    { onConnection: (c) => void (connection = c), onData: () => {} },
+    {
+      onConnection(c) {
+        connection = c
+      },
+      onData() {},
+    },
   )
   const peer = await client({ host: HOST, port: listener.port })
   await until(() => connection !== undefined, 'the connection is accepted')
@@ -385,7 +390,11 @@ describe('connections in coroutines', () => {
       let accepted: Connection | undefined
       const listener = await listen(
         { loop: bench.eventer.loops[0], host: HOST, port: 0, readBufferBytes: 65536 } as never,
-        { onConnection: (c) => void (accepted = c) },
+        {
+          onConnection(c) {
+            accepted = c
+          },
+        },
       )
       const peer = await client({ host: HOST, port: listener.port })
       await until(() => accepted !== undefined, 'the connection is accepted')

@@ -214,7 +214,10 @@ describe('a wait that ends otherwise', () => {
     withAco((bench) =>
       serve(bench, async (ev, peer) => {
         let seed = 4711
-        const below = (limit: number) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % limit
+        const below = (limit: number): number => {
+          seed = (seed * 1103515245 + 12345) & 0x7fffffff
+          return seed % limit
+        }
         let sent = ''
         const sender = aco.start(async (other) => {
           for (let n = 0; n < 600; n++) {
@@ -259,14 +262,16 @@ describe('a wait that ends otherwise', () => {
             }),
           )
           await ev.read(Buffer.alloc(8), { timeout: 1 + (round % 3) }).then(
-            (n) => void (got = 'x'.repeat(n)),
+            (n) => {
+              got = 'x'.repeat(n)
+            },
             () => {},
           )
           return aco.release(ev)
         })
         // Written in the pass in which the time-out is due, as far as can be hit.
         const due = performance.now() + 1 + (round % 3)
-        while (performance.now() < due) continue
+        while (performance.now() < due);
         bench.write(peer, 'late')
         const event = (await co.done) as FdEvent
         if (got === '') {
@@ -596,8 +601,8 @@ describe('between the classic style and coroutines', () => {
           () => event.read(Buffer.alloc(1)),
           () => event.write(Buffer.alloc(1)),
           () => event.copy(),
-          () => void (event.fd = 3),
-          () => void (event.opset = event.opset),
+          () => Object.assign(event, { fd: 3 }),
+          () => Object.assign(event, { opset: event.opset }),
         ])
           expect(codeOf(call)).toBe('ERR_EVENT_SCHEDULED')
         expect(await failureCode(event.close())).toBe('ERR_EVENT_SCHEDULED')
@@ -666,8 +671,8 @@ describe('between the classic style and coroutines', () => {
           event.owner = second as never
           expect(event.owner === first && ev.owner === first).toBe(true)
           eventer.core.strict = true
-          expect(codeOf(() => void (ev.owner = second as never))).toBe('ERR_ACO_PINNED')
-          expect(codeOf(() => void (event.owner = second as never))).toBe('ERR_ACO_PINNED')
+          expect(codeOf(() => Object.assign(ev, { owner: second }))).toBe('ERR_ACO_PINNED')
+          expect(codeOf(() => Object.assign(event, { owner: second }))).toBe('ERR_ACO_PINNED')
           aco.release(ev).free()
         }).done
       },
