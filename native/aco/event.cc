@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "aco/event_limit.h"
+#include "aco/event_wait.h"
 #include "aco/runtime.h"
 #include "loop/errand.h"
 #include "sys/closer.h"
@@ -92,8 +93,7 @@ int Event::detach() {
   if (closed < 0) return -EBADF;
   unwatch();
   fd_.store(-1, std::memory_order_relaxed);
-  Bytes nothing;
-  ahead_.swap(nothing);
+  ahead_.drop();
   if (reader_ != nullptr) runtime_->wake(reader_, -EBADF);
   if (writer_ != nullptr) runtime_->wake(writer_, -EBADF);
   return closed;
@@ -219,12 +219,13 @@ void Event::rest(uint32_t unwanted) {
 // --- transfers
 
 int64_t Event::receive(void* buffer, size_t size) {
-  if (plain_) return sys::readSome(fd(), buffer, size);
-  const int64_t received = sys::recvSome(fd(), buffer, size);
-  if (received != -ENOTSOCK) [[likely]]
-    return received;
-  plain_ = true;
-  return sys::readSome(fd(), buffer, size);
+  int64_t received = plain_ ? sys::readSome(fd(), buffer, size) : sys::recvSome(fd(), buffer, size);
+  if (received == -ENOTSOCK) [[unlikely]] {
+    plain_ = true;
+    received = sys::readSome(fd(), buffer, size);
+  }
+  drained_ = received > 0 && static_cast<size_t>(received) < size;
+  return received;
 }
 
 int64_t Event::send(const void* bytes, size_t size) {
@@ -236,29 +237,16 @@ int64_t Event::send(const void* bytes, size_t size) {
   return sys::writeSome(fd(), bytes, size);
 }
 
-size_t Event::takeAhead(void* buffer, size_t size) {
-  const size_t taken = std::min(size, ahead_.size());
-  if (taken == 0) return 0;
-  std::memcpy(buffer, ahead_.data(), taken);
-  ahead_.removeFront(taken);
-  return taken;
-}
-
 int64_t Event::read(void* buffer, size_t size, const Wait& wait) {
   // From elsewhere: the descriptor's number is all that may be looked at.
   if (!runtime_->onItsThread()) return finished(wait, sys::readSome(fd(), buffer, size));
   if (reader_ != nullptr) return finished(wait, -EBUSY);
-  if (const size_t taken = takeAhead(buffer, size); taken > 0) {
+  if (const size_t taken = ahead_.take(buffer, size); taken > 0) {
     return finished(wait, static_cast<int64_t>(taken));
   }
   Limit limit(wait.timeoutNs, readTimeoutNs_);
-  while (true) {
-    if (const int paced = pace(); paced < 0) return finished(wait, paced);
-    const int64_t received = receive(buffer, size);
-    if (received != -EAGAIN) return finished(wait, received);
-    const int64_t waited = await(State::kRead, limit);
-    if (waited < 0) return finished(wait, waited);
-  }
+  const auto attempt = [&] { return receive(buffer, size); };
+  return finished(wait, untilRead(limit, attempt));
 }
 
 int64_t Event::readExact(void* buffer, size_t size, const Wait& wait) {
@@ -266,19 +254,15 @@ int64_t Event::readExact(void* buffer, size_t size, const Wait& wait) {
   if (reader_ != nullptr) return finished(wait, -EBUSY);
   auto* const bytes = static_cast<uint8_t*>(buffer);
   Limit limit(wait.timeoutNs, readTimeoutNs_);
-  size_t got = takeAhead(bytes, size);
-  int64_t error = 0;
-  while (got < size && (error = error < 0 ? error : pace()) == 0) {
-    const int64_t received = receive(bytes + got, size - got);
-    if (received == 0) break;
-    if (received > 0) {
-      got += static_cast<size_t>(received);
-    } else {
-      error = received == -EAGAIN ? await(State::kRead, limit) : received;
-    }
+  size_t got = ahead_.take(bytes, size);
+  int64_t received = 1;
+  const auto attempt = [&] { return receive(bytes + got, size - got); };
+  while (got < size && received > 0) {
+    received = untilRead(limit, attempt);
+    if (received > 0) got += static_cast<size_t>(received);
   }
   finished(wait, static_cast<int64_t>(got));
-  return error < 0 ? error : static_cast<int64_t>(got);
+  return received < 0 ? received : static_cast<int64_t>(got);
 }
 
 int64_t Event::write(const void* bytes, size_t size, const Wait& wait) {

@@ -1,6 +1,7 @@
 // A descriptor that coroutines wait for: read, write, accept, close as if they blocked.
 //
-// Every operation is tried first; only what would block waits. The descriptor stays in the poller
+// Every operation is tried first; only what would block waits. A read behind one that took all
+// there was waits at once: the poller knows better. The descriptor stays in the poller
 // between waits, and its interest changes only when something nobody waits for is ready.
 //
 // A peer that is always ready cannot keep a coroutine from ever waiting: after so many operations
@@ -21,8 +22,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "aco/read_ahead.h"
 #include "aco/task.h"
-#include "mem/typed_array.h"
 #include "sys/socket.h"
 
 namespace heddle::aco {
@@ -104,8 +105,6 @@ class Event {
 
  private:
   friend class Runtime;
-  using Bytes = mem::TypedArray<uint8_t, mem::Builtin::kAcoBytes>;
-
   // The end of an operation in time, read from the clock when it first has to wait.
   class Limit;
 
@@ -118,7 +117,8 @@ class Event {
   static void forget(void* self, Task* task);
   [[nodiscard]] int64_t receive(void* buffer, size_t size);
   [[nodiscard]] int64_t send(const void* bytes, size_t size);
-  size_t takeAhead(void* buffer, size_t size);
+  template <class Attempt>
+  [[nodiscard]] int64_t untilRead(Limit& limit, const Attempt& attempt);
   [[nodiscard]] int64_t readMore(size_t wanted, Limit& limit);
   // The descriptor, which is the caller's; whoever waits is told. -EBADF: there is none.
   [[nodiscard]] int detach();
@@ -131,14 +131,15 @@ class Event {
   uint32_t handle_ = 0;
   uint32_t interest_ = 0;
   bool watched_ = false;
-  bool plain_ = false;  // not a socket
+  bool plain_ = false;    // not a socket
+  bool drained_ = false;  // the last read took all there was
   Task* reader_ = nullptr;
   Task* writer_ = nullptr;
   int64_t readTimeoutNs_ = -1;
   int64_t writeTimeoutNs_ = -1;
   int64_t acceptTimeoutNs_ = -1;
   void* closure_ = nullptr;
-  Bytes ahead_;
+  ReadAhead ahead_;
 };
 
 }  // namespace heddle::aco

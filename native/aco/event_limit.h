@@ -12,8 +12,9 @@ namespace heddle::aco {
 
 // Time that lies so far ahead of `now`; kForever from centuries on.
 inline int64_t deadlineAfter(int64_t timeoutNs) {
+  if (timeoutNs < 0) return kForever;
   const int64_t now = sys::monotonicNs();
-  return timeoutNs < 0 || timeoutNs >= kForever - now ? kForever : now + timeoutNs;
+  return timeoutNs >= kForever - now ? kForever : now + timeoutNs;
 }
 
 class Event::Limit {
