@@ -11,6 +11,7 @@ rows() {
 }
 node bench/run.mjs memory --json --rounds 1 --case 'allocate and free at once' | rows
 node bench/run.mjs epoch --json --rounds 1 --case 'enter and leave, one thread' | rows
+node bench/run.mjs readers --json --rounds 1 --case 'lines of 32 bytes, 64 at a time' | rows
 node bench/run.mjs sharedmap --json --rounds 1 --seconds 0.2 --case 'get a number, one isolate, 64' | rows
 node bench/run.mjs timers --json --rounds 1 --case lateness | rows
 node bench/run.mjs aco --json --rounds 1 --case 'the same coroutine again' | rows
