@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compileModule } from '../native-module'
 import { ROOT, read } from '../repo-files'
 import { Program } from './program'
 
@@ -21,6 +22,23 @@ function references(page: string): string[] {
     const text = (match[1] as string).replace(/port: (8080|7000|7001)/g, 'port: 0')
     return ts.transpileModule(text, { compilerOptions: options }).outputText
   })
+}
+
+/**
+ * A program with the native modules that it loads compiled: from the C block of its page that registers the name, or from
+ * the example of that name.
+ */
+function withModules(page: string, text: string): string {
+  return text.replace(/'\.\/(\w+)\.so'/g, (_, name: string) => JSON.stringify(moduleOf(page, name)))
+}
+
+function moduleOf(page: string, name: string): string {
+  const blocks = [...read(page).matchAll(/```c\n([\s\S]*?)```/g)].map((match) => match[1] as string)
+  const block = blocks.find((text) => text.includes(`register_procedure("${name}"`))
+  if (block === undefined) return compileModule(`examples/native/${name}.c`)
+  const source = join(folder, `${name}.c`)
+  writeFileSync(source, block)
+  return compileModule(source)
 }
 
 const EXPECTED: Record<string, { serves?: string; says?: RegExp }> = {
@@ -86,13 +104,21 @@ describe('programs of the README (PK-05)', () => {
 
 describe('programs of the reference', () => {
   const pages = ['eventer', 'aco', 'net', 'http', 'shared', 'errors'].flatMap((page) =>
-    references(`docs/reference/${page}.md`).map((text, index) => ({ name: `${page}-${index}.mjs`, text })),
+    references(`docs/reference/${page}.md`).map((text, index) => ({
+      name: `${page}-${index}.mjs`,
+      page: `docs/reference/${page}.md`,
+      text,
+    })),
   )
 
-  it.each(pages)('$name runs', async ({ name, text }) => {
-    await runSnippet(name, `${text}\nconsole.log('reached the end')\n`, async (program) => {
-      await program.output(/reached the end/)
-      expect(program.stderr).toBe('')
-    })
+  it.each(pages)('$name runs', async ({ name, page, text }) => {
+    await runSnippet(
+      name,
+      `${withModules(page, text)}\nconsole.log('reached the end')\n`,
+      async (program) => {
+        await program.output(/reached the end/)
+        expect(program.stderr).toBe('')
+      },
+    )
   })
 })

@@ -31,6 +31,8 @@ describe('the tarball (PK-01, PK-04)', () => {
     expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/js.js']))
     expect(files).toContain(`prebuilds/${process.platform}-${process.arch}/heddle.${libc()}.node`)
     expect(files).toEqual(expect.arrayContaining(['native/addon.gypi', 'scripts/source-build.mjs']))
+    const headers = ['native/include/heddle/heddle.h', 'native/include/heddle/aco.h']
+    expect(files).toEqual(expect.arrayContaining(headers))
   })
 
   it('has no gyp file at its root, no tests, and nothing that is not meant to be there', () => {
