@@ -19,7 +19,7 @@ export class NativeCoroutine {
   readonly #outcome = new Outcome()
   #stop: { readonly reason: unknown } | undefined
   #ended = false
-  #signal: AbortSignal | undefined
+  #unfollow: (() => void) | undefined
   /** @internal What it has left behind, for which its end is an error. */
   leak: HeddleError | undefined
 
@@ -82,8 +82,9 @@ export class NativeCoroutine {
   /** @internal Cancels it when the signal is aborted. */
   follow(signal: AbortSignal): void {
     if (signal.aborted) return this.cancel(signal.reason)
-    this.#signal = signal
-    signal.addEventListener('abort', this.#aborted)
+    const aborted = (): void => this.cancel(signal.reason)
+    signal.addEventListener('abort', aborted)
+    this.#unfollow = () => signal.removeEventListener('abort', aborted)
   }
 
   /** @internal See `aco.unpark`. */
@@ -94,7 +95,7 @@ export class NativeCoroutine {
   /** @internal It is over; `report` takes an error that nobody has asked for. */
   end(error: unknown, report: (error: unknown) => void): void {
     this.#ended = true
-    this.#signal?.removeEventListener('abort', this.#aborted)
+    this.#unfollow?.()
     const failure = error ?? this.leak
     if (failure !== undefined) {
       if (!this.#outcome.reject(failure)) report(failure)
@@ -104,8 +105,6 @@ export class NativeCoroutine {
       this.#outcome.resolve(undefined)
     }
   }
-
-  readonly #aborted = (): void => this.cancel(this.#signal?.reason)
 }
 
 /** @internal */

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { aco, type CoroutineInfo, type ResumeReport } from '../../lib/aco'
+import { memtypes } from '../../lib/memory'
 import { compileModule } from '../native-module'
 import { backend, codeOf, failure, failureCode, isNative, withAco, withEventer } from './aco-harness'
 import { type NativeTask, taskBytes } from './aco-native-harness'
@@ -313,13 +314,15 @@ describe.runIf(isNative)('a native procedure', () => {
     withAco(async () => {
       const COUNT = 100_000
       const task = taskBytes({ rounds: 1n, ns: BigInt(SECOND_NS) })
-      const before = process.memoryUsage.rss()
+      const before = memtypes.totals()
       const all = Array.from({ length: COUNT }, () => aco.startNative('naps', task))
       const { live, switches, saveStackBytes } = aco.stats()
       expect({ live, switches }).toEqual({ live: COUNT, switches: COUNT })
       // All but the one whose stack is in place.
       expect(saveStackBytes / (COUNT - 1)).toBeLessThan(512)
-      expect((process.memoryUsage.rss() - before) / COUNT).toBeLessThan(3 * 1024)
+      const { bytes, heldBytes } = memtypes.totals()
+      expect((bytes - before.bytes) / COUNT).toBeLessThan(1024)
+      expect((heldBytes - before.heldBytes) / COUNT).toBeLessThan(1024)
       await Promise.all(all.map(({ done }) => done))
       expect(aco.stats()).toMatchObject({ live: 0, switches: 2 * COUNT, saveStackBytes: 0 })
     }))

@@ -55,6 +55,11 @@ describe('a process with native coroutines', () => {
     expect([code, program.stdout, program.stderr]).toEqual([0, said, stderr])
   })
 
+  it('has the procedures of a module that a worker has loaded which is gone', async () => {
+    const { code, program } = await play('sleeping', 'outlive')
+    expect([code, program.stdout, program.stderr]).toEqual([0, 'intact\n', NONE_LEFT])
+  })
+
   it('is aborted by a procedure that returns without exit, which says so (A-AC-9, AC-04)', async () => {
     const { code, program } = await play('returns', 'end')
     expect(code).toBe('SIGABRT')

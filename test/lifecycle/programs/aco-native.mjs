@@ -54,10 +54,21 @@ const DEATHS = {
   },
 }
 
+/** The worker that has loaded the module is gone; its names and its code are not. */
+async function outlive(eventer) {
+  const worker = new Worker(new URL(import.meta.url), { workerData: process.argv.slice(2) })
+  await new Promise((resolve) => worker.once('message', resolve))
+  await worker.terminate()
+  await aco.startNative('keeps_locals', task(0n)).done
+  await eventer[Symbol.asyncDispose]()
+}
+
 const eventer = await Eventer.init()
 eventer.start()
-aco.load(module)
-if (isMainThread) {
+if (death !== 'outlive' || !isMainThread) aco.load(module)
+if (isMainThread && death === 'outlive') {
+  await outlive(eventer)
+} else if (isMainThread) {
   if (death !== 'terminate') STATES[state]()
   await eventer.sleep(1)
   await DEATHS[death](eventer)
