@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "binding/function_calls.h"
+
 namespace heddle::binding {
 namespace {
 
@@ -16,6 +18,7 @@ int Coroutines::require(aco::Runtime** out, const aco::RuntimeOptions* options) 
   aco::Runtime* const known = runtime();
   const int made = aco::Runtime::require(*loop_, out, options);
   if (known == nullptr && made == 0) {
+    keepAsynchThreads();
     (*out)->setReporter(reported, this);
     hook(*out);
   }

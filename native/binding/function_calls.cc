@@ -10,6 +10,10 @@
 
 namespace heddle::binding {
 
+void keepAsynchThreads() {
+  [[maybe_unused]] static const bool kept = (aco::asynchRunner().acquire(), true);
+}
+
 struct FunctionCalls::Call final : loop::Errand {
   Call(const Options& options, aco::NamedFunction functionIn, uint32_t loopId)
       : Errand(loopId, came, dropped, kReply),
@@ -73,9 +77,7 @@ void FunctionCalls::Call::end(Call* call) {
 int FunctionCalls::call(const Options& options) {
   const aco::NamedFunction function = aco::findFunction(options.function);
   if (function == nullptr) return -ENOENT;
-  // For good: the threads run code of modules that nobody can hurry, and a worker that ends must
-  // not wait for that. The library stays loaded, see environment.cc.
-  [[maybe_unused]] static const bool kept = (aco::asynchRunner().acquire(), true);
+  keepAsynchThreads();
   void* const memory = mem::allocateBytes(mem::builtinType(mem::Builtin::kFunctionCall),
                                           sizeof(Call) + options.size);
   if (memory == nullptr) return -ENOMEM;

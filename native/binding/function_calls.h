@@ -18,6 +18,11 @@
 
 namespace heddle::binding {
 
+// Has the threads of asynchronous calls stay until the process ends, whoever calls. They run code
+// of modules, which nobody can hurry, and a worker that ends must not wait for it. For that the
+// library has to stay loaded, see environment.cc.
+void keepAsynchThreads();
+
 class FunctionCalls {
  public:
   struct Options {

@@ -129,6 +129,22 @@ static void blocks(void *argument) {
   aco->exit();
 }
 
+/* On another thread: never ends, as long as nobody writes to standard input. */
+static int64_t reads_input(void *argument) {
+  char byte;
+  (void)argument;
+  return read(0, &byte, 1);
+}
+
+/* Waits for that. */
+static void asks(void *argument) {
+  const struct heddle_asynch with_copy = {.copy_bytes = sizeof(struct task)};
+  struct task task = *(const struct task *)argument;
+  const int asked = aco->asynch(reads_input, &task, &with_copy);
+  say(task.fd, asked == -ECANCELED ? "canceled\n" : "failed\n");
+  aco->exit();
+}
+
 /* Starts another one, which says something at its end. */
 static void starts(void *argument) {
   struct task task = *(const struct task *)argument;
@@ -187,6 +203,7 @@ int heddle_register(const struct heddle_api *api) {
       {"stubborn", stubborn},
       {"leaks_section", leaks_section},
       {"blocks", blocks},
+      {"asks", asks},
       {"starts", starts},
       {"forgets", forgets},
   };

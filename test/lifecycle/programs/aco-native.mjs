@@ -25,6 +25,8 @@ const STATES = {
   'cleaning up': () => void aco.startNative('cleans_up', task(HOUR_NS)).done.catch(() => {}),
   stubborn: () => void aco.startNative('stubborn', task(HOUR_NS)).done.catch(() => {}),
   parked: () => void aco.startNative('parks', task(0n)).done.catch(() => {}),
+  // Its call sits in a read of a pipe that nobody writes to, on a copy of the argument.
+  asking: () => void aco.startNative('asks', task(0n)).done.catch(() => {}),
   busy: () => {
     const busy = () => aco.startNative('naps', task(0n)).done.then(busy, () => {})
     for (let n = 0; n < 10; n++) void busy()
