@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "aco/c_abi.h"
+#include "aco/module.h"
+#include "coro/switch_cost.h"
 #include "test/aco_fixture.h"
 
 namespace heddle::test {
@@ -125,6 +127,37 @@ CASE("AC-28 A-AC-5 the seed's third example: listen_to_me in C") {
   CHECK_EQ(silent.in, std::string("bye!\n"));
   CHECK(world.finishAll());
   CHECK(world.reports.empty());
+}
+
+CASE("AC-02 a module is loaded once, from however many threads at a time") {
+  std::atomic<int> loaded = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; i++) {
+    threads.emplace_back([&loaded] {
+      for (int turn = 0; turn < 50; turn++) {
+        const aco::ModuleLoad load = aco::loadModule(HEDDLE_EXAMPLES "/sleeper.so");
+        // Its names are there for whoever has loaded it.
+        if (load.step == aco::ModuleStep::kDone && procedure("my_coroutine") != nullptr) loaded++;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK_EQ(loaded.load(), 200);
+}
+
+CASE("AC-02 what is no module is not loaded, and says why") {
+  const aco::ModuleLoad missing = aco::loadModule("/no/such/module.so");
+  CHECK(missing.step == aco::ModuleStep::kOpen);
+  CHECK_EQ(missing.error, -ENOENT);
+  const aco::ModuleLoad empty = aco::loadModule("/dev/null");
+  CHECK(empty.step == aco::ModuleStep::kOpen);
+  CHECK_EQ(empty.error, -ENOEXEC);
+  CHECK(empty.text[0] != '\0');
+}
+
+CASE("AC-34 a switch can be measured") {
+  CHECK(coro::measureSwitchNs(1000) > 0);
+  CHECK_EQ(coro::measureSwitchNs(0), 0.0);
 }
 
 CASE("AC-04 names mean one thing each, for ever") {
