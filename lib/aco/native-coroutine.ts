@@ -81,7 +81,10 @@ export class NativeCoroutine {
 
   /** @internal Cancels it when the signal is aborted. */
   follow(signal: AbortSignal): void {
-    if (signal.aborted) return this.cancel(signal.reason)
+    if (signal.aborted) {
+      this.cancel(signal.reason)
+      return
+    }
     const aborted = (): void => this.cancel(signal.reason)
     signal.addEventListener('abort', aborted)
     this.#unfollow = () => signal.removeEventListener('abort', aborted)

@@ -148,17 +148,14 @@ export class NativeLoop {
         if (!this.#coroutines.has(id)) this.#report(name, id, overflow(name))
         return
       case AcoTrouble.SECTION_LEAK:
-        return this.#leaked(name, id)
+        this.#leaked(name, id)
+        return
       case AcoTrouble.FREED_OPEN:
-        return warn(
-          'HEDDLE_ACO_FREED_OPEN',
-          `${name} freed its event, and nobody will close descriptor ${fd}`,
-        )
+        warn('HEDDLE_ACO_FREED_OPEN', `${name} freed its event, and nobody will close descriptor ${fd}`)
+        return
       case AcoTrouble.NOT_CLOSED:
-        return warn(
-          'HEDDLE_ACO_NOT_CLOSED',
-          `${name} returned without closing its connection, which is closed now`,
-        )
+        warn('HEDDLE_ACO_NOT_CLOSED', `${name} returned without closing its connection, which is closed now`)
+        return
       case AcoTrouble.ACCEPT_FAILED:
         for (const sink of this.#listeners.get(name) ?? []) sink.failed(errno)
     }

@@ -66,7 +66,10 @@ export class Listeners extends EventEmitter<ListenersEvents> {
    * it is a failure of the connection itself. ERR_NAME_TAKEN. (AC-28, LS-07)
    */
   registerAco(name: string, fn: AcoListenerFunction | NativeService): void {
-    if (typeof fn === 'function') return this.register(name, acoHandlers(this.#loop, name, fn))
+    if (typeof fn === 'function') {
+      this.register(name, acoHandlers(this.#loop, name, fn))
+      return
+    }
     checkNativeService(this.#loop, fn)
     if (this.#types.has(name) || this.#native.has(name)) throw taken(name)
     this.#native.set(name, { ...fn })

@@ -147,7 +147,11 @@ describe.runIf(isNative)('the examples of the source document, natively', () => 
         )
         await bench.until(() => done !== undefined, 'the callback')
         let answer = ''
-        await bench.until(() => (answer += bench.drain(theirs)).endsWith('second\n'), 'the answer')
+        const complete = (): boolean => {
+          answer += bench.drain(theirs)
+          return answer.endsWith('second\n')
+        }
+        await bench.until(complete, 'the answer')
         expect(answer).toBe(`first ${turn}\nsecond\n`)
         bench.write(theirs, '\n')
         await done
