@@ -1,7 +1,6 @@
 // The accepting half of a runtime, and what it does for coroutines that serve a connection.
 #include "aco/listener.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -9,13 +8,6 @@
 #include "sys/socket.h"
 
 namespace heddle::aco {
-namespace {
-
-// How long a listener rests when descriptors or memory ran out. Long enough not to spin, short
-// enough that a client in the backlog does not give up.
-constexpr int64_t kRestNs = 100'000'000;
-
-}  // namespace
 
 // A connection that a coroutine serves. The coroutine's own argument is the event.
 struct Service {
@@ -58,7 +50,8 @@ void Runtime::endService(const Service& service, Id id) {
   }
   if (listener == nullptr) return;
   listener->connections--;
-  if (listener->retryNs == 0) watchListener(listener, true);
+  if (listener->retryNs != 0) return resting_.hurry(listener);
+  watchListener(listener, true);
 }
 
 void Runtime::warnUnclosed(Listener* listener, Id id, int fd) {
@@ -137,7 +130,7 @@ int64_t Runtime::listen(const ListenSpec& spec) {
 void Runtime::endListener(Listener* listener) {
   sys::removeSocketFile(listener->bound);
   sys::closeFd(listener->fd);
-  if (listener->retryNs != 0) restingListeners_--;
+  resting_.forget(listener);
   listeners_.destroy(listener->handle);
 }
 
@@ -193,25 +186,8 @@ void Runtime::restListener(Listener* listener, int error) {
   const uint32_t handle = listener->handle;
   acceptFailed(listener, error);
   if (listeners_.get(handle) == nullptr) return;  // the reporter has closed it
-  if (listener->retryNs == 0) restingListeners_++;
-  listener->retryNs = loop_->nowNs() + kRestNs;
-  retryNs_ = restingListeners_ == 1 ? listener->retryNs : std::min(retryNs_, listener->retryNs);
+  resting_.rest(listener, loop_->nowNs());
   watchListener(listener, false);
-}
-
-void Runtime::restartListeners(int64_t nowNs) {
-  if (retryNs_ > nowNs) return;
-  retryNs_ = INT64_MAX;
-  listeners_.each([this, nowNs](Listener& listener, uint32_t) {
-    if (listener.retryNs == 0) return;
-    if (listener.retryNs > nowNs) {
-      retryNs_ = std::min(retryNs_, listener.retryNs);
-      return;
-    }
-    listener.retryNs = 0;
-    restingListeners_--;
-    watchListener(&listener, true);
-  });
 }
 
 }  // namespace heddle::aco

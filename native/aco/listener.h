@@ -29,7 +29,7 @@ struct Listener {
   sys::Address bound{};
   uint32_t connections = 0;  // coroutines that serve
   uint64_t accepted = 0;
-  int64_t retryNs = 0;   // accepting rests until then, after the process ran out of something
+  int64_t retryNs = 0;   // see net::Resting
   bool watching = true;  // in the poller with interest in reading
   bool warned = false;   // of procedures that return without closing
 };

@@ -478,7 +478,7 @@ void Runtime::ready(uint64_t data, uint32_t mask) {
 }
 
 void Runtime::timers(int64_t nowNs) {
-  if (restingListeners_ > 0) restartListeners(nowNs);
+  resting_.restart(listeners_, nowNs, [this](Listener* each) { watchListener(each, true); });
   const size_t fired = deadlines_.expire(
       nowNs, kDeadlinesPerPass, [this](uint32_t handle, uint32_t) { deadlineCame(handle); });
   deadlinesLeft_ = fired == kDeadlinesPerPass;
@@ -486,8 +486,7 @@ void Runtime::timers(int64_t nowNs) {
 }
 
 int64_t Runtime::nextDeadlineNs() const {
-  const int64_t deadline = deadlines_.nextDeadlineNs();
-  return restingListeners_ == 0 ? deadline : std::min(deadline, retryNs_);
+  return std::min(deadlines_.nextDeadlineNs(), resting_.nextNs());
 }
 
 void Runtime::nudge() {

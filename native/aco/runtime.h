@@ -33,6 +33,7 @@
 #include "loop/loop.h"
 #include "mem/typed_memory.h"
 #include "mem/typed_object.h"
+#include "net/resting.h"
 
 namespace heddle::aco {
 
@@ -217,7 +218,6 @@ class Runtime final : public loop::Guest {
   void acceptReady(Listener* ready);
   void acceptFailed(const Listener* listener, int error);
   void restListener(Listener* listener, int error);
-  void restartListeners(int64_t nowNs);
   void watchListener(Listener* listener, bool on);
   void endListener(Listener* listener);
   void closeListeners();
@@ -241,8 +241,7 @@ class Runtime final : public loop::Guest {
   Runtime* nextOfThread_ = nullptr;
   uint32_t serial_ = 0;
   uint32_t depth_ = 0;  // of resumes and of functions that the runtime calls
-  uint32_t restingListeners_ = 0;
-  int64_t retryNs_ = INT64_MAX;
+  net::Resting resting_;
   bool deadlinesLeft_ = false;
   bool closing_ = false;
   bool usesRunner_ = false;

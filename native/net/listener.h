@@ -14,7 +14,7 @@ struct Listener {
   Settings* settings = nullptr;
   uint32_t maxConnections = 0;
   uint32_t acceptsPerPass = 64;
-  int64_t retryNs = 0;   // accepting rests until then, after the process ran out of descriptors
+  int64_t retryNs = 0;   // see Resting
   bool watching = true;  // in the poller with interest in reading
   sys::Address bound{};
 };

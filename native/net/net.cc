@@ -162,14 +162,13 @@ void Net::ready(uint64_t data, uint32_t mask) {
 
 void Net::timers(int64_t nowNs) {
   nowMs_ = static_cast<uint32_t>(nowNs / 1'000'000);
-  if (restingListeners_ > 0) restartListeners(nowNs);
+  resting_.restart(listeners_, nowNs, [this](Listener* each) { watchListener(each, true); });
   deadlines_.expire(nowNs, kChecksPerPass,
                     [this](uint32_t handle, uint32_t) { idleCheck(handle); });
 }
 
 int64_t Net::nextDeadlineNs() const {
-  const int64_t deadline = deadlines_.nextDeadlineNs();
-  return restingListeners_ == 0 ? deadline : std::min(deadline, retryNs_);
+  return std::min(deadlines_.nextDeadlineNs(), resting_.nextNs());
 }
 
 void Net::recheckAt(Connection* connection, uint32_t inMs) {

@@ -18,6 +18,7 @@
 #include "net/connection.h"
 #include "net/http.h"
 #include "net/listener.h"
+#include "net/resting.h"
 #include "net/todo.h"
 #include "net/writer.h"
 
@@ -101,7 +102,6 @@ class Net final : public loop::Guest, private WriteEvents {
   void acceptFailed(Listener* listener, int error);
   [[nodiscard]] int64_t takeAccepted(Listener* listener, int fd);
   void watchListener(Listener* listener, bool on);
-  void restartListeners(int64_t nowNs);
   [[nodiscard]] int64_t take(int fd, const Settings& settings);
   [[nodiscard]] int64_t watchNew(Connection* connection);
   // nullptr when there is no handle or no memory left; noHandle tells which.
@@ -142,11 +142,10 @@ class Net final : public loop::Guest, private WriteEvents {
   loop::Timers deadlines_;  // by connection index
   Http http_;
   uint32_t nowMs_ = 0;
-  uint32_t restingListeners_ = 0;
-  int64_t retryNs_ = 0;  // when the next of them tries again, or sooner
-  Todo queued_;          // those marked kQueued
-  Todo settling_;        // those marked kSettling
-  Todo resuming_;        // what was queued, while it is worked off
+  Resting resting_;
+  Todo queued_;    // those marked kQueued
+  Todo settling_;  // those marked kSettling
+  Todo resuming_;  // what was queued, while it is worked off
 
   friend class Http;
 };

@@ -1,5 +1,4 @@
 // The accepting half of Net.
-#include <algorithm>
 #include <cerrno>
 
 #include "net/net.h"
@@ -9,10 +8,6 @@ namespace heddle::net {
 using loop::In;
 
 namespace {
-// How long a listener rests when descriptors or memory ran out. Long enough not to spin, short
-// enough that a client in the backlog does not give up.
-constexpr int64_t kRestNs = 100'000'000;
-
 bool isExhaustion(int error) {
   // ENOSPC: the user's watches are used up.
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
@@ -65,7 +60,7 @@ int Net::closeListener(uint32_t handle) {
   if (listener == nullptr) return -EBADF;
   loop_->poller().remove(listener->fd);
   closeDescriptor(listener);
-  if (listener->retryNs != 0) restingListeners_--;
+  resting_.forget(listener);
   const bool empty = listener->settings->connections == 0;
   release(listener->settings);
   listeners_.destroy(handle);
@@ -143,24 +138,7 @@ void Net::acceptFailed(Listener* listener, int error) {
   port().emit(In::LISTEN_ERROR, listener->handle, error);
   if (!isExhaustion(error)) return;
   watchListener(listener, false);
-  if (listener->retryNs == 0) restingListeners_++;
-  listener->retryNs = loop_->nowNs() + kRestNs;
-  retryNs_ = restingListeners_ == 1 ? listener->retryNs : std::min(retryNs_, listener->retryNs);
-}
-
-void Net::restartListeners(int64_t nowNs) {
-  if (retryNs_ > nowNs) return;
-  retryNs_ = INT64_MAX;
-  listeners_.each([this, nowNs](Listener& listener, uint32_t) {
-    if (listener.retryNs == 0) return;
-    if (listener.retryNs > nowNs) {
-      retryNs_ = std::min(retryNs_, listener.retryNs);
-      return;
-    }
-    listener.retryNs = 0;
-    restingListeners_--;
-    watchListener(&listener, true);
-  });
+  resting_.rest(listener, loop_->nowNs());
 }
 
 }  // namespace heddle::net

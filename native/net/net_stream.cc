@@ -296,8 +296,7 @@ void Net::destroy(Connection* c, int error, CloseReason::Id reason) {
   // A place or a descriptor is free again.
   if (listener != nullptr && !listener->watching) {
     if (listener->retryNs != 0) {
-      listener->retryNs = 1;
-      retryNs_ = 1;
+      resting_.hurry(listener);
     } else {
       watchListener(listener, true);
     }
