@@ -10,6 +10,15 @@ import { type NativeTask, taskBytes } from './aco-native-harness'
 const MISSING = '/no/such/module.so'
 const SECOND_NS = 1_000_000_000
 
+/**
+ * In a build for a sanitizer coroutines have stacks of their own, because its shadow does not follow a copy, and four times
+ * the stack, because its frames are larger.
+ */
+const isSanitized = process.env.ASAN_OPTIONS !== undefined
+const SMALL_STACK = isSanitized ? 2048 : 8192
+/** As many as there may be mappings. */
+const SLEEPERS = isSanitized ? 1000 : 100_000
+
 describe('native coroutines are of the native backend only', () => {
   it('says so in its capabilities', () => {
     expect(backend.capabilities.nativeCoroutines).toBe(isNative)
@@ -136,23 +145,26 @@ describe.runIf(isNative)('a native procedure', () => {
       expect(aco.stats().switches).toBe(1001)
     }))
 
-  it('is copied about twice a switch when two take turns, with its locals intact (A-AC-18, AC-05)', () =>
-    withTask('keeps_locals', { size: 256, rounds: 1000n, ns: 0n }, async ({ start, said }) => {
-      const both = [start(), start()]
-      expect(aco.stats().saveStackBytes).toBeGreaterThan(256)
-      expect(aco.stats().saveStackBytes).toBeLessThan(4096)
-      await Promise.all(both.map(({ done }) => done))
-      expect(said()).toBe('intact\nintact\n')
-      const { switches, copiesIn, copiesOut, bytesCopied, maxStackSeen, saveStackBytes } = aco.stats()
-      expect(switches).toBe(2002)
-      expect((copiesIn + copiesOut) / switches).toBeGreaterThan(1.9)
-      expect((copiesIn + copiesOut) / switches).toBeLessThanOrEqual(2)
-      expect(maxStackSeen).toBeGreaterThan(256)
-      expect(maxStackSeen).toBeLessThan(2048)
-      expect(bytesCopied / (copiesIn + copiesOut)).toBeLessThanOrEqual(maxStackSeen)
-      expect(bytesCopied / (copiesIn + copiesOut)).toBeGreaterThan(256)
-      expect(saveStackBytes).toBe(0)
-    }))
+  it.skipIf(isSanitized)(
+    'is copied about twice a switch when two take turns, with its locals intact (A-AC-18, AC-05)',
+    () =>
+      withTask('keeps_locals', { size: 256, rounds: 1000n, ns: 0n }, async ({ start, said }) => {
+        const both = [start(), start()]
+        expect(aco.stats().saveStackBytes).toBeGreaterThan(256)
+        expect(aco.stats().saveStackBytes).toBeLessThan(4096)
+        await Promise.all(both.map(({ done }) => done))
+        expect(said()).toBe('intact\nintact\n')
+        const { switches, copiesIn, copiesOut, bytesCopied, maxStackSeen, saveStackBytes } = aco.stats()
+        expect(switches).toBe(2002)
+        expect((copiesIn + copiesOut) / switches).toBeGreaterThan(1.9)
+        expect((copiesIn + copiesOut) / switches).toBeLessThanOrEqual(2)
+        expect(maxStackSeen).toBeGreaterThan(256)
+        expect(maxStackSeen).toBeLessThan(2048)
+        expect(bytesCopied / (copiesIn + copiesOut)).toBeLessThanOrEqual(maxStackSeen)
+        expect(bytesCopied / (copiesIn + copiesOut)).toBeGreaterThan(256)
+        expect(saveStackBytes).toBe(0)
+      }),
+  )
 
   it('is not copied where there is a shared stack for each (AC-05)', () =>
     withTask('keeps_locals', { size: 256, rounds: 100n, ns: 0n }, async ({ start, said }) => {
@@ -177,7 +189,7 @@ describe.runIf(isNative)('a native procedure', () => {
         await start({}, { size: 20 }).done
         expect(said()).toBe('intact\n')
         expect(await failureCode(start({}, { size: 1000 }).done)).toBe('ERR_ACO_STACK')
-        expect(await failureCode(start({ maxStack: 8192 }, { size: 20 }).done)).toBe('ERR_ACO_STACK')
+        expect(await failureCode(start({ maxStack: SMALL_STACK }, { size: 20 }).done)).toBe('ERR_ACO_STACK')
         await start({ maxStack: 4 * 2 ** 20 }, { size: 1000 }).done
         expect(said()).toBe('intact\n')
       }
@@ -312,19 +324,18 @@ describe.runIf(isNative)('a native procedure', () => {
 
   it('sleeps by the hundred thousand in less than 1 KiB each, and all wake (A-AC-20, AC-05)', () =>
     withAco(async () => {
-      const COUNT = 100_000
       const task = taskBytes({ rounds: 1n, ns: BigInt(SECOND_NS) })
       const before = memtypes.totals()
-      const all = Array.from({ length: COUNT }, () => aco.startNative('naps', task))
+      const all = Array.from({ length: SLEEPERS }, () => aco.startNative('naps', task))
       const { live, switches, saveStackBytes } = aco.stats()
-      expect({ live, switches }).toEqual({ live: COUNT, switches: COUNT })
+      expect({ live, switches }).toEqual({ live: SLEEPERS, switches: SLEEPERS })
       // All but the one whose stack is in place.
-      expect(saveStackBytes / (COUNT - 1)).toBeLessThan(512)
+      expect(saveStackBytes / (SLEEPERS - 1)).toBeLessThan(512)
       const { bytes, heldBytes } = memtypes.totals()
-      expect((bytes - before.bytes) / COUNT).toBeLessThan(1024)
-      expect((heldBytes - before.heldBytes) / COUNT).toBeLessThan(1024)
+      expect((bytes - before.bytes) / SLEEPERS).toBeLessThan(1024)
+      expect((heldBytes - before.heldBytes) / SLEEPERS).toBeLessThan(1024)
       await Promise.all(all.map(({ done }) => done))
-      expect(aco.stats()).toMatchObject({ live: 0, switches: 2 * COUNT, saveStackBytes: 0 })
+      expect(aco.stats()).toMatchObject({ live: 0, switches: 2 * SLEEPERS, saveStackBytes: 0 })
     }))
 
   it('measures a switch (AC-34)', () => {
