@@ -445,7 +445,7 @@ CASE("AC-01 AC-31 starts, values and cancellations of many threads reach their l
   std::thread threads[kThreads];
   for (int t = 0; t < kThreads; t++) {
     ids[t] = 0;
-    threads[t] = std::thread([&world, t, starts] {
+    threads[t] = std::thread([&world, t] {
       const uint32_t loopId = world.loop().loopId();
       int64_t index = t;
       for (int i = 0; i < starts; i++) {
