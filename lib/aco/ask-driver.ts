@@ -1,4 +1,4 @@
-import type { Port } from '../backend/port'
+import { onePerPort, type Port } from '../backend/port'
 import { In } from '../backend/protocol'
 
 const INDEX_MASK = 0xffffff
@@ -12,22 +12,12 @@ export interface Asker {
   ready(mask: number): void
 }
 
-/** One driver a port, made at first use. */
-const drivers = new WeakMap<Port, AskDriver>()
-
 /** Finds whom an answer about a descriptor is for; those about a handle that has moved on are dropped. */
 export class AskDriver {
   readonly port: Port
   readonly #askers: (Asker | undefined)[] = []
 
-  static of(port: Port): AskDriver {
-    let driver = drivers.get(port)
-    if (driver === undefined) {
-      driver = new AskDriver(port)
-      drivers.set(port, driver)
-    }
-    return driver
-  }
+  static readonly of = onePerPort((port) => new AskDriver(port))
 
   private constructor(port: Port) {
     this.port = port

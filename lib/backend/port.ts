@@ -173,6 +173,18 @@ export class Port {
   }
 }
 
+/** What there is one of a port: made when it is first asked for. */
+export function onePerPort<T extends object>(make: (port: Port) => T): (port: Port) => T {
+  const known = new WeakMap<Port, T>()
+  return (port) => {
+    const found = known.get(port)
+    if (found !== undefined) return found
+    const one = make(port)
+    known.set(port, one)
+    return one
+  }
+}
+
 /** The addon knows plain errors with a code only, such as EMFILE without a descriptor for the multiplexer. */
 function typed(error: unknown): unknown {
   if (error instanceof HeddleError || !(error instanceof Error)) return error

@@ -1,4 +1,4 @@
-import type { Port } from '../backend/port'
+import { onePerPort, type Port } from '../backend/port'
 import { CloseReason, In } from '../backend/protocol'
 import { errnoName, HeddleError } from '../errors'
 import { NetDriver } from '../net/driver'
@@ -13,9 +13,6 @@ export interface RequestSink {
   request(at: number, connection: number, bits: number): void
   refused(errno: number, status: number): void
 }
-
-/** One driver a port, made at first use. */
-const drivers = new WeakMap<Port, HttpDriver>()
 
 /** Reads the HTTP records of one port and finds whom they are for. */
 export class HttpDriver {
@@ -48,14 +45,7 @@ export class HttpDriver {
     port.handle(In.HTTP_REFUSED, (at) => this.#sinks.get(word(at, 1))?.refused(word(at, 2), word(at, 3)))
   }
 
-  static of(port: Port): HttpDriver {
-    let driver = drivers.get(port)
-    if (driver === undefined) {
-      driver = new HttpDriver(port)
-      drivers.set(port, driver)
-    }
-    return driver
-  }
+  static readonly of = onePerPort((port) => new HttpDriver(port))
 
   contextFor(highWaterBytes: number): HttpContext {
     return {

@@ -1,4 +1,4 @@
-import type { Port } from '../backend/port'
+import { onePerPort, type Port } from '../backend/port'
 import { In, Out } from '../backend/protocol'
 import type { Connection } from './connection'
 import { Received } from './received'
@@ -19,9 +19,6 @@ export interface ListenerSink {
 
 /** What it tells whoever started an outgoing connection. */
 export type ConnectSink = (errno: number) => void
-
-/** One driver a port, made at first use. */
-const drivers = new WeakMap<Port, NetDriver>()
 
 /**
  * Reads the connection records of one port and finds whom they are for. Handles whose generation has moved on are
@@ -51,14 +48,7 @@ export class NetDriver {
     port.handle(In.LISTENER_EMPTY, (at) => this.#listenerEmpty(word(at, 1)))
   }
 
-  static of(port: Port): NetDriver {
-    let driver = drivers.get(port)
-    if (driver === undefined) {
-      driver = new NetDriver(port)
-      drivers.set(port, driver)
-    }
-    return driver
-  }
+  static readonly of = onePerPort((port) => new NetDriver(port))
 
   add(connection: Connection): void {
     const connections = this.#connections
