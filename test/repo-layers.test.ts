@@ -20,14 +20,20 @@ const NATIVE: Record<string, readonly string[]> = {
 /** Floors of lib/, lowest first: a file may import from its own floor's folder and from floors below. */
 const LIB: readonly { readonly name: string; readonly files: RegExp; readonly never?: RegExp }[] = [
   { name: 'errors', files: /^lib\/(errors|arguments)$/ },
-  { name: 'backend contract', files: /^lib\/backend\/(aco|backend|protocol|port|platform|memory|shared)$/ },
+  {
+    name: 'backend contract',
+    files: /^lib\/backend\/(aco|backend|jobs|protocol|port|platform|memory|shared)$/,
+  },
   { name: 'backend implementations', files: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'backend choice', files: /^lib\/backend\/select$/ },
   { name: 'memory', files: /^lib\/memory(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'shared', files: /^lib\/shared(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'io', files: /^lib\/io(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
+  { name: 'jobq', files: /^lib\/jobq(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
+  { name: 'locks', files: /^lib\/locks(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'eventer', files: /^lib\/eventer(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'aco', files: /^lib\/aco(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
+  { name: 'threadpool', files: /^lib\/threadpool(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'net', files: /^lib\/net(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'http', files: /^lib\/http(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   {

@@ -8,6 +8,7 @@
  */
 
 import type { AcoBackend, AcoEngine } from './aco'
+import type { JobsBackend, JobsEngine } from './jobs'
 import type { MemoryBackend, SafeBackend } from './memory'
 import type { SharedBackend } from './shared'
 
@@ -23,6 +24,10 @@ export interface Capabilities {
   readonly threadedClose: boolean
   /** Blocks of typed and safe memory have addresses and can be handed to other isolates. */
   readonly sharedBlocks: boolean
+  /** Job queues are seen by all isolates of the process. */
+  readonly sharedQueues?: boolean
+  /** Loops on threads of their own. */
+  readonly dedicatedLoops?: boolean
   /** Native modules can be loaded, and their procedures run as coroutines. */
   readonly nativeCoroutines: boolean
 }
@@ -48,6 +53,11 @@ export interface EngineOptions {
   readonly name: string
   /** Each dispatch is a section of safe memory. Default true. */
   readonly sections?: boolean
+  /**
+   * The loop has a thread of its own, which waits, reads, parses and writes; this isolate is handed its records. Default
+   * false: the isolate's own event loop drives it. Where `capabilities.dedicatedLoops` is false: ENOTSUP.
+   */
+  readonly dedicated?: boolean
 }
 
 /** Options of `Engine.listen`. Times are milliseconds, sizes bytes; 0 switches a time or limit off. */
@@ -122,6 +132,8 @@ export interface Engine {
   readonly loopId: number
   /** Native coroutines of this loop, where there are any. */
   readonly aco?: AcoEngine
+  /** Jobs submitted from this loop, and those that a worker serves over it. */
+  readonly jobs?: JobsEngine
   /** Passes run from now on, driven by the isolate's own event loop. */
   start(): void
   /** No further pass; what is registered stays registered. `start` resumes. */
@@ -224,6 +236,7 @@ export interface Backend {
   readonly safe: SafeBackend
   /** Native coroutines, where there are any. */
   readonly aco?: AcoBackend
+  readonly jobs?: JobsBackend
   createEngine(memory: PortMemory, options: EngineOptions, dispatch: (words: number) => void): Engine
   /**
    * From any isolate: POST record with these bytes on the loop. -ENOENT if the loop is gone, -ENOBUFS if full, -EMSGSIZE

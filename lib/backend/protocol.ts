@@ -82,7 +82,29 @@ export const In = {
   HTTP_BLOCKED: 36,
   /** listener, errno, status — a request was refused by the parser or a limit (for the log; status was sent). */
   HTTP_REFUSED: 37,
+
+  /**
+   * handle, outcome (JobOutcome), flags, offset, length — a job that this loop submitted is over; its result lies at `offset`
+   * in `recv`, or is block `offset` (JobFlag.BLOCK).
+   */
+  JOB_DONE: 48,
+  /**
+   * run, target, cleanup, flags, offset, length, subqueueLow, subqueueHigh — to a worker: run this job. `run` is the index of
+   * its claim, `cleanup` a target or 0.
+   */
+  JOB_RUN: 49,
+  /** run — to a worker: the job is asked to stop; its claim says so already. */
+  JOB_SIGNAL: 50,
+  /** — to a worker: the queue needs it no longer; it ends. */
+  JOB_LEAVE: 51,
+  /** queue, worker, what (JobWorkerWish) — to the host: start a worker thread, or end one in the middle of its job. */
+  JOBQ_WORKER: 52,
+  /** request, errno — nothing waits or runs in the queue any more, and its threads are gone. */
+  JOBQ_DRAINED: 53,
 } as const
+
+/** What JOBQ_WORKER asks the host for. */
+export const JobWorkerWish = { START: 0, TERMINATE: 1 } as const
 
 /** Kinds of records that JS writes and the backend carries out, in order. */
 export const Out = {
@@ -148,6 +170,23 @@ export const Out = {
   HTTP_WANT_DRAIN: 38,
   /** connection — destroy the connection (a response that cannot be completed). */
   HTTP_DESTROY: 39,
+
+  /** queue, handle, target, flags, offset, length — a job; its argument lies in `send`, or is block `offset`. JOB_DONE answers. */
+  JOB_ADD: 48,
+  /**
+   * The same, then: cleanup (target or 0), worker (of BOUND), priority (higher is sooner), parent (run of the job that waits
+   * for this one, or -1), subqueueLow, subqueueHigh, the bits of two doubles: deadline in loop milliseconds or Infinity,
+   * longest run in milliseconds or 0.
+   */
+  JOB_ADD_WITH: 49,
+  /** handle, stop — takes a job out that has not begun (JOB_DONE: REMOVED); one that runs is asked to stop if `stop` is 1. */
+  JOB_REMOVE: 50,
+  /** handle — the completion of a job with COMPLETES has run. */
+  JOB_COMPLETED: 51,
+  /** run, outcome (VALUE or ERROR), flags, offset, length — from a worker: the job has ended, with these bytes of `send`. */
+  JOB_RESULT: 52,
+  /** idle — from a worker: 1: it runs nothing and waits for nothing; 0: a job that it runs waits for something. */
+  JOB_IDLE: 53,
 } as const
 
 /** Cells of `control` (Int32Array). */

@@ -36,7 +36,13 @@ namespace heddle::loop {
   X(HTTP_ABORT, 34)        \
   X(HTTP_DRAIN, 35)        \
   X(HTTP_BLOCKED, 36)      \
-  X(HTTP_REFUSED, 37)
+  X(HTTP_REFUSED, 37)      \
+  X(JOB_DONE, 48)          \
+  X(JOB_RUN, 49)           \
+  X(JOB_SIGNAL, 50)        \
+  X(JOB_LEAVE, 51)         \
+  X(JOBQ_WORKER, 52)       \
+  X(JOBQ_DRAINED, 53)
 
 #define HEDDLE_OUT_KINDS(X) \
   X(TIMER_ADD, 1)           \
@@ -63,7 +69,13 @@ namespace heddle::loop {
   X(HTTP_BODY_RESUME, 36)   \
   X(HTTP_BODY_PAUSE, 37)    \
   X(HTTP_WANT_DRAIN, 38)    \
-  X(HTTP_DESTROY, 39)
+  X(HTTP_DESTROY, 39)       \
+  X(JOB_ADD, 48)            \
+  X(JOB_ADD_WITH, 49)       \
+  X(JOB_REMOVE, 50)         \
+  X(JOB_COMPLETED, 51)      \
+  X(JOB_RESULT, 52)         \
+  X(JOB_IDLE, 53)
 
 #define HEDDLE_CONTROL_CELLS(X) \
   X(OUT_WORDS, 0)               \
@@ -154,6 +166,7 @@ constexpr uint32_t leastOutWords(int32_t kind) {
     case Out::FD_READ:
     case Out::FD_WAIT:
     case Out::IDLE_TIMEOUT:
+    case Out::JOB_REMOVE:
     case Out::HTTP_END:
     case Out::HTTP_BODY_RESUME:
     case Out::HTTP_BODY_PAUSE:
@@ -167,6 +180,12 @@ constexpr uint32_t leastOutWords(int32_t kind) {
       return 5;
     case Out::HTTP_RESPOND:
       return 7;
+    case Out::JOB_RESULT:
+      return 6;
+    case Out::JOB_ADD:
+      return 7;
+    case Out::JOB_ADD_WITH:
+      return 17;
     case Out::HTTP_HEAD:
       return 8;
     default:
