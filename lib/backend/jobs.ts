@@ -1,3 +1,5 @@
+import type { MessagePort } from 'node:worker_threads'
+
 /**
  * What lib/jobq needs of a backend: queues of jobs, the threads that run them, and the records that carry jobs there and
  * results back. On the native backend queues belong to the process and any isolate may use one; on the other they belong to
@@ -161,11 +163,20 @@ export interface JobsEngine {
   /** The bytes of a record with BLOCK, once: memory of the caller's own. undefined: there is no such block. */
   takeBlock(block: number): ArrayBuffer | undefined
   /**
-   * This isolate is worker `worker` of the queue from now on: JOB_RUN records come. `claims` lies in shared memory, CLAIMS
-   * cells of it: see `Claim`. 0, -ENOENT.
+   * Host, before it starts worker `worker`: the end of the way that its jobs go, for `workerData` and its transfer list; the
+   * worker gives it to `serve`. Missing where jobs need no such way (the native backend). undefined: the worker is not wanted
+   * any more.
    */
-  serve(queue: number, worker: number, claims: Int32Array): number
-  /** Host: the worker thread that JOBQ_WORKER asked for could not be started, or has ended (after `serve` this is not needed). */
+  link?(queue: number, worker: number): MessagePort | undefined
+  /**
+   * This isolate is worker `worker` of the queue from now on: JOB_RUN records come. `claims` lies in shared memory, CLAIMS
+   * cells of it: see `Claim`. `link`: what `link` gave the host. 0, -ENOENT.
+   */
+  serve(queue: number, worker: number, claims: Int32Array, link?: MessagePort): number
+  /**
+   * Host: the worker thread that JOBQ_WORKER asked for could not be started, or has ended. After `serve` the native backend
+   * does not need to be told; telling it does no harm.
+   */
   workerEnded(queue: number, worker: number): number
   /** Outcomes of jobs on their way to this loop, for the statistics of its back queue: total, avgWaitMs. */
   backStats(into: Float64Array): number
@@ -174,7 +185,9 @@ export interface JobsEngine {
 /**
  * What becomes of a job between its JOB_RUN record and its end: a cell of shared memory, by which worker and backend agree.
  * The backend writes GIVEN before the record, the worker answers RUNNING by compare-and-exchange before it calls, and
- * drops the record where that fails: then the backend has taken the job back (removed, paused, given to an idle thread).
+ * drops the record where that fails: then the backend has taken the job back (removed, paused, given to an idle thread). What
+ * the worker drops so it answers by FREE; the backend writes FREE behind a JOB_RESULT, and uses no cell that is not free. So
+ * a worker may keep records that it has not begun for as long as it likes.
  */
 export const Claim = {
   FREE: 0,
