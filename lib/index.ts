@@ -48,6 +48,7 @@ export type {
   RequestHeaders,
 } from './http'
 export { HttpError, HttpRequest, HttpResponse, HttpServer } from './http'
+export { Semaphore, type SemaphoreOptions, type SemaphoreWaitOptions } from './locks'
 export * from './memory'
 export type {
   AcoListenerFunction,
