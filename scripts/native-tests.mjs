@@ -17,7 +17,7 @@ const SEED = process.env.HEDDLE_SEED ?? '1'
 const TEST_PRESETS = ['release', 'asan-ubsan', 'tsan']
 const WIDTH = availableParallelism()
 /** Under an emulator only what has assembly in it, and who stands on that. */
-const CHOSEN = { aarch64: /^(coro|aco)_.*test$/ }
+const CHOSEN = { aarch64: /^((coro|aco)_.*|job_crc32c_)test$/ }
 const [preset, seconds = '30'] = process.argv.slice(2)
 
 if (preset === 'fuzz') process.exitCode = (await fuzz()) ? 0 : 1
