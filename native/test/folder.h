@@ -1,0 +1,43 @@
+#pragma once
+
+// A folder of a test's own, gone with all that lies directly in it when the test ends.
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "test/check.h"
+
+namespace check {
+
+class Folder {
+ public:
+  Folder() { CHECK(mkdtemp(folder_) != nullptr); }
+  ~Folder() {
+    for (const std::string& name : names()) unlink(path(name.c_str()).c_str());
+    rmdir(folder_);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::string path(const char* name) const { return std::string(folder_) + "/" + name; }
+  // What lies in it, in no order.
+  std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    DIR* const entries = opendir(folder_);
+    if (entries == nullptr) return found;
+    while (const dirent* entry = readdir(entries)) {
+      if (entry->d_name[0] != '.') found.emplace_back(entry->d_name);
+    }
+    closedir(entries);
+    return found;
+  }
+
+ private:
+  char folder_[32] = "/tmp/heddle-XXXXXX";
+};
+
+}  // namespace check
