@@ -28,4 +28,6 @@ int loadLibrary(const char* path, void** library, char* text, size_t textBytes) 
 
 void* symbolIn(void* library, const char* name) { return dlsym(library, name); }
 
+void* symbolOfProgram(const char* name) { return dlsym(RTLD_DEFAULT, name); }
+
 }  // namespace heddle::sys

@@ -17,5 +17,7 @@ namespace heddle::sys {
 
 // nullptr: the library does not export the name.
 [[nodiscard]] void* symbolIn(void* library, const char* name);
+// What the running executable and the libraries that it was linked with export under the name.
+[[nodiscard]] void* symbolOfProgram(const char* name);
 
 }  // namespace heddle::sys
