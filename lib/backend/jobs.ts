@@ -60,6 +60,11 @@ export const JobFlag = {
   COMPLETES: 128,
   /** A shutdown need not run it (skip_on_shutdown). */
   DROPPABLE: 256,
+  /**
+   * The bytes are the value itself, a Uint8Array. Nothing to the backend, which passes it on: from JOB_ADD to JOB_RUN, from
+   * JOB_RESULT to JOB_DONE.
+   */
+  RAW: 512,
 } as const
 
 /** Places in what `JobsBackend.stats` writes. Times are milliseconds. */

@@ -18,6 +18,9 @@ const SEND_BYTES = 1 << 18
 /** Blocks of this size and more are written by reference instead of being copied into the send slab. */
 export const BLOCK_BYTES = 16384
 
+/** Words that no record with bytes exceeds: its bytes are reserved first, and must not be flushed away when it begins. */
+const LONGEST_RECORD = 32
+
 /**
  * Node drains nextTick and promise jobs between two callbacks of its own; this is the call it uses. Between the
  * records of a batch we do the same, so that a batch looks to the user like so many callbacks.
@@ -43,6 +46,8 @@ export class Port {
   readonly engine: Engine
   /** Counts dispatches, so that a view handed to a callback can be recognised as stale. */
   batch = 0
+  /** Called when the records of a batch have been read. */
+  afterBatch: (() => void) | undefined
   /** The record under dispatch and the end of its batch, words; equal outside a dispatch. */
   #at = 0
   #end = 0
@@ -122,7 +127,7 @@ export class Port {
    */
   reserve(bytes: number): number {
     const used = this.control[Control.SEND_BYTES] as number
-    if (used + bytes <= SEND_BYTES && (this.control[Control.OUT_WORDS] as number) + 16 <= OUTBOX_WORDS)
+    if (used + bytes <= SEND_BYTES && (this.control[Control.OUT_WORDS] as number) + LONGEST_RECORD <= OUTBOX_WORDS)
       return used
     this.engine.flush()
     return 0
@@ -170,6 +175,7 @@ export class Port {
     }
     this.#at = 0
     this.#end = 0
+    this.afterBatch?.()
   }
 }
 
