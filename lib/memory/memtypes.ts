@@ -293,6 +293,7 @@ const OWN_MODULES: ReadonlySet<string> = new Set([
     'memory',
     'shared',
     'aco',
+    'job',
   ],
 ])
 

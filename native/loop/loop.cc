@@ -85,6 +85,7 @@ void Loop::phase(Phase::Id id) {
 uint32_t Loop::collect(int64_t timeoutNs) {
   nowNs_ = sys::monotonicNs();
   inPass_ = true;
+  eachGuest([](Guest& guest) { guest.roused(); });
   int32_t* const control = port_.memory().control;
   port_.memory().clock[Clock::NOW] = toMs(nowNs_);
   control[Control::PASSES] = static_cast<int32_t>(++passes_);
@@ -161,6 +162,7 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
   if (nextReady_ == readyCount_ && port_.hasRoom()) {
     waits_++;
     nextReady_ = 0;
+    if (timeoutNs != 0 && !rests()) timeoutNs = 0;
     const int count = poller_.wait(ready_.data(), static_cast<int>(ready_.size()), timeoutNs);
     readyCount_ = count > 0 ? static_cast<uint32_t>(count) : 0;
   }
@@ -196,8 +198,15 @@ bool Loop::hasWork() const {
   return work;
 }
 
+// Guests first say that they have to be woken, then look once more: what came in between is seen.
+bool Loop::rests() const {
+  bool rest = true;
+  eachGuest([&rest](Guest& guest) { rest = guest.resting() && rest; });
+  return rest;
+}
+
 int64_t Loop::sleepNs() const {
-  if (hasWork()) return 0;
+  if (hasWork() || !rests()) return 0;
   int64_t deadline = timers_.nextDeadlineNs();
   eachGuest(
       [&deadline](const Guest& guest) { deadline = std::min(deadline, guest.nextDeadlineNs()); });
@@ -253,7 +262,12 @@ void Loop::carryOut(const int32_t* record) {
     case Out::FD_WAIT:
       return ask(handle, record[0] & 0xff, static_cast<uint32_t>(record[2]));
     default:
-      if (guestCount_ > 0) guests_[0]->record(record);
+      if (Guest* const taker = byGroup_[static_cast<uint32_t>(record[0] & 0xff) / 16];
+          taker != nullptr) {
+        taker->record(record);
+      } else if (guestCount_ > 0) {
+        guests_[0]->record(record);
+      }
   }
 }
 

@@ -43,14 +43,19 @@ class Guest {
   virtual void timers(int64_t nowNs) = 0;
   // Once a pass, before the wait.
   virtual void resumed() {}
-  // One record of the outbox of a kind the loop does not know. Asked of the guest that was attached
-  // first.
+  // One record of the outbox of a kind the loop does not know. Asked of the guest that takes the
+  // records of its group, else of the one that was attached first.
   virtual void record(const int32_t* record) { static_cast<void>(record); }
   // The outbox has been applied to its end.
   virtual void applied() {}
   virtual int64_t nextDeadlineNs() const = 0;
   // Whether work is left that no descriptor will announce.
   virtual bool hasWork() const = 0;
+  // The loop may sleep from now on: who brings work from another thread has to wake it. False:
+  // there is some already, and it will not.
+  virtual bool resting() { return true; }
+  // A pass begins.
+  virtual void roused() {}
   // The loop closes: what waits must end now, while descriptors and the mailbox are still there.
   virtual void closing() {}
   // The loop is gone. Only said to a guest that it owns, which destroys itself.
@@ -64,6 +69,7 @@ class Loop {
   static constexpr uint64_t kWatchTag = Watch::kTag;
   static constexpr size_t kMaxTags = 8;
   static constexpr size_t kMaxGuests = 4;
+  static constexpr size_t kRecordGroups = 16;
 
   Loop(const PortMemory& memory, const LoopOptions& options);
   ~Loop();
@@ -81,6 +87,8 @@ class Loop {
   void attach(Guest* guest, uint32_t tags);
   // The same for a guest whose life is the loop's: `abandoned` is its end. One of them.
   void adopt(Guest* guest, uint32_t tags);
+  // Gives it the records of the outbox whose kind is in [16 * group, 16 * group + 15].
+  void takeRecords(Guest* guest, uint32_t group) { byGroup_[group] = guest; }
   // nullptr: nobody has this tag.
   Guest* guest(uint64_t tag) const { return byTag_[tag]; }
 
@@ -95,7 +103,8 @@ class Loop {
   void apply();
   // A pass has work although no descriptor is ready and no deadline has come.
   bool hasWork() const;
-  // Nanoseconds until the next pass is due, at most the longest sleep.
+  // Nanoseconds until the next pass is due, at most the longest sleep. Where that is not 0 the loop
+  // may sleep from here on: other threads wake it (Guest::resting).
   int64_t sleepNs() const;
   // Whether the last pass found descriptors ready (so that another look may pay).
   uint32_t lastReady() const { return lastReady_; }
@@ -138,6 +147,7 @@ class Loop {
   void eachGuest(Ask&& ask) const {
     for (size_t i = 0; i < guestCount_; i++) ask(*guests_[i]);
   }
+  bool rests() const;
   void phase(Phase::Id id);
   void runTimers();
   void runTriggers();
@@ -168,6 +178,7 @@ class Loop {
   Asks asks_;
   std::array<Guest*, kMaxGuests> guests_{};  // in order of attachment
   std::array<Guest*, kMaxTags> byTag_{};
+  std::array<Guest*, kRecordGroups> byGroup_{};
   size_t guestCount_ = 0;
   Guest* owned_ = nullptr;
   int64_t nowNs_ = 0;
