@@ -87,6 +87,13 @@ enum BuiltinTraits : uint8_t {
   X(kCounterHold, "binding:counter", kVsize, 16, kPlain)       \
   X(kText, "binding:text", kVsize, 16, kPlain)                 \
   X(kFunctionCall, "binding:call", kVsize, 16, kPlain)         \
+  X(kJobBytes, "job:bytes", kVsize, 16, kPlain)                \
+  X(kJobQueue, "job:queue", kVsize, 64, kPlain)                \
+  X(kJobWorker, "job:worker", kVsize, 64, kPlain)              \
+  X(kJobWaiting, "job:waiting", kVsize, 16, kPlain)            \
+  X(kJobDesk, "job:desk", kVsize, 64, kPlain)                  \
+  X(kJobTable, "job:table", kVsize, 16, kPlain)                \
+  X(kJobName, "job:name", kVsize, 16, kStays)                  \
   X(kAcoModules, "aco:modules", kVsize, 16, kStays)            \
   X(kLooseTable, "binding:loose-descriptors", kVsize, 16, kStays)
 

@@ -1,0 +1,287 @@
+// A queue of jobs, of the process: what waits, the threads that serve it, its limits and numbers.
+//
+// Threads. A native queue makes plain threads of its own (job/threads.h). Of a worker queue the
+// threads are made by JavaScript on the queue's host, when the queue asks (Host), and serve it
+// through the desks of their loops. To the queue both are Workers. A thread is asked for when there
+// is work and none is live, or live < desired and live < the jobs that wait or run (JQ-03).
+//
+// One lock. It is held for a few hundred nanoseconds, never while a job runs, a thread is made or
+// anything is handed back; taken after no other lock of this folder but the registry's, before
+// those of a Tray.
+//
+// Giving. A worker takes several jobs at once while they are short (target.h guesses), its fair
+// share of what waits, and never what could come too late or out of turn: see `Batch` in take.cc.
+// Each taken job has a claim: GIVEN until the worker begins it (RUNNING, by compare and exchange).
+// The queue takes back what has not begun in the same way, for removal, pause, a change of order, a
+// smaller desired, a second subqueue, or an idle thread. So order, "removed", "paused" and the most
+// jobs at a time are exact; what is GIVEN counts as waiting everywhere.
+//
+// Failure: negative errnos; a job that cannot be kept ends with NO_MEMORY and nothing else changes.
+// Thread rule: any thread.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+
+#include "job/job.h"
+#include "job/tray.h"
+#include "job/waiting.h"
+#include "job/worker.h"
+#include "mem/typed_array.h"
+#include "mem/typed_object.h"
+#include "sys/thread.h"
+
+namespace heddle::job {
+
+struct QueueSpec {
+  std::string_view name;
+  JobQueueKind::Id kind = JobQueueKind::NATIVE;
+  JobSafety::Id safety = JobSafety::NONE;
+  uint32_t desired = 1;
+  uint32_t min = 0;  // stored only, as max is: lib/jobq/limits.ts keeps the rules
+  uint32_t max = 0;
+  uint32_t floor = 0;
+  uint32_t maxBacklog = 0;  // 0: none
+  bool lifo = false;
+  size_t stackBytes = 0;  // of new native threads; 0: the system's usual
+};
+
+// A value below zero, of a number: not changed.
+struct QueueSettings {
+  int64_t desired = -1;
+  int64_t min = -1;
+  int64_t max = -1;
+  int64_t floor = -1;
+  int64_t maxBacklog = -1;
+  int64_t stackBytes = -1;
+  int lifo = -1;
+  int paused = -1;
+};
+
+struct JobInfo {
+  uint32_t target;
+  int32_t priority;
+  uint64_t subqueue;
+  double ageMs;
+  bool running;
+};
+struct SubqueueInfo {
+  uint64_t id;
+  uint32_t backlog;
+  uint32_t inflight;
+};
+using JobInfos = mem::TypedArray<JobInfo, mem::Builtin::kJobTable>;
+using SubqueueInfos = mem::TypedArray<SubqueueInfo, mem::Builtin::kJobTable>;
+
+// What a host is to do: JOBQ_WORKER.
+struct Wish {
+  uint32_t queue;
+  uint32_t worker;
+  JobWorkerWish::Id what;
+};
+
+class Queue {
+ public:
+  enum class State : uint8_t { kOpen = 0, kDraining = 1, kDrained = 2 };
+
+  // By the registry, which gives the number. `host` of a worker queue: told when it has wishes.
+  Queue(uint32_t number, const QueueSpec& spec, Tray* host);
+  ~Queue();
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  // 0, or -ENOMEM: then it may only be destroyed.
+  [[nodiscard]] int open();
+
+  uint32_t number() const { return number_; }
+  JobQueueKind::Id kind() const { return kind_; }
+  JobSafety::Id safety() const { return safety_; }
+  std::string_view name() const { return name_; }
+  // At most 13 characters; the beginning of its threads' names.
+  static constexpr size_t kShortName = 13;
+  std::string_view shortName() const { return name_.substr(0, kShortName); }
+
+  // --- submitting
+
+  // Takes all of them over, in order. Those that it does not take (SHUTDOWN, WEDGED, NO_MEMORY, a
+  // bound one whose worker is gone: WORKER_DIED) are finished so.
+  void submit(JobList* jobs);
+  // Takes the job or leaves it to the caller: 0, -EAGAIN (over the backlog, if `tries`),
+  // -ESHUTDOWN, -ENOMEM, or why there is no thread for it.
+  [[nodiscard]] int submitOne(Job* job, bool tries);
+  // A place in the backlog for a job that follows with RESERVED: 0, -EAGAIN, -ESHUTDOWN.
+  [[nodiscard]] int reserve();
+  void unreserve();
+
+  // --- a job that was submitted here and not handed back yet
+
+  enum class Removal : uint8_t {
+    kRemoved,  // it had not begun: it is the caller's now, not finished
+    kRunning,
+    kOver,  // on its way back
+  };
+  Removal remove(Job* job);
+  // Asks a running job to stop: the claim says so, its worker is told. False: it does not run.
+  bool signal(Job* job);
+  // Ends the thread that runs it; natively that is `signal`. False: it does not run.
+  bool terminate(Job* job);
+  // Of one that has not begun. False: it has.
+  bool setDeadline(Job* job, int64_t deadlineNs);
+  // Whether every thread runs a job that was asked to stop `kWedgeGraceNs` ago, and none may be
+  // added: then what waits ends WEDGED. When to look again, INT64_MAX: never.
+  int64_t checkWedged(int64_t nowNs);
+  static constexpr int64_t kWedgeGraceNs = 500'000'000;
+
+  // --- its owner's
+
+  void configure(const QueueSettings& settings);
+  // Writes kJobStats numbers.
+  void stats(double* into);
+  // What there is now. -ENOMEM.
+  [[nodiscard]] int jobs(JobInfos* into);
+  [[nodiscard]] int subqueues(SubqueueInfos* into);
+  // No job is taken any more; `tray` gets JOBQ_DRAINED with the request when all is over. -ENOMEM.
+  [[nodiscard]] int drain(Tray* tray, uint32_t request);
+  // Natively, for those who may wait: until it is drained.
+  void awaitDrained();
+  uint32_t dropWaiting(bool onlyDroppable);
+  State state();
+
+  // --- workers, each of them on its own thread
+
+  // This thread is the worker that was asked for. nullptr: the queue does not want it (-ENOENT).
+  [[nodiscard]] Worker* serve(uint32_t worker, int32_t* claims, Tray* tray);
+  // Takes jobs for the worker; they are in its slots then. How many, their indexes in `slots`.
+  struct Room {
+    uint32_t jobs;   // at most so many
+    size_t bytes;    // that their small arguments may have altogether
+    size_t largest;  // argument that is small
+  };
+  enum class Taken : uint8_t { kJobs, kNothing, kLeave };
+  Taken take(Worker* worker, const Room& room, uint32_t* slots, uint32_t* count);
+  // The worker's own: the job in the slot has ended and is about to be handed back. No lock: it is
+  // accounted for by the worker's next `take` or by whoever looks sooner.
+  static void ended(Worker* worker, uint32_t slot);
+  // A job that it runs waits for something: what it has not begun is taken back and no more given.
+  void setBlocked(Worker* worker, bool blocked);
+  // Of an idle worker: whether it is to go because it has been so for long; it must then. Else when
+  // to ask again, INT64_MAX: after the next `take`.
+  bool leaveIdle(Worker* worker, int64_t nowNs, int64_t* againNs);
+  static constexpr int64_t kIdleNs = 5'000'000'000;
+  // Those slots whose jobs were asked to stop since the last call.
+  uint64_t takeSignals(Worker* worker);
+  // The worker's thread ends, as it was told to or in the middle of its jobs: those it ran end with
+  // WORKER_DIED (the cleanup of phased ones runs elsewhere first), what it had not begun goes back.
+  // The worker is gone then.
+  void workerGone(Worker* worker);
+  // Host: a worker that never served, or any other; nothing happens if it is known to be gone.
+  void workerEnded(uint32_t worker);
+  // Host: what it is to do, one at a time. False: nothing.
+  bool nextWish(Wish* wish);
+  // The host's loop ends: there will be no more workers. What waits ends SHUTDOWN.
+  void hostGone();
+
+  // --- references: the registry's, those of desks while they work with it, those of workers
+
+  void acquire() { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release();
+
+  // --- its plain threads, each of them on itself
+  void awaitCall(Worker* worker, std::unique_lock<std::mutex>& guard);
+  std::mutex& lock() { return lock_; }
+
+  Queue* nextInRegistry = nullptr;  // the registry's
+
+ private:
+  // What is done when the lock has been given back.
+  struct Aftermath;
+  struct Batch;
+
+  // queue_submit.cc
+  JobOutcome::Id admit(Job* job);
+  void dropAll(JobOutcome::Id outcome, Aftermath* after);
+  void takeOut(Job* job);
+  uint32_t backlog();
+  bool isOverBacklog();
+
+  // queue_threads.cc
+  void plan(Aftermath* after);
+  bool wantsThread() const;
+  bool want(Aftermath* after);
+  int startThreads(Aftermath* after, const Job* asking);
+  void callIdle();
+  void callEveryIdle();
+  void call(Worker* worker);
+  void setIdle(Worker* worker);
+  void clearIdle(Worker* worker);
+  Worker* find(uint32_t worker);
+  bool mustLeave(const Worker* worker) const;
+  void leave(Worker* worker);
+  void unlist(Worker* worker);
+  void cancelWanted();
+  void checkDrained(Aftermath* after);
+  void tellHost();
+  void loseJobs(Worker* worker, Aftermath* after);
+
+  // queue_take.cc
+  void account(Worker* worker);
+  void accountAll();
+  void accountSlot(Worker* worker, Slot* slot);
+  bool takeBack(Worker* worker, uint32_t slot);
+  void takeBackFrom(Worker* worker, uint32_t most);
+  void takeBackAll();
+  bool steal(const Worker* thief);
+  Job* pick(Worker* worker, Batch* batch, Aftermath* after);
+  bool refuseLate(Job* job, Aftermath* after);
+  bool isAlone(const Job* job) const;
+  uint32_t place(Worker* worker, Job* job);
+  uint32_t unbegun(const Worker* worker) const;
+
+  const uint32_t number_;
+  const JobQueueKind::Id kind_;
+  const JobSafety::Id safety_;
+  std::string_view name_;
+  mem::TypedArray<char, mem::Builtin::kJobTable> nameBytes_;
+  std::atomic<uint32_t> references_{1};
+
+  std::mutex lock_;  // everything below
+  Tray* host_;
+  Waiting waiting_;
+  uint32_t open_ = 0;  // jobs that wait, run, or have ended and are not accounted for
+  uint32_t boundCount_ = 0;
+  uint32_t reserved_ = 0;
+  uint64_t arrivals_ = 0;
+
+  Worker* workers_ = nullptr;
+  Worker* gone_ = nullptr;  // plain threads that have ended and are to be joined
+  Worker* idle_ = nullptr;  // the one that has been so for the shortest time
+  uint32_t live_ = 0;       // wanted and serving
+  uint32_t idleCount_ = 0;
+  uint32_t calling_ = 0;  // called, and have not come for work yet
+  uint32_t lastWorker_ = 0;
+
+  uint32_t desired_;
+  uint32_t min_;
+  uint32_t max_;
+  uint32_t floor_;
+  uint32_t maxBacklog_;
+  size_t stackBytes_;
+  bool lifo_;
+  bool paused_ = false;
+  bool wedged_ = false;
+  State state_ = State::kOpen;
+  Notice* drainers_ = nullptr;
+  std::condition_variable drained_;
+
+  uint64_t total_ = 0;
+  uint64_t timeouts_ = 0;
+  double avgWaitNs_ = 0;
+  double avgRunNs_ = 0;
+};
+
+using Queues = mem::Typed<Queue, mem::Builtin::kJobQueue>;
+
+}  // namespace heddle::job

@@ -1,0 +1,103 @@
+// A thread that serves a queue, as the queue sees it: a plain thread of a native queue, or the
+// isolate of a worker thread behind its loop's desk. Its slots hold the jobs that it was given.
+//
+// Ownership: the queue's, from the moment it wants the thread until the thread is gone. Thread
+// rule: under the queue's lock, except where a member says otherwise.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+
+#include "job/job.h"
+#include "job/words.h"
+#include "mem/typed_object.h"
+#include "sys/thread.h"
+
+namespace heddle::job {
+
+class Queue;
+class Tray;
+
+// The claims of the jobs in a worker's slots. The cells of an isolate lie in its SharedArrayBuffer,
+// where JavaScript reads them with Atomics: plain words, whatever std::atomic is made of.
+class Claims {
+ public:
+  explicit Claims(int32_t* cells) : cells_(cells) {}
+
+  int32_t* at(uint32_t slot) const { return cells_ + slot; }
+  // Acquire: who sees the job begun, or dropped, sees what was done with it before.
+  int32_t load(uint32_t slot) const { return __atomic_load_n(cells_ + slot, __ATOMIC_ACQUIRE); }
+  // Release: the job is in its slot before it can be claimed.
+  void store(uint32_t slot, Claim::State state) const {
+    __atomic_store_n(cells_ + slot, state, __ATOMIC_RELEASE);
+  }
+  // Of two who want it in different ways one succeeds; acquire and release, as above.
+  [[nodiscard]] bool change(uint32_t slot, Claim::State from, Claim::State to) const {
+    int32_t expected = from;
+    return __atomic_compare_exchange_n(cells_ + slot, &expected, to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+  }
+  bool isRunning(uint32_t slot) const {
+    const int32_t state = load(slot);
+    return state == Claim::RUNNING || state == Claim::SIGNALLED;
+  }
+
+ private:
+  int32_t* cells_;
+};
+
+struct Slot {
+  // Written under the lock. The worker's thread reads it without, of jobs whose claim it has made:
+  // from then on nobody else touches the slot until `over`.
+  Job* job = nullptr;
+  Subqueue* home = nullptr;
+  Target* target = nullptr;
+  uint64_t number = 0;
+  int64_t addedNs = 0;
+  int64_t startedNs = 0;  // these two are the worker's thread's until `over`
+  int64_t endedNs = 0;
+  int64_t signalledNs = 0;
+  // Release by the worker's thread, acquire by whoever accounts: the job has ended, was perhaps
+  // handed back and destroyed; only the times above may be read.
+  std::atomic<bool> over{false};
+};
+
+class Worker {
+ public:
+  Worker(Queue* queueIn, uint32_t numberIn) : queue(queueIn), number(numberIn) {}
+
+  Queue* const queue;
+  const uint32_t number;
+  Worker* next = nullptr;  // of the queue's
+  Worker* previous = nullptr;
+
+  Tray* tray = nullptr;  // of the loop behind it; nullptr: a plain thread
+  Claims claims{own};
+  Slot slots[kClaims];
+  uint32_t given = 0;    // slots in use
+  JobList bound;         // waiting for this one
+  uint64_t signals = 0;  // slots whose JOB_SIGNAL is due
+
+  enum class Stage : uint8_t { kWanted, kServing, kLeaving } stage = Stage::kWanted;
+  bool idle = false;       // in the queue's list of those: to be called when there is work
+  bool blocked = false;    // what it runs waits for something
+  bool wishStart = false;  // not yet said to the host
+  bool wishEnd = false;
+  bool terminated = false;  // its end was asked for
+  Worker* nextIdle = nullptr;
+  Worker* previousIdle = nullptr;
+  int64_t idleSinceNs = 0;
+
+  // --- of a plain thread
+  sys::Thread thread;
+  std::condition_variable call;
+  bool asleep = false;
+  // Release by who calls, acquire by the thread, which looks a little while before it sleeps.
+  std::atomic<bool> called{false};
+  int32_t own[kClaims] = {};
+};
+
+using Workers = mem::Typed<Worker, mem::Builtin::kJobWorker>;
+
+}  // namespace heddle::job
