@@ -65,6 +65,8 @@ export const JobFlag = {
    * JOB_RESULT to JOB_DONE.
    */
   RAW: 512,
+  /** The submitter can take a result that goes over a MessagePort. Passed on as RAW is. */
+  POSTABLE: 1024,
 } as const
 
 /** Places in what `JobsBackend.stats` writes. Times are milliseconds. */
@@ -163,6 +165,11 @@ export interface JobsEngine {
   reserve(queue: number): number
   /** Gives a place back that will not be used. */
   unreserve(queue: number): number
+  /**
+   * Moves the deadline of a job that this loop submitted, loop milliseconds or Infinity. What was written to the outbox is
+   * applied already. 0; -ENOENT: it has begun, or is over; -EINVAL: it has a cancel mode.
+   */
+  setDeadline(handle: number, ms: number): number
   /** Copies bytes too large for the slab out of the isolate. A number for the next record with BLOCK, or -ENOMEM. */
   block(bytes: Uint8Array): number
   /** The bytes of a record with BLOCK, once: memory of the caller's own. undefined: there is no such block. */

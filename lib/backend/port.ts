@@ -43,6 +43,7 @@ export class Port {
   readonly send: Buffer
   readonly control: Int32Array
   readonly clock: Float64Array
+  readonly backend: Backend
   readonly engine: Engine
   /** Counts dispatches, so that a view handed to a callback can be recognised as stale. */
   batch = 0
@@ -52,12 +53,11 @@ export class Port {
   #at = 0
   #end = 0
   readonly #handlers: RecordHandler[] = new Array(256).fill(ignore)
-  readonly #backend: Backend
   readonly #scratch = new Float64Array(1)
   readonly #scratchWords = new Int32Array(this.#scratch.buffer)
 
   constructor(backend: Backend, options: EngineOptions) {
-    this.#backend = backend
+    this.backend = backend
     this.inbox = new Int32Array(INBOX_WORDS)
     this.outbox = new Int32Array(OUTBOX_WORDS)
     this.recv = Buffer.from(new ArrayBuffer(RECV_BYTES))
@@ -135,7 +135,7 @@ export class Port {
 
   /** Reports an exception thrown by a user's callback as an uncaught one; the batch goes on. */
   uncaught(error: unknown): void {
-    this.#backend.uncaught(error)
+    this.backend.uncaught(error)
   }
 
   /**
@@ -169,7 +169,7 @@ export class Port {
         ;(handlers[head & 0xff] as RecordHandler)(at)
         drainJobs()
       } catch (error) {
-        this.#backend.uncaught(error)
+        this.backend.uncaught(error)
       }
       at += head >>> 8
     }
