@@ -269,7 +269,7 @@ function checkStart(options: AcoStartOptions): void {
 function ownLoop(loopId: number | undefined): Loop | undefined {
   const eventer = Eventer.find()
   if (loopId === undefined) return eventer?.homeLoop()
-  return eventer?.loops.find((loop) => loop.loopId === loopId)
+  return eventer?.core.loops.find((loop) => loop.loopId === loopId)
 }
 
 function homeLoop(): Loop {

@@ -4,6 +4,11 @@ import { join, resolve } from 'node:path'
 /** The package folder, from `lib/backend` and from `dist/backend` alike. */
 export const PACKAGE_ROOT = resolve(__dirname, '../..')
 
+/** The compiled form of a file of this package, for worker threads to load; `path` is below `dist`. */
+export function compiledFile(path: string): string {
+  return __filename.endsWith('.js') ? join(__dirname, '..', path) : join(PACKAGE_ROOT, 'dist', path)
+}
+
 export type Libc = 'glibc' | 'musl'
 
 /** The C library of this system. Reading ldd costs half a millisecond; asking `process.report` costs several. */

@@ -1,5 +1,6 @@
 import { HeddleError } from '../errors'
 import type { Backend, Engine, EngineOptions } from './backend'
+import { Meter } from './meter'
 import { CLOCK_CELLS, CONTROL_WORDS, Clock, Control } from './protocol'
 
 /** Reads one record that starts at word `at` of the inbox. */
@@ -49,6 +50,8 @@ export class Port {
   batch = 0
   /** Called when the records of a batch have been read. */
   afterBatch: (() => void) | undefined
+  /** Counts what is dispatched. */
+  meter = new Meter()
   /** The record under dispatch and the end of its batch, words; equal outside a dispatch. */
   #at = 0
   #end = 0
@@ -127,7 +130,10 @@ export class Port {
    */
   reserve(bytes: number): number {
     const used = this.control[Control.SEND_BYTES] as number
-    if (used + bytes <= SEND_BYTES && (this.control[Control.OUT_WORDS] as number) + LONGEST_RECORD <= OUTBOX_WORDS)
+    if (
+      used + bytes <= SEND_BYTES &&
+      (this.control[Control.OUT_WORDS] as number) + LONGEST_RECORD <= OUTBOX_WORDS
+    )
       return used
     this.engine.flush()
     return 0
@@ -161,10 +167,13 @@ export class Port {
     const handlers = this.#handlers
     this.batch++
     this.#end = words
+    const began = performance.now()
+    let records = 0
     let at = 0
     while (at < words) {
       const head = inbox[at] as number
       this.#at = at
+      records++
       try {
         ;(handlers[head & 0xff] as RecordHandler)(at)
         drainJobs()
@@ -176,6 +185,13 @@ export class Port {
     this.#at = 0
     this.#end = 0
     this.afterBatch?.()
+    this.#measured(records, began)
+  }
+
+  #measured(records: number, began: number): void {
+    const control = this.control
+    const passes = control[Control.PASSES] as number
+    this.meter.dispatched(records, performance.now() - began, passes, control[Control.WAITS] as number)
   }
 }
 

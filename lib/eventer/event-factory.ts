@@ -4,6 +4,7 @@ import type { Core } from './core'
 import { type FdCallback, FdEvent, type FdEventOptions } from './fd-event'
 import { EventGroup } from './group'
 import type { Loop } from './loop'
+import type { FatalReport } from './pools/crew'
 import { type RecurrentCallback, RecurrentEvent } from './recurrent-event'
 import { sleep } from './sleep'
 import { type TimeInput, fromNow, toLoopMs } from './time'
@@ -18,6 +19,8 @@ export interface EventerEvents {
   started: []
   /** The multiplexer cannot watch this descriptor; its event never fires. (FD-12) */
   unpollable: [report: { readonly fd: number; readonly event: FdEvent }]
+  /** A worker of a pool has died. Without a listener it is a warning. (TP-20) */
+  fatal: [report: FatalReport]
 }
 
 /** The part of an eventer that makes events. They belong to the current loop, outside callbacks to the first. */

@@ -1,6 +1,7 @@
 import { HeddleError } from '../errors'
 import type { Core } from './core'
 import type { Loop } from './loop'
+import type { RemoteLoop } from './pools/remote-loop'
 import type { Segment } from './slots'
 import { INDEX_MASK, SEGMENT_MASK } from './slots'
 import { type Time, toTime } from './time'
@@ -87,15 +88,17 @@ export abstract class Event<C = unknown> {
 
   /**
    * The loop this event belongs to. Setting it moves the event, its registration too; that of a coroutine stays where it is,
-   * ERR_ACO_PINNED in strict mode. (FD-14, PO-04, AC-26)
+   * ERR_ACO_PINNED in strict mode. ERR_WRONG_THREAD: callbacks stay in their isolate, so not to a worker's loop. (FD-14, PO-04,
+   * PO-06, AC-26)
    */
   get owner(): Loop {
     return this.segment.loop
   }
 
-  set owner(loop: Loop) {
+  set owner(loop: Loop | RemoteLoop) {
     this.assertAlive()
     if (loop === this.segment.loop) return
+    if (!('slots' in loop)) throw new HeddleError('ERR_WRONG_THREAD', `${loop.name} is of another isolate`)
     this.core.checkOwner(this)
     if (this.bits & State.ADOPTED) {
       this.core.refusePinned()

@@ -11,10 +11,15 @@ import { describeEvent } from './describe'
 import { type AnyCallback, type Event, State } from './event'
 import { EventIo } from './event-io'
 import type { FdEvent } from './fd-event'
-import { Loop, type Tracer } from './loop'
+import type { Loop, Tracer } from './loop'
 import type { Describe } from './names'
+import type { PoolOptions } from './pools/options'
 import { type EventerOptions, type Implementation, type ResolvedOptions, resolveOptions } from './options'
 import type { RecurrentEvent } from './recurrent-event'
+import { Crew, type FatalReport } from './pools/crew'
+import { Directory } from './pools/directory'
+import type { PoolEntry } from './pools/messages'
+import type { LoopThread, Pool } from './pools/pool'
 import { receivePosts } from './remote-inbox'
 import { Scheduler } from './scheduler'
 import { assignThreadClasses } from './thread-class'
@@ -34,7 +39,7 @@ export interface Allocations {
 const live = new WeakMap<Backend, Eventer>()
 
 /**
- * The event system of this isolate: a default pool of embedded loops and the events they watch.
+ * The event system of this isolate: pools of loops and the events they watch.
  *
  * Thread rule: every call belongs to the isolate that made the eventer; others use `RemoteEventer`. The declared
  * class of each method is its `threadClass`. After disposal every call throws ERR_NOT_INIT.
@@ -45,22 +50,45 @@ export class Eventer extends EventIo implements AsyncDisposable {
   /** The Momentum names over the same events. */
   readonly scheduler: Scheduler
   readonly #options: ResolvedOptions
+  readonly #pools: Directory
+  readonly #crew: Crew
   #epoch: Time | undefined
   #referenced = true
   #leave: (() => void) | undefined
   #left: Promise<void> | undefined
 
-  /** Makes the loops; nothing runs before `run` or `start`. ERR_ALREADY_INIT, ENOTSUP, EINVAL. (EV-01) */
+  /**
+   * Makes the loops; nothing runs in this isolate before `run` or `start`. With pools of workers it resolves when their
+   * loops run and their modules have been started. ERR_ALREADY_INIT, ENOTSUP, EINVAL, ERR_NATIVE_REQUIRED, and what the
+   * modules fail with. (EV-01, PO-01)
+   */
   static async init(options: EventerOptions = {}): Promise<Eventer> {
-    return Eventer.initSync(options)
+    const eventer = Eventer.#make(backendFor(options), resolveOptions(options))
+    try {
+      await eventer.#crew.start(eventer.pools)
+    } catch (error) {
+      await eventer[Symbol.asyncDispose]()
+      throw error
+    }
+    return eventer
   }
 
-  /** `init` for callers that cannot wait. */
+  /** `init` for callers that cannot wait, and so have no pools of workers: EINVAL. */
   static initSync(options: EventerOptions = {}): Eventer {
     const resolved = resolveOptions(options)
-    const backend = backendFor(options)
+    if (resolved.pools.some(({ kind }) => kind === 'worker'))
+      throw new HeddleError('EINVAL', 'a pool of workers takes time to start: use `await Eventer.init`')
+    return Eventer.#make(backendFor(options), resolved)
+  }
+
+  /** @internal That of a worker thread of a pool, whose loop has this index there. */
+  static ofWorker(backend: Backend, options: ResolvedOptions, index: number): Eventer {
+    return Eventer.#make(backend, options, index)
+  }
+
+  static #make(backend: Backend, options: ResolvedOptions, index?: number): Eventer {
     if (live.has(backend)) throw new HeddleError('ERR_ALREADY_INIT')
-    const eventer = new Eventer(backend, resolved)
+    const eventer = new Eventer(backend, options, index)
     live.set(backend, eventer)
     announceDefaultLoop(eventer.loops[0].loopId)
     return eventer
@@ -83,17 +111,22 @@ export class Eventer extends EventIo implements AsyncDisposable {
     return [...new Set<Implementation>([selectBackend().capabilities.implementation, 'libuv'])]
   }
 
-  private constructor(backend: Backend, options: ResolvedOptions) {
+  private constructor(backend: Backend, options: ResolvedOptions, workerIndex?: number) {
     super()
     this.#options = options
     this.core = new Core(backend, options, this as unknown as EventEmitter)
     if (options.asyncContext) this.#contexts()
     if (options.rlimNofiles !== undefined) this.#raiseLimit(options.rlimNofiles)
-    for (let index = 0; index < options.loops; index++) {
-      const loop = new Loop(this.core, 'default', index, options)
-      receivePosts(loop)
-      this.core.loops.push(loop)
+    this.#crew = new Crew(this.core, options, (report) => this.#fatal(report))
+    this.#pools = new Directory(this.core, options, this.#crew)
+    try {
+      if (workerIndex === undefined) this.#pools.make()
+      else this.#pools.makeOwn(workerIndex)
+    } catch (error) {
+      for (const loop of this.core.loops) loop.close()
+      throw error
     }
+    for (const loop of this.core.loops) receivePosts(loop)
     this.scheduler = new Scheduler(this)
   }
 
@@ -115,9 +148,34 @@ export class Eventer extends EventIo implements AsyncDisposable {
     return this.#left !== undefined
   }
 
-  /** Loops of the default pool, of which there is at least one. */
+  /** Loops of the default pool, of which there is at least one; in a worker of a pool, its loop. */
   get loops(): readonly [Loop, ...Loop[]] {
-    return this.core.loops as [Loop, ...Loop[]]
+    return this.#pools.home as [Loop, ...Loop[]]
+  }
+
+  /** Every pool, the default one first; in a worker of a pool that pool. (PO-05) */
+  get pools(): readonly Pool[] {
+    return this.#pools.pools
+  }
+
+  /** The pool of that name. (PO-01) */
+  pool(name: string): Pool | undefined {
+    return this.#pools.get(name)
+  }
+
+  /** The pool of the loop that an event belongs to. (PO-05) */
+  poolOf(event: Event): Pool {
+    return this.#pools.get(event.owner.pool) as Pool
+  }
+
+  /** Always ERR_TOO_LATE: pools are made by `init`. (PO-01) */
+  createPool(name: string, _options?: PoolOptions): never {
+    throw new HeddleError('ERR_TOO_LATE', `pool "${name}" comes after init`)
+  }
+
+  /** @internal A worker is told where the loops of all pools are. */
+  learnPools(entries: readonly PoolEntry[]): void {
+    this.#pools.learn(entries)
   }
 
   /** Starts the loops and returns; `started` is emitted the first time. Callbacks run from the next turn on. */
@@ -130,6 +188,7 @@ export class Eventer extends EventIo implements AsyncDisposable {
     const first = this.#epoch === undefined
     this.#epoch ??= toTime(performance.now())
     for (const loop of this.core.loops) loop.start(this.#referenced)
+    this.#crew.reference(this.#referenced)
     if (first) this.emit('started')
   }
 
@@ -161,6 +220,7 @@ export class Eventer extends EventIo implements AsyncDisposable {
     this.#leave = undefined
     this.#left = undefined
     for (const loop of this.core.loops) loop.stop()
+    this.#crew.reference(false)
     // Not before the records of the current batch are dispatched.
     setImmediate(leave)
   }
@@ -179,6 +239,8 @@ export class Eventer extends EventIo implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.core.open) return
     for (const close of this.core.closers) await close()
+    if (!this.core.open) return
+    await this.#crew.end()
     if (!this.core.open) return
     await this.stop()
     if (!this.core.open) return
@@ -262,23 +324,29 @@ export class Eventer extends EventIo implements AsyncDisposable {
     return this.core.loopHere
   }
 
-  /** True inside a callback or coroutine of this eventer, or of the named pool. (EV-11) */
-  inLoop(pool?: string): boolean {
+  /** True inside a callback or coroutine of this eventer, or of the pool, which may be named. (EV-11) */
+  inLoop(pool?: string | Pool): boolean {
     const loop = this.core.loopHere
-    return loop !== undefined && (pool === undefined || loop.pool === pool)
+    return (
+      loop !== undefined &&
+      (pool === undefined || loop.pool === (typeof pool === 'string' ? pool : pool.name))
+    )
   }
 
-  /** Index of the current loop, or of the one with this `loopId`; -1 outside. (EV-11) */
+  /** Index within its pool of the current loop, or of the one with this `loopId`; -1 outside. (EV-11) */
   loopIndex(loopId?: number): number {
     if (loopId === undefined) return this.core.loopHere?.index ?? -1
-    return this.core.loops.findIndex((loop) => loop.loopId === loopId)
+    return this.#pools.find(loopId)?.index ?? -1
   }
 
-  /** The same loop for the same number: 0 is the first, others are spread over the rest. (PO-03) */
-  chooseOwner(n: number): Loop {
-    const loops = this.core.loops
-    if (n === 0 || loops.length === 1) return loops[0] as Loop
-    return loops[1 + (Math.abs(n) % (loops.length - 1))] as Loop
+  /**
+   * The same loop for the same number. Of the default pool 0 is the first and others are spread over the rest; of another
+   * pool all are spread over all its loops. EINVAL. (PO-03)
+   */
+  chooseOwner(n: number): Loop
+  chooseOwner(n: number, pool: Pool | undefined): LoopThread
+  chooseOwner(n: number, pool: Pool = this.#pools.first): LoopThread {
+    return pool.chooseOwner(n)
   }
 
   /**
@@ -402,8 +470,15 @@ export class Eventer extends EventIo implements AsyncDisposable {
 
   #reference(on: boolean): this {
     this.#referenced = on
-    if (this.#leave !== undefined) for (const loop of this.core.loops) loop.reference(on)
+    if (this.#leave === undefined) return this
+    for (const loop of this.core.loops) loop.reference(on)
+    this.#crew.reference(on)
     return this
+  }
+
+  #fatal(report: FatalReport): void {
+    if (this.emit('fatal', report)) return
+    process.emitWarning(report.error.message, { type: 'HeddleWarning', code: 'HEDDLE_WORKER_DIED' })
   }
 
   #contexts(): Contexts {

@@ -7,6 +7,7 @@ import type { Core } from './core'
 import { Dispatcher } from './dispatch'
 import type { Event } from './event'
 import type { ResolvedOptions } from './options'
+import type { ResolvedPool } from './pools/options'
 import { SlotTable } from './slots'
 import { type Time, toTime } from './time'
 
@@ -51,6 +52,8 @@ export class Loop implements LoopInfo {
   readonly port: Port
   readonly pool: string
   readonly index: number
+  /** Among the loops of all pools of this eventer. */
+  readonly ordinal: number
   readonly name: string
   readonly threadId = threadId
   /** A quiet loop makes a pass at least this often. */
@@ -64,19 +67,21 @@ export class Loop implements LoopInfo {
   #nextRequest = 1
   #running = false
 
-  constructor(core: Core, pool: string, index: number, options: ResolvedOptions) {
+  constructor(core: Core, pool: ResolvedPool, index: number, options: ResolvedOptions) {
     this.core = core
-    this.pool = pool
+    this.pool = pool.name
     this.index = index
-    this.name = `${pool}/${index}`
-    this.maxSleepMs = options.maxSleepMs
+    this.ordinal = core.loops.length
+    this.name = `${pool.name}/${index}`
+    this.maxSleepMs = pool.maxSleepMs
     this.slots = new SlotTable(this)
     this.port = new Port(core.backend, {
       name: this.name,
-      maxSleepMs: options.maxSleepMs,
+      maxSleepMs: pool.maxSleepMs,
       maxTimersPerPass: options.maxTimersPerPass,
       maxEventsPerWait: options.maxEventsPerWait,
       sections: options.sections,
+      dedicated: pool.kind === 'native',
     })
     this.dispatcher = new Dispatcher(this, options.beatPerCallback)
     this.port.handle(In.PHASE, (at) => this.#phase(at))

@@ -1,6 +1,14 @@
 import type { Backend } from '../backend/backend'
 import { shown } from '../arguments'
 import { HeddleError } from '../errors'
+import {
+  type PoolKind,
+  type PoolOptions,
+  type ResolvedPool,
+  positive,
+  resolveDefaultPool,
+  resolvePools,
+} from './pools/options'
 
 /** Multiplexers: what a loop waits with. (EV-02) */
 export type Implementation = 'epoll' | 'kqueue' | 'libuv'
@@ -11,11 +19,15 @@ export interface EventerOptions {
   readonly backend?: Backend
   /** Insist on a multiplexer; ENOTSUP where it is not the backend's. (EV-02) */
   readonly implementation?: Implementation
-  /** Loops of the default pool, all on this isolate. Default 1. */
+  /** Loops of the default pool, from 1 to 64; their callbacks run in this isolate. Default 1. */
   readonly loops?: number
+  /** What drives the default pool. Default `embedded`; ERR_NATIVE_REQUIRED. (PO-01) */
+  readonly kind?: Exclude<PoolKind, 'worker'>
+  /** Pools beside the default one, by name. They are made by `init` and last as long as the eventer. (PO-01) */
+  readonly pools?: Readonly<Record<string, PoolOptions>>
   /** Longest sleep of a quiet loop. Default 200 ms, and never more than a 20th of the watchdog time-out. (EV-06) */
   readonly maxSleepMs?: number
-  /** Default 5000. */
+  /** Of the default pool. Default 5000. */
   readonly watchdogTimeoutMs?: number
   /** Timers that run in one pass at most. Default 1024. (TM-08) */
   readonly maxTimedEventsPerIteration?: number
@@ -47,8 +59,8 @@ export interface EventerOptions {
 }
 
 export interface ResolvedOptions {
-  readonly loops: number
-  readonly maxSleepMs: number
+  /** The default pool first. */
+  readonly pools: readonly [ResolvedPool, ...ResolvedPool[]]
   readonly maxTimersPerPass: number
   readonly maxEventsPerWait: number
   readonly strict: boolean
@@ -65,6 +77,8 @@ const KNOWN: Record<keyof EventerOptions, true> = {
   backend: true,
   implementation: true,
   loops: true,
+  kind: true,
+  pools: true,
   maxSleepMs: true,
   watchdogTimeoutMs: true,
   maxTimedEventsPerIteration: true,
@@ -79,9 +93,7 @@ const KNOWN: Record<keyof EventerOptions, true> = {
   log: true,
 }
 
-const MAX_LOOPS = 64
 const MIN_DESCRIPTORS = 256
-const BEATS_PER_TIMEOUT = 20
 
 /** Fills in the defaults; EINVAL for a value out of range, a warning for a key that means nothing. (EV-01) */
 export function resolveOptions(options: EventerOptions): ResolvedOptions {
@@ -89,13 +101,16 @@ export function resolveOptions(options: EventerOptions): ResolvedOptions {
     throw new HeddleError('EINVAL', `an eventer takes an object of options, not ${shown(options)}`)
   }
   for (const key of Object.keys(options)) if (!Object.hasOwn(KNOWN, key)) warnUnknown(key)
-  const watchdogMs = positive('watchdogTimeoutMs', options.watchdogTimeoutMs ?? 5000)
-  const sleepMs = positive('maxSleepMs', options.maxSleepMs ?? 200)
+  const { loops = 1, kind = 'embedded', watchdogTimeoutMs = 5000, maxSleepMs = 200 } = options
+  positive('watchdogTimeoutMs', watchdogTimeoutMs)
+  positive('maxSleepMs', maxSleepMs)
   const rlimNofiles = options.rlimNofiles
   if (rlimNofiles !== undefined) integer('rlimNofiles', rlimNofiles, MIN_DESCRIPTORS, 0x7fffffff)
   return {
-    loops: integer('loops', options.loops ?? 1, 1, MAX_LOOPS),
-    maxSleepMs: Math.min(sleepMs, watchdogMs / BEATS_PER_TIMEOUT),
+    pools: [
+      resolveDefaultPool(loops, kind, watchdogTimeoutMs, maxSleepMs),
+      ...resolvePools(options.pools, maxSleepMs),
+    ],
     maxTimersPerPass: integer(
       'maxTimedEventsPerIteration',
       options.maxTimedEventsPerIteration ?? 1024,
@@ -122,14 +137,6 @@ function integer(name: string, value: number, min: number, max: number): number 
   )
 }
 
-function positive(name: string, value: number): number {
-  if (value > 0 && value < Number.POSITIVE_INFINITY) return value
-  throw new HeddleError(
-    'EINVAL',
-    `option ${name} must be a positive number of milliseconds, not ${shown(value)}`,
-  )
-}
-
 function warnUnknown(key: string): void {
   process.emitWarning(`unknown eventer option "${key}" is ignored`, {
     type: 'HeddleWarning',
@@ -137,6 +144,6 @@ function warnUnknown(key: string): void {
   })
 }
 
-function toStderr(line: string): void {
+export function toStderr(line: string): void {
   process.stderr.write(`heddle: ${line}\n`)
 }

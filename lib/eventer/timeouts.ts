@@ -50,5 +50,5 @@ const HALF_OF_IDS = 2 ** 31
 
 /** Handles are signed and belong to a loop; ids belong to the isolate. Those of the first loop are its handles. */
 export function timeoutId(loop: Loop, handle: number): TimeoutId {
-  return handle + loop.index * IDS_OF_A_LOOP
+  return handle + loop.ordinal * IDS_OF_A_LOOP
 }

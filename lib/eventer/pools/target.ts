@@ -1,0 +1,13 @@
+import { isAbsolute } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { invalid } from '../../arguments'
+
+/** The URL of a module that is named by one, or by an absolute path. ERR_INVALID_ARGUMENT. */
+export function located(module: string | URL): string {
+  if (module instanceof URL) return module.href
+  if (typeof module === 'string') {
+    if (isAbsolute(module)) return pathToFileURL(module).href
+    if (/^[a-z]+:/.test(module)) return module
+  }
+  throw invalid('module', 'is a URL or an absolute path', module)
+}

@@ -1,0 +1,96 @@
+import { type MessagePort, workerData } from 'node:worker_threads'
+import { selectBackend, selectJsBackend } from '../../backend/select'
+import { Meter } from '../../backend/meter'
+import { Eventer } from '../eventer'
+import { toStderr } from '../options'
+import { copyError } from './copied-error'
+import type { PoolContext } from './context'
+import type { FromWorker, ToWorker, WorkerStart } from './messages'
+import type { ExportTarget } from './remote-loop'
+
+// What a worker thread of a pool runs: an eventer with one loop, the module of the pool, and calls from the isolate that
+// made the pool. It ends when it is told to, or with the process.
+
+type Exported = (...args: unknown[]) => unknown
+
+/** Serves the port until the end. The thread lives as long as its loop. */
+class PoolWorkerThread {
+  readonly #port: MessagePort
+  readonly #eventer: Eventer
+  readonly #context: PoolContext
+  readonly #leave = new AbortController()
+  #started = false
+
+  constructor({ port, backend, options, index, cells, data }: WorkerStart) {
+    this.#port = port
+    if (backend === 'js') selectJsBackend()
+    this.#eventer = Eventer.ofWorker(selectBackend(), { ...options, log: toStderr }, index)
+    const loop = this.#eventer.loops[0]
+    loop.port.meter = new Meter(cells)
+    this.#context = { eventer: this.#eventer, loop, pool: loop.pool, index, data, signal: this.#leave.signal }
+    this.#eventer.start()
+    port.on('message', (message: ToWorker) => void this.#message(message))
+    // The loop keeps the thread alive, not the port.
+    port.unref()
+    this.#send({ op: 'up', loopId: loop.loopId })
+  }
+
+  async #message(message: ToWorker): Promise<void> {
+    switch (message.op) {
+      case 'directory':
+        this.#eventer.learnPools(message.pools)
+        if (!this.#started) await this.#start(message.module)
+        return
+      case 'call':
+        await this.#call(message.id, message.target, message.arg)
+        return
+      case 'end':
+        this.#leave.abort()
+        await this.#eventer[Symbol.asyncDispose]()
+        this.#send({ op: 'ended' })
+    }
+  }
+
+  async #start(module: string | undefined): Promise<void> {
+    this.#started = true
+    try {
+      if (module !== undefined) await run(module, this.#context)
+      this.#send({ op: 'ready' })
+    } catch (error) {
+      this.#send({ op: 'failed', error: copyError(error) })
+    }
+  }
+
+  async #call(id: number, target: ExportTarget, arg: unknown): Promise<void> {
+    try {
+      const found = (await exportsOf(target.module as string))[target.export]
+      if (typeof found !== 'function')
+        throw new TypeError(`${target.module} exports no function ${target.export}`)
+      const value = await (found as Exported)(arg, this.#context)
+      this.#send({ op: 'answer', id, value })
+    } catch (error) {
+      this.#send({ op: 'answer', id, error: copyError(error) })
+    }
+  }
+
+  #send(message: FromWorker): void {
+    this.#port.postMessage(message)
+  }
+}
+
+/** A module of ours may be CommonJS, whose exports are those of its default export too. */
+async function exportsOf(module: string): Promise<Record<string, unknown>> {
+  return (await import(module)) as Record<string, unknown>
+}
+
+async function run(module: string, context: PoolContext): Promise<void> {
+  const { start, default: main } = await exportsOf(module)
+  const named = start ?? (main as { start?: unknown } | undefined)?.start ?? main
+  if (typeof named !== 'function')
+    throw new TypeError(
+      `the module ${module} of a pool has neither a default export nor an export start to call`,
+    )
+  await (named as Exported)(context)
+}
+
+new PoolWorkerThread(workerData as WorkerStart)

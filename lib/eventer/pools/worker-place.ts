@@ -1,0 +1,230 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { METER_CELLS } from '../../backend/meter'
+import { compiledFile } from '../../backend/platform'
+import { HeddleError } from '../../errors'
+import type { Core } from '../core'
+import type { ResolvedOptions } from '../options'
+import { restoreError } from './copied-error'
+import type { FromWorker, PoolEntry, ToWorker, WorkerStart } from './messages'
+import type { ResolvedPool } from './options'
+import { type ExportTarget, RemoteLoop } from './remote-loop'
+import { located } from './target'
+
+/** A worker that does not end its eventer within so long is terminated: something in it does not return. */
+const END_MS = 5000
+
+interface PendingCall {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Settled by a message of the worker, or by its end. */
+class Turn {
+  resolve: () => void = () => {}
+  reject: (error: unknown) => void = () => {}
+  readonly come = new Promise<void>((resolve, reject) => {
+    this.resolve = resolve
+    this.reject = reject
+  })
+
+  constructor() {
+    // Whoever waits hears of it; nobody may.
+    this.come.catch(() => {})
+  }
+}
+
+/**
+ * One place of a pool of workers, with the thread that is in it now: the side of the isolate that made the pool. It keeps
+ * the process alive while it starts, while a call is out, and while `reference` says so.
+ */
+export class WorkerPlace {
+  readonly loop: RemoteLoop
+  readonly #core: Core
+  readonly #pool: ResolvedPool
+  readonly #options: ResolvedOptions
+  readonly #cells = new Float64Array(new SharedArrayBuffer(METER_CELLS * 8))
+  readonly #died: (place: WorkerPlace, error: HeddleError) => void
+  readonly #calls = new Map<number, PendingCall>()
+  #worker: Worker | undefined
+  #port: MessagePort | undefined
+  #up = new Turn()
+  #ready = new Turn()
+  #ended = new Turn()
+  #exited: Promise<void> = Promise.resolve()
+  #ending = false
+  #referenced = false
+  #starting = false
+  #cause: unknown
+  #nextCall = 1
+
+  /** `died`: the thread has ended, and nobody had asked it to. */
+  constructor(
+    core: Core,
+    pool: ResolvedPool,
+    index: number,
+    options: ResolvedOptions,
+    died: (place: WorkerPlace, error: HeddleError) => void,
+  ) {
+    this.#core = core
+    this.#pool = pool
+    this.#options = options
+    this.#died = died
+    this.loop = new RemoteLoop(core.backend, pool.name, index, {
+      call: (target, arg) => this.#call(target, arg),
+      idle: () => this.#worker?.performance.eventLoopUtilization().idle ?? 0,
+    })
+  }
+
+  get onWorkerDeath(): 'respawn' | 'exit' {
+    return this.#pool.onWorkerDeath
+  }
+
+  get entry(): PoolEntry['threads'][number] {
+    return { loopId: this.loop.loopId, threadId: this.loop.threadId, cells: this.#cells }
+  }
+
+  /** Starts a thread; resolves when its loop runs. */
+  async start(): Promise<void> {
+    this.#up = new Turn()
+    this.#ready = new Turn()
+    this.#ended = new Turn()
+    this.#cause = undefined
+    this.#starting = true
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    const worker = new Worker(compiledFile('eventer/pools/worker-main.js'), {
+      name: this.loop.name,
+      workerData: this.#startData(port2),
+      transferList: [port2],
+    })
+    this.#worker = worker
+    this.#reference()
+    port1.on('message', (message: FromWorker) => this.#message(message))
+    worker.on('error', (error) => {
+      this.#cause = error
+    })
+    this.#exited = new Promise((resolve) => {
+      worker.once('exit', (code) => {
+        this.#exit(worker, port1, code)
+        resolve()
+      })
+    })
+    await this.#up.come
+  }
+
+  /** Tells where the loops are. The first time after a start the module is run; resolves when it has been. */
+  async tell(pools: readonly PoolEntry[]): Promise<void> {
+    const { module } = this.#pool
+    this.#send({ op: 'directory', pools, module: module === undefined ? undefined : located(module) })
+    await this.#ready.come
+    this.#starting = false
+    this.#reference()
+  }
+
+  /** ERR_WORKER_DIED. */
+  assertThere(): void {
+    if (this.loop.loopId === 0) throw new HeddleError('ERR_WORKER_DIED', `no worker is in ${this.loop.name}`)
+  }
+
+  /** Whether the thread keeps the process alive. */
+  reference(on: boolean): void {
+    this.#referenced = on
+    this.#reference()
+  }
+
+  /** Ends the eventer there, then the thread. Idempotent. */
+  async end(): Promise<void> {
+    if (this.#ending) return this.#exited
+    this.#ending = true
+    this.#starting = true
+    this.#reference()
+    this.#send({ op: 'end' })
+    const late = setTimeout(() => this.#ended.resolve(), END_MS)
+    await Promise.race([this.#ended.come, this.#exited]).catch(() => {})
+    clearTimeout(late)
+    await this.#worker?.terminate()
+    await this.#exited
+  }
+
+  #startData(port: MessagePort): WorkerStart {
+    const { log: _, ...options } = this.#options
+    return {
+      port,
+      backend: this.#core.backend.capabilities.backend,
+      options: {
+        ...options,
+        rlimNofiles: undefined,
+        pools: [{ ...this.#pool, module: undefined, data: undefined }],
+      },
+      index: this.loop.index,
+      cells: this.#cells,
+      data: this.#pool.data,
+    }
+  }
+
+  #call(target: ExportTarget, arg: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.assertThere()
+      const id = this.#nextCall++
+      const module = located(target.module)
+      this.#send({ op: 'call', id, target: { module, export: target.export }, arg })
+      this.#calls.set(id, { resolve, reject })
+      this.#reference()
+    })
+  }
+
+  #message(message: FromWorker): void {
+    switch (message.op) {
+      case 'up':
+        this.loop.moved(message.loopId, (this.#worker as Worker).threadId, this.#cells)
+        this.#up.resolve()
+        return
+      case 'ready':
+        this.#ready.resolve()
+        return
+      case 'failed':
+        this.#cause = restoreError(message.error)
+        this.#up.reject(this.#cause)
+        this.#ready.reject(this.#cause)
+        return
+      case 'answer': {
+        const call = this.#calls.get(message.id)
+        this.#calls.delete(message.id)
+        this.#reference()
+        if (message.error === undefined) call?.resolve(message.value)
+        else call?.reject(restoreError(message.error))
+        return
+      }
+      case 'ended':
+        this.#ended.resolve()
+    }
+  }
+
+  #exit(worker: Worker, port: MessagePort, code: number): void {
+    port.close()
+    if (this.#worker === worker) this.#worker = undefined
+    this.loop.moved(0, 0, this.#cells)
+    const cause = this.#cause
+    const how = cause === undefined ? `exited with code ${code}` : 'had an uncaught exception'
+    const options = cause === undefined ? {} : { cause }
+    const error = new HeddleError('ERR_WORKER_DIED', `the worker of ${this.loop.name} ${how}`, options)
+    for (const { reject } of this.#calls.values()) reject(error)
+    this.#calls.clear()
+    this.#up.reject(error)
+    this.#ready.reject(error)
+    if (!this.#ending) this.#died(this, error)
+  }
+
+  #send(message: ToWorker): void {
+    this.#port?.postMessage(message)
+  }
+
+  /** A port with a listener keeps the process alive by itself. */
+  #reference(): void {
+    const on = this.#starting || this.#referenced || this.#calls.size > 0
+    for (const held of [this.#worker, this.#port]) {
+      if (on) held?.ref()
+      else held?.unref()
+    }
+  }
+}
