@@ -13,19 +13,15 @@ export {
   type AsynchPlace,
   type AsynchQueueOptions,
   type AsynchRunner,
-  type AsynchTarget,
   aco,
   Coroutine,
   type CoroutineInfo,
   type CoroutineState,
   type DescriptorRef,
   Gate,
-  type LocatedTarget,
-  type ModuleTarget,
   NativeCoroutine,
   type NativeStackOptions,
   type NativeStartOptions,
-  type NativeTarget,
   type ResumeReport,
   type SharedStacksOptions,
   WorkerQueue,
@@ -49,6 +45,7 @@ export type {
 } from './http'
 export { HttpError, HttpRequest, HttpResponse, HttpServer } from './http'
 export { Semaphore, type SemaphoreOptions, type SemaphoreWaitOptions } from './locks'
+export * from './jobq'
 export * from './memory'
 export type {
   AcoListenerFunction,

@@ -1,7 +1,7 @@
 import { checkOptions, flag, invalid } from '../arguments'
 import { type TimeInput, toLoopMs } from '../eventer/time'
 import type { AsynchCall, AsynchRunner } from './asynch-runner'
-import { type AsynchTarget, load, located, NATIVE } from './asynch-target'
+import { type JobTarget, load, located, NATIVE } from '../jobq/targets'
 
 /** Where an asynchronous call runs. (AC-23) */
 export interface AsynchPlace {
@@ -46,7 +46,7 @@ export interface UsualRunners {
 /** ERR_INVALID_ARGUMENT, EINVAL, ERR_NATIVE_REQUIRED. */
 export function prepare(
   usual: UsualRunners,
-  target: AsynchTarget,
+  target: JobTarget,
   arg: unknown,
   place: AsynchPlace,
   phased: boolean,

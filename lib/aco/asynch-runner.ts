@@ -1,4 +1,4 @@
-import type { LocatedTarget } from './asynch-target'
+import type { LocatedTarget } from '../jobq/targets'
 
 /** One call, as a runner gets it. It is settled once, on the isolate that submitted it. */
 export interface AsynchCall {

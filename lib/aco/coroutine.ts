@@ -1,7 +1,7 @@
 import type { Accepted, AcoEvent } from './aco-event'
 import { type AcoAsynchOptions, waitFor } from './asynch'
 import { prepare } from './asynch-call'
-import type { AsynchTarget } from './asynch-target'
+import type { JobTarget } from '../jobq/targets'
 import { CoroutineLife } from './coroutine-life'
 import { SleepPoint } from './sleep-point'
 import { type AcoWaitOptions, type CoroutineState, WaitPoint } from './wait-point'
@@ -66,7 +66,7 @@ export class Coroutine<A = unknown, R = unknown> extends CoroutineLife<A, R> {
    * Calls an export of a module on a thread of a queue, with a copy of `arg`, and waits for its result. Its errors come
    * back with their stack. ERR_WORKER_DIED, ETIME, ERR_INVALID_ARGUMENT. (AC-19, AC-23)
    */
-  asynch<T = unknown>(target: AsynchTarget, arg?: unknown, options?: AcoAsynchOptions): Promise<T> {
+  asynch<T = unknown>(target: JobTarget, arg?: unknown, options?: AcoAsynchOptions): Promise<T> {
     return this.#asynch(target, arg, options, false) as Promise<T>
   }
 
@@ -74,7 +74,7 @@ export class Coroutine<A = unknown, R = unknown> extends CoroutineLife<A, R> {
    * The same with a function of two arguments, the phase and `arg`: `work` and `cleanup` are called on the thread,
    * `complete` in this isolate, each whatever became of the one before. The result is that of `work`. (AC-22)
    */
-  asynchPhased<T = unknown>(target: AsynchTarget, arg?: unknown, options?: AcoAsynchOptions): Promise<T> {
+  asynchPhased<T = unknown>(target: JobTarget, arg?: unknown, options?: AcoAsynchOptions): Promise<T> {
     return this.#asynch(target, arg, options, true) as Promise<T>
   }
 
@@ -115,7 +115,7 @@ export class Coroutine<A = unknown, R = unknown> extends CoroutineLife<A, R> {
   }
 
   #asynch(
-    target: AsynchTarget,
+    target: JobTarget,
     arg: unknown,
     options: AcoAsynchOptions = {},
     phased: boolean,

@@ -1,6 +1,6 @@
 import { HeddleError } from '../errors'
 import { type AsynchPlace, type PreparedCall, prepare, settling, type UsualRunners } from './asynch-call'
-import type { AsynchTarget } from './asynch-target'
+import type { JobTarget } from '../jobq/targets'
 import { current } from './current'
 import { type AcoWaitOptions, WaitPoint } from './wait-point'
 
@@ -29,7 +29,7 @@ export class Gate {
    * Starts a call and does not wait: the promise is for its result, and may be ignored. With `try` it is false, and the
    * gate does not count the call, when the queue has as many waiting as it may. ERR_GATE_USED.
    */
-  asynch<T = unknown>(target: AsynchTarget, arg?: unknown, place: AsynchPlace = {}): Promise<T> {
+  asynch<T = unknown>(target: JobTarget, arg?: unknown, place: AsynchPlace = {}): Promise<T> {
     try {
       return this.add(prepare(this.#usual, target, arg, place, false)) as Promise<T>
     } catch (error) {

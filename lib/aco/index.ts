@@ -9,7 +9,6 @@ export { type Adoptable, type Adopted, kAdopt, kCoroutine, kRelease } from './ad
 export type { AcoAsynchOptions } from './asynch'
 export type { AsynchPhase, AsynchPlace } from './asynch-call'
 export type { AsynchCall, AsynchRunner } from './asynch-runner'
-export type { AsynchTarget, LocatedTarget, ModuleTarget, NativeTarget } from './asynch-target'
 export { fulfilled } from './count'
 export { type AcoFunction, Coroutine, type CoroutineInfo } from './coroutine'
 export { Gate } from './gate'

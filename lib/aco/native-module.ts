@@ -14,13 +14,6 @@ export function loadModule(backend: AcoBackend, where: string | URL): void {
   if (failure !== undefined) throw loadError(path, failure)
 }
 
-/** A name as the backend takes it. ERR_INVALID_ARGUMENT. */
-export function checkNativeName(call: string, name: unknown): asserts name is string {
-  const isName = typeof name === 'string' && name !== '' && !name.includes('\0')
-  if (!isName || Buffer.byteLength(name) > MAX_TEXT_BYTES)
-    throw invalid(`${call} takes`, 'the name of a registered procedure', name)
-}
-
 function pathOf(where: string | URL): string {
   const isPath = typeof where === 'string' && where !== '' && !where.includes('\0')
   if (!isPath && !(where instanceof URL)) throw invalid('aco.load takes', 'a path or a file URL', where)

@@ -3,7 +3,7 @@ import type { AcoStackSpec } from '../backend/aco'
 import { HeddleError, systemError } from '../errors'
 import { Loop } from '../eventer/loop'
 import type { NativeCoroutine } from './native-coroutine'
-import { checkNativeName } from './native-module'
+import { checkNativeName } from '../jobq/targets'
 import { NativeRuntime } from './native-runtime'
 
 /** The stack of a native coroutine. */

@@ -4,7 +4,7 @@ import { checkResult, HeddleError } from '../errors'
 import { inheritedDefaultLoop } from '../eventer/default-loop-id'
 import type { Loop } from '../eventer/loop'
 import { receiveChannel } from '../eventer/remote-inbox'
-import { type LocatedTarget, load } from './asynch-target'
+import { type LocatedTarget, load } from '../jobq/targets'
 import type { Coroutine } from './coroutine'
 import { Runtime } from './runtime'
 

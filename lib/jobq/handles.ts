@@ -1,0 +1,28 @@
+const GENERATION_SHIFT = 24
+const INDEX_MASK = (1 << GENERATION_SHIFT) - 1
+const GENERATION_MASK = 0xff
+
+/** Gives out handles, `index | generation << 24`: whose generation has moved on names nothing. */
+export class Handles {
+  readonly #generations: number[] = []
+  readonly #free: number[] = []
+
+  /** -1: all 16 million are in use. */
+  open(): number {
+    const index = this.#free.pop() ?? this.#generations.length
+    if (index > INDEX_MASK) return -1
+    if (index === this.#generations.length) this.#generations.push(0)
+    return index | ((this.#generations[index] as number) << GENERATION_SHIFT)
+  }
+
+  /** The index of a live handle, or -1. */
+  find(handle: number): number {
+    const index = handle & INDEX_MASK
+    return this.#generations[index] === ((handle >>> GENERATION_SHIFT) & GENERATION_MASK) ? index : -1
+  }
+
+  close(index: number): void {
+    this.#generations[index] = ((this.#generations[index] as number) + 1) & GENERATION_MASK
+    this.#free.push(index)
+  }
+}

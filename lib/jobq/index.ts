@@ -1,0 +1,1 @@
+export type { LocatedTarget, ModuleTarget, NativeTarget, JobTarget } from './targets'

@@ -1,0 +1,455 @@
+import { BLOCK_BYTES, onePerPort, type Port } from '../backend/port'
+import { JobFlag, JobOutcome, type JobsBackend, type JobsEngine } from '../backend/jobs'
+import { Control, In, Out } from '../backend/protocol'
+import { HeddleError, systemError } from '../errors'
+import { dataCloneError } from './clone'
+import { Decoder, Encoder, Posted } from './codec'
+import { unpackError } from './error-codec'
+import { Handles } from './handles'
+import { flagsOf, isPlain, type JobOrder, type JobTransfer } from './job-order'
+import { outcomeError } from './outcome'
+import { TargetNumbers } from './targets'
+import { detachAll, isCopied } from './transfer'
+
+/** Names a job of one desk. */
+export type JobHandle = number
+
+/** Hears once how a job has ended (`JobOutcome`): with VALUE its value, otherwise the error. Called from a dispatch. */
+export type JobDone = (outcome: number, value: unknown) => void
+
+/** What the desk needs of a queue. */
+export interface DeskQueue {
+  readonly id: number
+  readonly name: string
+  /** Its threads run registered functions. */
+  readonly isNative: boolean
+  /** Carries what bytes cannot; undefined in isolates that did not make the queue. */
+  readonly mail: Mail | undefined
+}
+
+/** Values between the isolate that made a queue and its workers. */
+export interface Mail {
+  /** Holds a value until the worker that runs the job asks for it. Throws a DataCloneError. */
+  hold(value: unknown, transfer: JobTransfer): number
+  /** The job is over. */
+  drop(number: number): void
+  /** Hands over a result when it has come; undefined: it will not. */
+  receive(posted: Posted, taken: (message: { readonly value: unknown } | undefined) => void): void
+}
+
+/** What a job of a native queue gives: the number its function set, and its bytes. */
+export interface NativeResult {
+  readonly number: number
+  readonly bytes: Uint8Array
+}
+
+type Resolve = (value: never) => void
+type Reject = (error: unknown) => void
+
+const WORDS = 7
+const WORDS_WITH = 17
+const NO_TRANSFER: JobTransfer = []
+const NO_BYTES = new Uint8Array(0)
+const NO_MAIL = -1
+/** Bytes up to this many are copied one by one. */
+const FEW_BYTES = 48
+const NUMBER_BYTES = 8
+const LONG_MS = 0x7fffffff
+
+/**
+ * The jobs that were submitted from one loop, and what hears of their ends.
+ *
+ * Thread rule: the isolate of the port. Nothing but the promise is allocated for a job without options. While jobs are under
+ * way they keep the process alive.
+ */
+export class JobDesk {
+  readonly port: Port
+  readonly targets: TargetNumbers
+  /** Jobs whose end has not come. */
+  pending = 0
+  readonly #backend: JobsBackend
+  readonly #jobs: JobsEngine
+  readonly #encoder = new Encoder()
+  readonly #decoder: Decoder
+  readonly #handles = new Handles()
+  /** By index: a promise's functions, or `JobDone` and undefined. */
+  readonly #resolves: (Resolve | JobDone | undefined)[] = []
+  readonly #rejects: (Reject | undefined)[] = []
+  readonly #queues: (DeskQueue | undefined)[] = []
+  readonly #targetNumbers: number[] = []
+  readonly #mails: number[] = []
+  readonly #drains = new Map<number, (errno: number) => void>()
+  /** Called after each end, while somebody waits for room. */
+  readonly #watchers = new Set<() => void>()
+  #requests = 0
+  #keeper: NodeJS.Timeout | undefined
+  readonly #double = new Float64Array(1)
+  readonly #doubleWords = new Int32Array(this.#double.buffer)
+  /** Of what `#put` has put down. */
+  #flags = 0
+  #offset = 0
+  #length = 0
+  #mail = NO_MAIL
+
+  /** The desk of a port. ERR_NATIVE_REQUIRED: its backend has no job queues. */
+  static readonly of = onePerPort((port) => new JobDesk(port))
+
+  private constructor(port: Port) {
+    const { jobs } = port.engine
+    const backend = port.backend.jobs
+    if (jobs === undefined || backend === undefined)
+      throw new HeddleError('ERR_NATIVE_REQUIRED', 'this backend has no job queues')
+    this.port = port
+    this.#backend = backend
+    this.#jobs = jobs
+    this.#decoder = new Decoder(port.recv)
+    this.targets = new TargetNumbers(backend)
+    const { inbox } = port
+    port.handle(In.JOB_DONE, (at) => this.#done(at))
+    port.handle(In.JOBQ_DRAINED, (at) => this.#drained(inbox[at + 1] as number, inbox[at + 2] as number))
+  }
+
+  /** A job without options. Its end settles the promise; it rejects with what `submit` throws. */
+  run(queue: DeskQueue, target: number, arg: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#put(queue, arg, NO_TRANSFER)
+      const handle = this.#open(queue, target, resolve as Resolve, reject)
+      this.#add(queue, handle, target, this.#flags)
+    })
+  }
+
+  /**
+   * Throws what prevents the job: ERR_INVALID_ARGUMENT, ENOENT, ENOMEM, ENFILE, a DataCloneError, or what a getter of the
+   * argument throws. Does not throw afterwards.
+   */
+  submit(queue: DeskQueue, order: JobOrder, done: JobDone): JobHandle {
+    return this.#submit(queue, order, flagsOf(order), done)
+  }
+
+  /** As `submit`; undefined, and nothing is called, where as many wait as may, or the queue takes no more jobs. */
+  trySubmit(queue: DeskQueue, order: JobOrder, done: JobDone): JobHandle | undefined {
+    const flags = flagsOf(order)
+    const reserved = this.#jobs.reserve(queue.id)
+    if (reserved < 0) return undefined
+    try {
+      return this.#submit(queue, order, flags | JobFlag.RESERVED, done)
+    } catch (error) {
+      this.#jobs.unreserve(queue.id)
+      throw error
+    }
+  }
+
+  /** Takes the job out if it has not begun: it ends with REMOVED. One that runs is asked to stop if `stop`. */
+  remove(handle: JobHandle, stop: boolean): void {
+    if (this.#handles.find(handle) >= 0) this.port.push2(Out.JOB_REMOVE, handle, stop ? 1 : 0)
+  }
+
+  /** The completion of a job with `completes` has run. */
+  completed(handle: JobHandle): void {
+    this.port.push1(Out.JOB_COMPLETED, handle)
+  }
+
+  /** Moves the deadline of a job without a cancel mode, loop milliseconds. False: it has begun, or is over. (AS-10) */
+  setDeadline(handle: JobHandle, ms: number): boolean {
+    if (this.#handles.find(handle) < 0) return false
+    this.port.engine.flush()
+    return this.#jobs.setDeadline(handle, ms) >= 0
+  }
+
+  /** Calls `drained` when the backend says that the queue is. */
+  drain(queue: number, drained: (errno: number) => void): void {
+    const request = ++this.#requests
+    this.#drains.set(request, drained)
+    // What this loop has submitted comes first.
+    this.port.engine.flush()
+    const result = this.#backend.drain(queue, this.port.engine.loopId, request)
+    if (result >= 0) return this.#hold()
+    this.#drains.delete(request)
+    throw systemError(result, 'drain')
+  }
+
+  /** Calls this whenever a job of this desk has ended, until the answer is called. */
+  watch(ended: () => void): () => void {
+    this.#watchers.add(ended)
+    return () => this.#watchers.delete(ended)
+  }
+
+  /** The loop ends: what is under way will not come back. */
+  close(): void {
+    for (let index = 0; index < this.#queues.length; index++) {
+      if (this.#queues[index] !== undefined) this.#settle(index, JobOutcome.SHUTDOWN, undefined)
+    }
+    clearTimeout(this.#keeper)
+  }
+
+  #submit(queue: DeskQueue, order: JobOrder, flags: number, done: JobDone): JobHandle {
+    const { target, cleanup, arg, transfer } = order
+    const number = this.numberOf(queue, target)
+    const cleanupNumber = cleanup === undefined ? 0 : this.numberOf(queue, cleanup)
+    this.#put(queue, arg, transfer ?? NO_TRANSFER)
+    const all = flags | this.#flags
+    const handle = this.#open(queue, number, done, undefined)
+    if (isPlain(order)) this.#add(queue, handle, number, all)
+    else this.#addWith(queue, handle, number, all, order, cleanupNumber)
+    return handle
+  }
+
+  /** EINVAL: the queue runs the other kind of targets. */
+  numberOf(queue: DeskQueue, target: JobOrder['target']): number {
+    const native = typeof target === 'object' && target !== null && 'native' in target
+    if (native !== queue.isNative) {
+      const kinds = native ? 'native functions do not run in' : 'exports of modules do not run in'
+      throw new HeddleError('EINVAL', `${kinds} the queue ${queue.name}`)
+    }
+    return native ? this.targets.ofNative(target) : this.targets.ofModule(target as never)
+  }
+
+  #open(queue: DeskQueue, target: number, resolve: Resolve | JobDone, reject: Reject | undefined): JobHandle {
+    const handle = this.#handles.open()
+    if (handle < 0) throw new HeddleError('ENFILE', 'too many jobs are under way')
+    const index = this.#handles.find(handle)
+    this.#resolves[index] = resolve
+    this.#rejects[index] = reject
+    this.#queues[index] = queue
+    this.#targetNumbers[index] = target
+    this.#mails[index] = this.#mail
+    this.#hold()
+    return handle
+  }
+
+  /** Words that both records begin with. */
+  #add(queue: DeskQueue, handle: number, target: number, flags: number, words = WORDS): number {
+    const at = this.port.begin(words === WORDS ? Out.JOB_ADD : Out.JOB_ADD_WITH, words)
+    const { outbox } = this.port
+    outbox[at + 1] = queue.id
+    outbox[at + 2] = handle
+    outbox[at + 3] = target
+    outbox[at + 4] = flags
+    outbox[at + 5] = this.#offset
+    outbox[at + 6] = this.#length
+    return at
+  }
+
+  #addWith(
+    queue: DeskQueue,
+    handle: number,
+    target: number,
+    flags: number,
+    order: JobOrder,
+    cleanup: number,
+  ): void {
+    const { subqueue = 0n, deadline = Number.POSITIVE_INFINITY, runTimeout = 0 } = order
+    const at = this.#add(queue, handle, target, flags, WORDS_WITH)
+    const { outbox } = this.port
+    outbox[at + 7] = cleanup
+    outbox[at + 8] = 0
+    outbox[at + 9] = order.priority ?? 0
+    outbox[at + 10] = order.parent ?? -1
+    outbox[at + 11] = Number(BigInt.asIntN(32, subqueue))
+    outbox[at + 12] = Number(BigInt.asIntN(32, subqueue >> 32n))
+    this.#writeDouble(at + 13, deadline)
+    this.#writeDouble(at + 15, runTimeout)
+  }
+
+  #writeDouble(at: number, value: number): void {
+    this.#double[0] = value
+    this.port.outbox[at] = this.#doubleWords[0] as number
+    this.port.outbox[at + 1] = this.#doubleWords[1] as number
+  }
+
+  /** Puts the argument down where the record will say. The record has to follow at once. */
+  #put(queue: DeskQueue, arg: unknown, transfer: JobTransfer): void {
+    if (queue.isNative) {
+      this.#putRaw(nativeArgument(arg))
+      this.#flags &= ~JobFlag.RAW
+      return
+    }
+    if (transfer.length > 0 && !isCopied(transfer, queue.mail === undefined)) {
+      this.#putPosted(queue, arg, transfer)
+      return
+    }
+    if (isRaw(arg)) {
+      this.#putRaw(arg)
+      this.#mark(queue)
+      if (transfer.length > 0) detachAll(transfer)
+      return
+    }
+    const encoder = this.#encoder.isBusy ? new Encoder() : this.#encoder
+    const length = encoder.encode(arg)
+    if (length < 0) {
+      this.#putPosted(queue, arg, transfer)
+      return
+    }
+    if (transfer.length > 0) detachAll(transfer)
+    this.#putBytes(encoder.bytes, length)
+    this.#mark(queue)
+  }
+
+  #mark(queue: DeskQueue): void {
+    if (queue.mail !== undefined) this.#flags |= JobFlag.POSTABLE
+  }
+
+  #putPosted(queue: DeskQueue, arg: unknown, transfer: JobTransfer): void {
+    if (queue.mail === undefined) {
+      throw dataCloneError(`shared memory and ports go to ${queue.name} from the isolate only that made it`)
+    }
+    const number = queue.mail.hold(arg, transfer)
+    const encoder = new Encoder()
+    this.#putBytes(encoder.bytes, encoder.posted(new Posted(0, number)))
+    this.#mark(queue)
+    this.#mail = number
+  }
+
+  #putRaw(bytes: Uint8Array): void {
+    this.#putBytes(bytes, bytes.length)
+    this.#flags |= JobFlag.RAW
+  }
+
+  #putBytes(bytes: Uint8Array, length: number): void {
+    this.#length = length
+    this.#flags = 0
+    this.#mail = NO_MAIL
+    if (length > BLOCK_BYTES) {
+      this.#putBlock(bytes, length)
+      return
+    }
+    const { port } = this
+    const offset = length === 0 ? 0 : port.reserve(length)
+    this.#offset = offset
+    const { send, control } = port
+    if (length > FEW_BYTES) send.set(bytes.subarray(0, length), offset)
+    else for (let n = 0; n < length; n++) send[offset + n] = bytes[n] as number
+    if (length > 0) control[Control.SEND_BYTES] = offset + length
+  }
+
+  #putBlock(bytes: Uint8Array, length: number): void {
+    const block = this.#jobs.block(length === bytes.length ? bytes : bytes.subarray(0, length))
+    if (block < 0) throw systemError(block, 'block')
+    this.#offset = block
+    this.#flags = JobFlag.BLOCK
+  }
+
+  #done(at: number): void {
+    const { inbox } = this.port
+    const index = this.#handles.find(inbox[at + 1] as number)
+    const outcome = inbox[at + 2] as number
+    const flags = inbox[at + 3] as number
+    const offset = inbox[at + 4] as number
+    const length = inbox[at + 5] as number
+    if (index < 0) return
+    if (outcome > JobOutcome.ERROR) {
+      this.#settle(index, outcome, undefined)
+      return
+    }
+    const isNative = (this.#queues[index] as DeskQueue).isNative
+    let value: unknown
+    try {
+      if (isNative) value = this.#nativeValue(index, outcome, flags, offset, length)
+      else value = this.#read(flags, offset, length)
+    } catch (error) {
+      this.#settle(index, JobOutcome.ERROR, error)
+      return
+    }
+    if (value instanceof Posted) this.#await(index, outcome, value)
+    else this.#settle(index, outcome, outcome === JobOutcome.ERROR && !isNative ? unpackError(value) : value)
+  }
+
+  #read(flags: number, offset: number, length: number): unknown {
+    if ((flags & JobFlag.BLOCK) !== 0) {
+      const memory = this.#block(offset)
+      return flags & JobFlag.RAW ? new Uint8Array(memory) : this.#decoder.decodeOwned(memory)
+    }
+    if ((flags & JobFlag.RAW) !== 0) return new Uint8Array(this.port.recv.subarray(offset, offset + length))
+    return this.#decoder.decode(offset, length)
+  }
+
+  #nativeValue(index: number, outcome: number, flags: number, offset: number, length: number): unknown {
+    const all =
+      (flags & JobFlag.BLOCK) === 0
+        ? this.port.recv.subarray(offset, offset + length)
+        : Buffer.from(this.#block(offset))
+    if (outcome === JobOutcome.ERROR) {
+      return systemError(all.readInt32LE(0), this.#targetName(index), all.toString('utf8', 4) || undefined)
+    }
+    const { length: size } = all
+    const bytes = size === NUMBER_BYTES ? NO_BYTES : new Uint8Array(all.subarray(NUMBER_BYTES))
+    return { number: all.readDoubleLE(0), bytes } satisfies NativeResult
+  }
+
+  #block(number: number): ArrayBuffer {
+    const memory = this.#jobs.takeBlock(number)
+    if (memory === undefined) throw new HeddleError('ENOMEM', 'there was no memory for the result')
+    return memory
+  }
+
+  /** The value comes, or has come, over a MessagePort. */
+  #await(index: number, outcome: number, posted: Posted): void {
+    const mail = this.#queues[index]?.mail
+    const taken = (message: { readonly value: unknown } | undefined): void => {
+      if (message === undefined) this.#settle(index, JobOutcome.WORKER_DIED, undefined)
+      else this.#settle(index, outcome, message.value)
+    }
+    if (mail === undefined) taken(undefined)
+    else mail.receive(posted, taken)
+  }
+
+  #settle(index: number, outcome: number, value: unknown): void {
+    const queue = this.#queues[index] as DeskQueue
+    const resolve = this.#resolves[index] as JobDone & ((value: unknown) => void)
+    const reject = this.#rejects[index]
+    const result =
+      outcome <= JobOutcome.ERROR ? value : outcomeError(outcome, this.#targetName(index), queue.name)
+    const mail = this.#mails[index] as number
+    if (mail !== NO_MAIL) queue.mail?.drop(mail)
+    this.#resolves[index] = undefined
+    this.#rejects[index] = undefined
+    this.#queues[index] = undefined
+    this.#handles.close(index)
+    this.#release()
+    if (reject === undefined) resolve(outcome, result)
+    else if (outcome === JobOutcome.VALUE) resolve(result as never, undefined)
+    else reject(result)
+    if (this.#watchers.size > 0) for (const ended of this.#watchers) ended()
+  }
+
+  #targetName(index: number): string {
+    return this.targets.describe(this.#targetNumbers[index] as number)
+  }
+
+  #drained(request: number, errno: number): void {
+    const drained = this.#drains.get(request)
+    if (drained === undefined) return
+    this.#drains.delete(request)
+    this.#release()
+    drained(errno)
+  }
+
+  #hold(): void {
+    if (this.pending++ > 0) return
+    if (this.#keeper === undefined) this.#keeper = setTimeout(() => {}, LONG_MS)
+    else this.#keeper.ref()
+  }
+
+  #release(): void {
+    if (--this.pending === 0) this.#keeper?.unref()
+  }
+}
+
+/** Bytes that lie in memory of this isolate only, and are worth no copy of the encoder. */
+function isRaw(arg: unknown): arg is Uint8Array {
+  return (
+    typeof arg === 'object' &&
+    arg !== null &&
+    Object.getPrototypeOf(arg) === Uint8Array.prototype &&
+    ArrayBuffer.isView(arg) &&
+    arg.buffer instanceof ArrayBuffer
+  )
+}
+
+/** ERR_INVALID_ARGUMENT, as a DataCloneError would be for others. */
+function nativeArgument(arg: unknown): Uint8Array {
+  if (arg === undefined) return NO_BYTES
+  if (typeof arg === 'string') return Buffer.from(arg)
+  if (arg instanceof Uint8Array && arg.buffer instanceof ArrayBuffer) return arg
+  throw new HeddleError('ERR_INVALID_ARGUMENT', 'a native function takes bytes, text or nothing')
+}
