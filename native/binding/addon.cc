@@ -71,6 +71,7 @@ napi_value refuse(napi_env env, const char* code, const char* message) {
 
 napi_value refuseLoop(napi_env env, int error) {
   if (error == -ENOMEM) return refuse(env, "ENOMEM", "no memory for the loop");
+  if (error == -EAGAIN) return refuse(env, "EAGAIN", "no thread for the loop");
   const char* code = error == -EMFILE ? "EMFILE" : "ENFILE";
   return refuse(env, code, "no descriptor for the loop's multiplexer");
 }
@@ -92,18 +93,20 @@ napi_value createEngine(napi_env env, napi_callback_info info) {
     return refuse(env, "EINVAL", "the port's memory is too small");
   }
   const Fields fields(env, args.at(1));
-  loop::LoopOptions options;
-  if (!readOriginNs(env, &options.originNs)) {
+  Engine::Options options;
+  if (!readOriginNs(env, &options.loop.originNs)) {
     return refuse(env, "EINVAL", "performance.now() does not tell the time");
   }
-  options.maxSleepNs = saturated<int64_t>(fields.number("maxSleepMs", 200) * 1e6);
-  options.maxTimersPerPass = fields.u32("maxTimersPerPass", 1024);
-  options.maxEventsPerWait = fields.u32("maxEventsPerWait", 1024);
-  const bool sections = fields.boolean("sections", true);
-  Engines::Ptr engine = Engines::makePtr(env, memory, options, sections);
+  options.loop.maxSleepNs = saturated<int64_t>(fields.number("maxSleepMs", 200) * 1e6);
+  options.loop.maxTimersPerPass = fields.u32("maxTimersPerPass", 1024);
+  options.loop.maxEventsPerWait = fields.u32("maxEventsPerWait", 1024);
+  options.sections = fields.boolean("sections", true);
+  options.dedicated = fields.boolean("dedicated", false);
+  Engines::Ptr engine = Engines::makePtr(env, memory, options);
   if (engine == nullptr) return refuse(env, "ENOMEM", "no memory for the loop");
   Engine* const raw = engine.get();
-  const int opened = raw->open(args.at(0), args.at(2), resourceLabel(env, fields.text("name")));
+  const ShortText name = fields.text("name");
+  const int opened = raw->open(args.at(0), args.at(2), resourceLabel(env, name), name.c_str());
   Environment::of(env)->add(std::move(engine));
   if (opened < 0) {
     raw->close();
@@ -159,6 +162,7 @@ napi_value capabilities(napi_env env) {
   napi_set_named_property(env, object, "threadedClose", flag(env, true));
   napi_set_named_property(env, object, "sharedBlocks", flag(env, true));
   napi_set_named_property(env, object, "nativeCoroutines", flag(env, true));
+  napi_set_named_property(env, object, "dedicatedLoops", flag(env, true));
   return object;
 }
 

@@ -9,6 +9,7 @@
 #include "binding/bind.h"
 #include "binding/engine.h"
 #include "coro/switch_cost.h"
+#include "mem/typed_array.h"
 
 namespace heddle::binding {
 namespace {
@@ -66,7 +67,8 @@ napi_value setStacks(napi_env env, napi_callback_info info) {
     coro::StacksOptions stacks;
     stacks.count = args.template real<uint32_t>(0);
     stacks.bytes = args.template real<size_t>(1);
-    return integer(env, engine->coroutines().setStacks(stacks));
+    return integer(env, engine->onItsThread(
+                            [engine, &stacks] { return engine->coroutines().setStacks(stacks); }));
   });
 }
 
@@ -74,33 +76,38 @@ napi_value start(napi_env env, napi_callback_info info) {
   return with<3>(env, info, [env](Engine* engine, const auto& args) {
     const ShortText procedure = stringOf(env, args.at(0));
     const Bytes argument = bytesOf(env, args.at(1));
-    return integer(env, engine->coroutines().start({procedure.c_str(), argument.data, argument.size,
-                                                    readStack(Fields(env, args.at(2)))}));
+    const Coroutines::Start start{procedure.c_str(), argument.data, argument.size,
+                                  readStack(Fields(env, args.at(2)))};
+    return integer(
+        env, engine->onItsThread([engine, &start] { return engine->coroutines().start(start); }));
   });
 }
 
-// Calls `use(runtime, id)`; where nothing was ever started there is no such coroutine.
+// Calls `use(runtime)` on the loop's thread; where nothing was ever started: `otherwise`.
 template <class Use>
-napi_value withCoroutine(napi_env env, napi_callback_info info, Use&& use) {
-  return with<2>(env, info, [env, &use](Engine* engine, const auto& args) {
+int64_t withRuntime(Engine* engine, int64_t otherwise, Use&& use) {
+  return engine->onItsThread([&]() -> int64_t {
     aco::Runtime* const runtime = engine->coroutines().runtime();
-    if (runtime == nullptr) return integer(env, -ESRCH);
-    return use(runtime, args.template real<aco::Id>(0), args);
+    return runtime == nullptr ? otherwise : use(*runtime);
   });
 }
 
 napi_value cancel(napi_env env, napi_callback_info info) {
-  return withCoroutine(env, info, [env](aco::Runtime* runtime, aco::Id id, const auto&) {
-    return integer(env, runtime->cancel(id));
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const auto id = args.template real<aco::Id>(0);
+    return integer(env, withRuntime(engine, -ESRCH, [id](auto& it) { return it.cancel(id); }));
   });
 }
 
 napi_value unpark(napi_env env, napi_callback_info info) {
-  return withCoroutine(env, info, [env](aco::Runtime* runtime, aco::Id id, const auto& args) {
+  return with<2>(env, info, [env](Engine* engine, const auto& args) {
+    const auto id = args.template real<aco::Id>(0);
     uint64_t value = 0;
     bool lossless = false;
     napi_get_value_bigint_uint64(env, args.at(1), &value, &lossless);
-    return integer(env, runtime->unpark(id, value));
+    const auto unparked =
+        withRuntime(engine, -ESRCH, [id, value](auto& it) { return it.unpark(id, value); });
+    return integer(env, unparked);
   });
 }
 
@@ -115,26 +122,39 @@ napi_value infoObject(napi_env env, const aco::TaskInfo& info) {
   return object;
 }
 
+// Calls `use(runtime)` with the loop to itself, for a look; runtime may be nullptr.
+template <class Use>
+auto lookAt(Engine* engine, Use&& use) {
+  return engine->visit([&](loop::Loop&, net::Net&) { return use(engine->coroutines().runtime()); });
+}
+
 napi_value describe(napi_env env, napi_callback_info info) {
-  return withCoroutine(env, info, [env](aco::Runtime* runtime, aco::Id id, const auto&) {
-    aco::TaskInfo task;
-    const int found = runtime->describe(id, &task);
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const auto id = args.template real<aco::Id>(0);
+    aco::TaskInfo task{};
+    const int found = lookAt(engine, [id, &task](const aco::Runtime* runtime) {
+      return runtime == nullptr ? -ESRCH : runtime->describe(id, &task);
+    });
     return found < 0 ? integer(env, found) : infoObject(env, task);
   });
 }
 
 napi_value list(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto&) {
+    // Without memory for all of them some are missing.
+    mem::TypedArray<aco::TaskInfo, mem::Builtin::kLoopTable> tasks;
+    lookAt(engine, [&tasks](aco::Runtime* runtime) {
+      if (runtime == nullptr) return;
+      runtime->each([&tasks](const aco::TaskInfo& task) { static_cast<void>(tasks.push(task)); });
+    });
     napi_value array;
     napi_create_array(env, &array);
     uint32_t count = 0;
-    if (aco::Runtime* const runtime = engine->coroutines().runtime(); runtime != nullptr) {
-      runtime->each([&](const aco::TaskInfo& task) {
-        napi_handle_scope scope;
-        if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-        napi_set_element(env, array, count++, infoObject(env, task));
-        napi_close_handle_scope(env, scope);
-      });
+    for (const aco::TaskInfo& task : tasks) {
+      napi_handle_scope scope;
+      if (napi_open_handle_scope(env, &scope) != napi_ok) break;
+      napi_set_element(env, array, count++, infoObject(env, task));
+      napi_close_handle_scope(env, scope);
     }
     return array;
   });
@@ -143,29 +163,37 @@ napi_value list(napi_env env, napi_callback_info info) {
 // Cells as in AcoCell of lib/backend/aco.ts.
 napi_value stats(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    const aco::Runtime* const runtime = engine->coroutines().runtime();
-    if (runtime == nullptr) return integer(env, 0);
-    const coro::Stats& stats = runtime->stats();
-    const uint64_t cells[] = {stats.switches,    stats.copiesIn,  stats.copiesOut,
-                              stats.bytesCopied, stats.saveBytes, stats.maxStackSeen,
-                              runtime->live(),   stats.overflows, runtime->events()};
+    constexpr size_t kCells = 9;
     const Bytes into = bytesOf(env, args.at(0));
-    if (into.size < std::size(cells) * sizeof(double)) return integer(env, -EINVAL);
-    std::copy(std::begin(cells), std::end(cells), reinterpret_cast<double*>(into.data));
-    return integer(env, static_cast<int64_t>(std::size(cells)));
+    if (into.size < kCells * sizeof(double)) return integer(env, -EINVAL);
+    auto* const cells = reinterpret_cast<double*>(into.data);
+    return integer(env, lookAt(engine, [cells](const aco::Runtime* runtime) -> int64_t {
+                     if (runtime == nullptr) return 0;
+                     const coro::Stats& stats = runtime->stats();
+                     const uint64_t figures[kCells] = {
+                         stats.switches,    stats.copiesIn,  stats.copiesOut,
+                         stats.bytesCopied, stats.saveBytes, stats.maxStackSeen,
+                         runtime->live(),   stats.overflows, runtime->events()};
+                     std::copy(std::begin(figures), std::end(figures), cells);
+                     return int64_t{kCells};
+                   }));
   });
 }
 
 napi_value reportResumes(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    engine->coroutines().reportResumes(args.boolean(0));
+    const bool on = args.boolean(0);
+    engine->onItsThread([engine, on] { engine->coroutines().reportResumes(on); });
     return integer(env, 0);
   });
 }
 
 napi_value name(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    return textOf(env, engine->coroutines().name(args.handle(0)));
+    const uint32_t index = args.handle(0);
+    return textOf(env, engine->visit([engine, index](loop::Loop&, net::Net&) {
+      return engine->coroutines().name(index);
+    }));
   });
 }
 
@@ -186,36 +214,42 @@ napi_value listen(napi_env env, napi_callback_info info) {
     spec.acceptsPerPass = asked.acceptsPerPass;
     spec.stack = readStack(Fields(env, args.at(1)));
     const ShortText procedure = stringOf(env, args.at(0));
-    return integer(env, engine->coroutines().listen(procedure.c_str(), &spec));
-  });
-}
-
-// Calls `use(runtime, listener, args)`.
-template <class Use>
-napi_value withListener(napi_env env, napi_callback_info info, Use&& use) {
-  return with<1>(env, info, [env, &use](Engine* engine, const auto& args) {
-    aco::Runtime* const runtime = engine->coroutines().runtime();
-    if (runtime == nullptr) return integer(env, -EBADF);
-    const aco::Listener* const listener = runtime->listener(args.handle(0));
-    return listener == nullptr ? integer(env, -EBADF) : use(runtime, listener);
+    return integer(env, engine->onItsThread([engine, &procedure, &spec] {
+      return engine->coroutines().listen(procedure.c_str(), &spec);
+    }));
   });
 }
 
 napi_value listenerAddress(napi_env env, napi_callback_info info) {
-  return withListener(env, info, [env](aco::Runtime*, const aco::Listener* listener) {
-    return addressObject(env, listener->bound);
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const uint32_t handle = args.handle(0);
+    sys::Address bound{};
+    const bool found = lookAt(engine, [handle, &bound](const aco::Runtime* runtime) {
+      const aco::Listener* const listener =
+          runtime == nullptr ? nullptr : runtime->listener(handle);
+      if (listener != nullptr) bound = listener->bound;
+      return listener != nullptr;
+    });
+    return found ? addressObject(env, bound) : integer(env, -EBADF);
   });
 }
 
 napi_value listenerConnections(napi_env env, napi_callback_info info) {
-  return withListener(env, info, [env](aco::Runtime*, const aco::Listener* listener) {
-    return integer(env, listener->connections);
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const uint32_t handle = args.handle(0);
+    return integer(env, lookAt(engine, [handle](const aco::Runtime* runtime) -> int64_t {
+                     const aco::Listener* const listener =
+                         runtime == nullptr ? nullptr : runtime->listener(handle);
+                     return listener == nullptr ? -EBADF : int64_t{listener->connections};
+                   }));
   });
 }
 
 napi_value listenerClose(napi_env env, napi_callback_info info) {
-  return withListener(env, info, [env](aco::Runtime* runtime, const aco::Listener* listener) {
-    return integer(env, runtime->closeListener(listener->handle));
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const uint32_t handle = args.handle(0);
+    return integer(
+        env, withRuntime(engine, -EBADF, [handle](auto& it) { return it.closeListener(handle); }));
   });
 }
 
@@ -232,22 +266,29 @@ napi_value call(napi_env env, napi_callback_info info) {
     options.function = function.c_str();
     options.bytes = bytes.data;
     options.size = bytes.size;
-    options.deadlineNs = deadlineMs > 0 ? engine->loop().toNs(deadlineMs) : 0;
+    options.deadlineNs = deadlineMs > 0 ? engine->toNs(deadlineMs) : 0;
     options.tryOnly = fields.boolean("tryOnly", false);
-    return integer(env, engine->functionCalls().call(options));
+    return integer(env, engine->visit([engine, &options](loop::Loop&, net::Net&) {
+      return engine->functionCalls().call(options);
+    }));
   });
 }
 
 napi_value fetch(napi_env env, napi_callback_info info) {
   return with<2>(env, info, [env](Engine* engine, const auto& args) {
     const Bytes into = bytesOf(env, args.at(1));
-    return integer(env, engine->functionCalls().fetch(args.handle(0), into.data, into.size));
+    const uint32_t request = args.handle(0);
+    return integer(env, engine->visit([engine, request, &into](loop::Loop&, net::Net&) {
+      return engine->functionCalls().fetch(request, into.data, into.size);
+    }));
   });
 }
 
 napi_value withdraw(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    engine->functionCalls().withdraw(args.handle(0));
+    const uint32_t request = args.handle(0);
+    engine->visit(
+        [engine, request](loop::Loop&, net::Net&) { engine->functionCalls().withdraw(request); });
     return integer(env, 0);
   });
 }

@@ -1,4 +1,5 @@
 // The methods of an engine: read the arguments, call the core, return a number.
+#include <array>
 #include <cerrno>
 
 #include "binding/args.h"
@@ -6,6 +7,7 @@
 #include "binding/engine.h"
 #include "binding/environment.h"
 #include "binding/loose_descriptors.h"
+#include "sys/socket.h"
 
 namespace heddle::binding {
 namespace {
@@ -58,7 +60,7 @@ napi_value flush(napi_env env, napi_callback_info info) {
 
 napi_value wake(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto&) {
-    engine->loop().wake();
+    engine->wake();
     return undefined(env);
   });
 }
@@ -72,7 +74,9 @@ napi_value close(napi_env env, napi_callback_info info) {
 
 napi_value fdAdd(napi_env env, napi_callback_info info) {
   return with<3>(env, info, [env](Engine* engine, const auto& args) {
-    const int added = engine->loop().fdAdd(args.handle(0), args.i32(1), args.handle(2));
+    const int added = engine->visit([&args](loop::Loop& loop, net::Net&) {
+      return loop.fdAdd(args.handle(0), args.i32(1), args.handle(2));
+    });
     if (added == 0) handDescriptorTo(Environment::of(env), args.i32(1));
     return integer(env, added);
   });
@@ -80,7 +84,9 @@ napi_value fdAdd(napi_env env, napi_callback_info info) {
 
 napi_value fdRemove(napi_env env, napi_callback_info info) {
   return with<2>(env, info, [env](Engine* engine, const auto& args) {
-    return integer(env, engine->loop().fdRemove(args.handle(0), args.i32(1)));
+    return integer(env, engine->visit([&args](loop::Loop& loop, net::Net&) {
+      return loop.fdRemove(args.handle(0), args.i32(1));
+    }));
   });
 }
 
@@ -94,39 +100,53 @@ napi_value listen(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
     net::ListenSpec spec;
     const int read = readListenSpec(env, args.at(0), &spec);
-    return integer(env, read < 0 ? read : engine->net().listen(spec));
+    if (read < 0) return integer(env, read);
+    return integer(env,
+                   engine->visit([&spec](loop::Loop&, net::Net& net) { return net.listen(spec); }));
   });
 }
 
 napi_value listenerAddress(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    const net::Listener* const listener = engine->net().listener(args.handle(0));
-    return listener == nullptr ? undefined(env) : addressObject(env, listener->bound);
+    sys::Address bound{};
+    const bool found = engine->visit([&](loop::Loop&, const net::Net& net) {
+      const net::Listener* const listener = net.listener(args.handle(0));
+      if (listener != nullptr) bound = listener->bound;
+      return listener != nullptr;
+    });
+    return found ? addressObject(env, bound) : undefined(env);
   });
 }
 
 napi_value listenerClose(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    return integer(env, engine->net().closeListener(args.handle(0)));
+    return integer(env, engine->visit([&args](loop::Loop&, net::Net& net) {
+      return net.closeListener(args.handle(0));
+    }));
   });
 }
 
 napi_value listenerDrain(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    return integer(env, engine->net().drainListener(args.handle(0)));
+    return integer(env, engine->visit([&args](loop::Loop&, net::Net& net) {
+      return net.drainListener(args.handle(0));
+    }));
   });
 }
 
 napi_value listenerDestroy(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    engine->net().destroyConnectionsOf(args.handle(0));
+    engine->visit(
+        [&args](loop::Loop&, net::Net& net) { net.destroyConnectionsOf(args.handle(0)); });
     return integer(env, 0);
   });
 }
 
 napi_value listenerConnections(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    return integer(env, engine->net().connectionsOf(args.handle(0)));
+    return integer(env, engine->visit([&args](loop::Loop&, net::Net& net) {
+      return net.connectionsOf(args.handle(0));
+    }));
   });
 }
 
@@ -134,7 +154,9 @@ napi_value connect(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
     net::ConnectSpec spec;
     const int read = readConnectSpec(env, args.at(0), &spec);
-    return integer(env, read < 0 ? read : engine->net().connect(spec));
+    if (read < 0) return integer(env, read);
+    return integer(
+        env, engine->visit([&spec](loop::Loop&, net::Net& net) { return net.connect(spec); }));
   });
 }
 
@@ -142,7 +164,8 @@ napi_value adopt(napi_env env, napi_callback_info info) {
   return with<2>(env, info, [env](Engine* engine, const auto& args) {
     net::Settings settings;
     readSettings(env, args.at(1), &settings);
-    const int64_t adopted = engine->net().adopt(args.i32(0), settings);
+    const int64_t adopted =
+        engine->visit([&](loop::Loop&, net::Net& net) { return net.adopt(args.i32(0), settings); });
     if (adopted >= 0) forgetDescriptor(args.i32(0));
     return integer(env, adopted);
   });
@@ -150,74 +173,69 @@ napi_value adopt(napi_env env, napi_callback_info info) {
 
 napi_value connectionAddress(napi_env env, napi_callback_info info) {
   return with<2>(env, info, [env](Engine* engine, const auto& args) {
-    const net::Connection* const connection = engine->net().connection(args.handle(0));
-    if (connection == nullptr) return undefined(env);
-    return descriptorAddress(env, connection->fd, args.boolean(1));
+    sys::Address address{};
+    const bool peer = args.boolean(1);
+    const int found = engine->visit([&](loop::Loop&, const net::Net& net) {
+      const net::Connection* const connection = net.connection(args.handle(0));
+      if (connection == nullptr) return -EBADF;
+      return peer ? sys::peerAddress(connection->fd, &address)
+                  : sys::localAddress(connection->fd, &address);
+    });
+    return found < 0 ? undefined(env) : addressObject(env, address);
   });
 }
 
 napi_value connectionFd(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    const net::Connection* const connection = engine->net().connection(args.handle(0));
-    return integer(env, connection == nullptr ? -EBADF : connection->fd);
+    return integer(env, engine->visit([&args](loop::Loop&, const net::Net& net) {
+      const net::Connection* const connection = net.connection(args.handle(0));
+      return connection == nullptr ? -EBADF : connection->fd;
+    }));
   });
 }
 
 napi_value connectionPending(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    const net::Connection* const connection = engine->net().connection(args.handle(0));
-    return integer(env, connection == nullptr ? 0 : static_cast<int64_t>(connection->pending()));
+    return integer(env, engine->visit([&args](loop::Loop&, const net::Net& net) {
+      const net::Connection* const connection = net.connection(args.handle(0));
+      return connection == nullptr ? int64_t{0} : static_cast<int64_t>(connection->pending());
+    }));
   });
 }
 
-// Takes the reference first: the core calls its release itself when the block has been sent.
-template <class Write>
-napi_value writePinned(Engine* engine, napi_value value, Write&& write) {
-  napi_env env = engine->env();
-  const Bytes bytes = bytesOf(env, value);
-  if (bytes.data == nullptr || bytes.size == 0) return integer(env, bytes.size == 0 ? 0 : -EINVAL);
-  const net::Block block = engine->pin(value);
-  if (block.release == nullptr) return integer(env, -ENOMEM);
-  bool kept = false;
-  const int result = write(block, &kept);
-  if (!kept) block.release(block.context);
-  return integer(env, result);
-}
-
 napi_value writeBlock(napi_env env, napi_callback_info info) {
-  return with<2>(env, info, [](Engine* engine, const auto& args) {
-    return writePinned(engine, args.at(1), [&](const net::Block& block, bool* kept) {
-      return engine->net().writeBlock(args.handle(0), block, kept);
-    });
+  return with<2>(env, info, [env](Engine* engine, const auto& args) {
+    return integer(env, engine->writeBlock(args.handle(0), -1, args.at(1)));
   });
 }
 
 napi_value httpWriteBlock(napi_env env, napi_callback_info info) {
-  return with<3>(env, info, [](Engine* engine, const auto& args) {
-    return writePinned(engine, args.at(2), [&](const net::Block& block, bool* kept) {
-      return engine->net().writeHttpBlock(args.handle(0), static_cast<uint8_t>(args.i32(1)), block,
-                                          kept);
-    });
+  return with<3>(env, info, [env](Engine* engine, const auto& args) {
+    const auto seq = static_cast<uint8_t>(args.i32(1));
+    return integer(env, engine->writeBlock(args.handle(0), seq, args.at(2)));
   });
 }
 
 napi_value stats(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto&) {
-    const struct {
+    struct Counter {
       const char* name;
       size_t value;
-    } counters[] = {
-        {"connections", engine->net().connections()},
-        {"listeners", engine->net().listeners()},
-        {"timers", engine->loop().timersArmed()},
-        {"watches", engine->loop().watches()},
-        {"bufferedBytes", engine->net().bufferedBytes()},
-        {"passes", engine->loop().passes()},
-        {"waits", engine->loop().waits()},
     };
+    const auto counters = engine->visit([](const loop::Loop& loop, net::Net& net) {
+      return std::array{
+          Counter{"connections", net.connections()},
+          Counter{"listeners", net.listeners()},
+          Counter{"timers", loop.timersArmed()},
+          Counter{"watches", loop.watches()},
+          Counter{"bufferedBytes", net.bufferedBytes()},
+          Counter{"passes", loop.passes()},
+          Counter{"waits", loop.waits()},
+      };
+    });
     napi_value result;
     napi_create_object(env, &result);
-    for (const auto& counter : counters) {
+    for (const Counter& counter : counters) {
       napi_set_named_property(env, result, counter.name,
                               number(env, static_cast<double>(counter.value)));
     }
@@ -259,7 +277,7 @@ napi_value engineObject(Engine* engine) {
   napi_value object;
   napi_create_object(env, &object);
   addMethods(env, object, kMethods, engine);
-  napi_set_named_property(env, object, "loopId", number(env, engine->loop().loopId()));
+  napi_set_named_property(env, object, "loopId", number(env, engine->loopId()));
   napi_set_named_property(env, object, "aco", acoEngineObject(engine));
   return object;
 }

@@ -44,7 +44,7 @@ int Embedded::open() {
   idle_ = allocate<uv_idle_t>(UV_IDLE);
   if (poll_ == nullptr || prepare_ == nullptr || timer_ == nullptr || idle_ == nullptr)
     return discard(-ENOMEM);
-  const int polled = uv_poll_init(uv_, poll_, loop_->poller().fd());
+  const int polled = uv_poll_init(uv_, poll_, fd_);
   if (polled < 0) return discard(polled);
   uv_prepare_init(uv_, prepare_);
   uv_timer_init(uv_, timer_);
@@ -93,7 +93,7 @@ void Embedded::keepAlive(bool on) {
 
 void Embedded::arm() {
   if (!started_) return;
-  const int64_t sleepNs = loop_->sleepNs();
+  const int64_t sleepNs = driver_->sleepNs();
   if (sleepNs == 0) {
     if (!idling_) uv_idle_start(idle_, onIdle);
     idling_ = true;
@@ -101,6 +101,7 @@ void Embedded::arm() {
   }
   if (idling_) uv_idle_stop(idle_);
   idling_ = false;
+  if (sleepNs == INT64_MAX) return;
   const int64_t deadlineNs = sys::monotonicNs() + sleepNs;
   // A timer that is armed for earlier is left alone: it costs a spare pass at most, moving it costs
   // more.

@@ -1,5 +1,6 @@
-// Hangs a loop into the isolate's own libuv loop: the poller's descriptor is polled, a prepare step
-// carries out what JS asked for outside of a dispatch, one timer stands for the nearest deadline.
+// Hangs a loop into the isolate's own libuv loop: the poller's descriptor (of a dedicated loop the
+// alarm's) is polled, a prepare step carries out what JS asked for outside of a dispatch, one timer
+// stands for the nearest deadline.
 // The only file that knows libuv. Node-API does not promise libuv's ABI across majors, so handles
 // have the size that libuv reports. Thread rule: the isolate's thread.
 #pragma once
@@ -8,8 +9,6 @@
 #include <uv.h>
 
 #include <cstdint>
-
-#include "loop/loop.h"
 
 namespace heddle::binding {
 
@@ -20,12 +19,15 @@ class Embedded {
    public:
     virtual ~Driver() = default;
     virtual void tick() = 0;
-    // Carries out the outbox if there is anything in it.
+    // The isolate is about to sleep: carries out the outbox if there is anything in it.
     virtual void flushPending() = 0;
+    // How long nothing has to be done unless the descriptor becomes readable. 0: tick soon;
+    // INT64_MAX: for ever.
+    virtual int64_t sleepNs() = 0;
   };
 
-  Embedded(uv_loop_t* uv, loop::Loop* loop, Driver* driver)
-      : uv_(uv), loop_(loop), driver_(driver) {}
+  // `fd` becomes readable when there is something to do.
+  Embedded(uv_loop_t* uv, int fd, Driver* driver) : uv_(uv), fd_(fd), driver_(driver) {}
   Embedded(const Embedded&) = delete;
   Embedded& operator=(const Embedded&) = delete;
 
@@ -53,7 +55,7 @@ class Embedded {
   static void onClosed(uv_handle_t* handle);
 
   uv_loop_t* uv_;
-  loop::Loop* loop_;
+  const int fd_;
   Driver* driver_;
   uv_poll_t* poll_ = nullptr;
   uv_prepare_t* prepare_ = nullptr;

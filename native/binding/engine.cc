@@ -48,46 +48,73 @@ void unpin(void* context) {
 
 }  // namespace
 
-Engine::Engine(napi_env env, const loop::PortMemory& memory, const loop::LoopOptions& options,
-               bool sections)
+Engine::Engine(napi_env env, const loop::PortMemory& memory, const Options& options)
     : env_(env),
       isolateMemory_(IsolateMemory::of(env)),
-      sections_(sections),
-      control_(memory.control),
-      loop_(loop::Loops::makePtr(memory, options)) {}
+      portMemory_(memory),
+      sections_(options.sections),
+      loop_(loop::Loops::makePtr(options.dedicated ? cells_.portMemory(memory) : memory,
+                                 options.loop)),
+      isDedicated_(options.dedicated) {}
 
 Engine::~Engine() = default;
 
-int Engine::open(napi_value memory, napi_value dispatch, napi_value label) {
+int Engine::open(napi_value memory, napi_value dispatch, napi_value label, const char* name) {
   if (loop_ == nullptr) return -ENOMEM;
-  const int opened = loop_->open();
-  if (opened < 0) return opened;
+  loopId_ = loop_->loopId();
   uv_loop_t* uv = nullptr;
   if (napi_get_uv_event_loop(env_, &uv) != napi_ok) return -ENOTSUP;
-  net_ = net::Nets::makePtr(loop_.get());
-  if (net_ == nullptr) return -ENOMEM;
-  loop_->attach(net_.get(), net::Net::kTags);
-  coroutines_.open(loop_.get());
-  functionCalls_.open(loop_.get());
-  embedded_.emplace(uv, loop_.get(), this);
   if (napi_create_reference(env_, memory, 1, &memory_) != napi_ok ||
       napi_create_reference(env_, dispatch, 1, &dispatch_) != napi_ok ||
       napi_async_init(env_, memory, label, &async_) != napi_ok) {
     return -EINVAL;
   }
+  const int opened = openLoop(name);
+  if (opened < 0) return opened;
+  const int fd = dedicated_ != nullptr ? dedicated_->alarm().fd() : loop_->poller().fd();
+  embedded_.emplace(uv, fd, this);
   return embedded_->open();
 }
 
+int Engine::openLoop(const char* name) {
+  const int opened = loop_->open();
+  if (opened < 0) return opened;
+  net_ = net::Nets::makePtr(loop_.get());
+  if (net_ == nullptr) return -ENOMEM;
+  loop_->attach(net_.get(), net::Net::kTags);
+  coroutines_.open(loop_.get());
+  functionCalls_.open(loop_.get());
+  if (!isDedicated_) return 0;
+  dedicated_ = loop::Dedicateds::makePtr(loop_.get(), &cells_, portMemory_, endLoop, this);
+  const int began = dedicated_ == nullptr ? -ENOMEM : dedicated_->open(name);
+  if (began < 0) dedicated_.reset();
+  return began;
+}
+
 void Engine::start() {
-  loop_->markStarted();
+  if (dedicated_ != nullptr) {
+    dedicated_->start();
+  } else {
+    loop_->markStarted();
+  }
   embedded_->start();
+}
+
+void Engine::stop() {
+  embedded_->stop();
+  if (dedicated_ != nullptr) dedicated_->stop();
+}
+
+void Engine::flush() {
+  if (dedicated_ != nullptr) return dedicated_->flush();
+  loop_->apply();
 }
 
 void Engine::close(void (*done)(void*), void* context) {
   if (closing_) {
     // Closed, or on the way: who asks second is told at the same time or at once.
     if (done == nullptr) return;
-    if (loop_ == nullptr) return done(context);
+    if (memory_ == nullptr) return done(context);
     closed_ = done;
     closedContext_ = context;
     return;
@@ -95,12 +122,26 @@ void Engine::close(void (*done)(void*), void* context) {
   closing_ = true;
   closed_ = done;
   closedContext_ = context;
-  functionCalls_.close();
-  // An engine that was not opened to its end has less to close.
-  if (loop_ != nullptr) loop_->close();
-  if (net_ != nullptr) net_->closeAll();
+  // An engine that was not opened to its end has less to close. A dedicated loop ends on its
+  // thread, with the coroutines whose stacks are there.
+  if (dedicated_ != nullptr) {
+    dedicated_->close();
+  } else {
+    endLoop(this);
+  }
   if (!embedded_.has_value()) return finished(this);
   embedded_->close(finished, this);
+}
+
+// The loop is still there afterwards, but of no use any more.
+void Engine::endLoop(void* data) {
+  auto* const self = static_cast<Engine*>(data);
+  self->functionCalls_.close();
+  if (self->loop_ != nullptr) self->loop_->close();
+  if (self->net_ != nullptr) self->net_->closeAll();
+  if (!self->isDedicated_) return;
+  self->net_.reset();
+  self->loop_.reset();
 }
 
 void Engine::finished(void* data) {
@@ -108,14 +149,28 @@ void Engine::finished(void* data) {
   self->embedded_.reset();
   self->net_.reset();
   self->loop_.reset();
+  self->dedicated_.reset();
   if (self->memory_ != nullptr) napi_delete_reference(self->env_, self->memory_);
+  self->memory_ = nullptr;
   if (self->dispatch_ != nullptr) napi_delete_reference(self->env_, self->dispatch_);
   if (self->async_ != nullptr) napi_async_destroy(self->env_, self->async_);
   if (self->closed_ != nullptr) self->closed_(self->closedContext_);
 }
 
 void Engine::flushPending() {
-  if (control_[loop::Control::OUT_WORDS] > 0 && !closing_) loop_->apply();
+  if (closing_) return;
+  if (dedicated_ != nullptr) {
+    dedicated_->flush();
+    dedicated_->refresh();
+    dedicated_->awaitAlarm();
+    return;
+  }
+  if (portMemory_.control[loop::Control::OUT_WORDS] > 0) loop_->apply();
+}
+
+int64_t Engine::sleepNs() {
+  if (dedicated_ != nullptr) return dedicated_->hasMore() ? 0 : INT64_MAX;
+  return loop_->sleepNs();
 }
 
 void Engine::tick() {
@@ -123,16 +178,33 @@ void Engine::tick() {
   // inside a pass.
   if (inTick_ || closing_) return;
   inTick_ = true;
-  for (int pass = 0; pass < kPassesPerTick; pass++) {
-    flushPending();
-    const uint32_t words = loop_->collect(0);
-    if (words > 0 && !dispatch(words)) break;
-    if (closing_) break;
-    loop_->apply();
-    if (!loop_->hasWork() && loop_->lastReady() < kEagerReady) break;
+  if (dedicated_ != nullptr) {
+    tickDedicated();
+  } else {
+    tickEmbedded();
   }
   inTick_ = false;
   if (!closing_) embedded_->arm();
+}
+
+void Engine::tickEmbedded() {
+  for (int pass = 0; pass < kPassesPerTick; pass++) {
+    flushPending();
+    const uint32_t words = loop_->collect(0);
+    if (words > 0 && !dispatch(words)) return;
+    if (closing_) return;
+    loop_->apply();
+    if (!loop_->hasWork() && loop_->lastReady() < kEagerReady) return;
+  }
+}
+
+void Engine::tickDedicated() {
+  dedicated_->hush();
+  for (int batch = 0; batch < kPassesPerTick; batch++) {
+    const uint32_t words = dedicated_->take();
+    if (words == 0 || !dispatch(words) || closing_) return;
+    dedicated_->dispatched();
+  }
 }
 
 // False when JS cannot run any more: the isolate is ending, its cleanup hook follows.
@@ -174,7 +246,9 @@ int Engine::closeDescriptor(uint32_t request, int fd) {
   if (sys::lingers(fd) && closeElsewhere(request, fd)) return 0;
   const int closed = sys::closeNow(fd);
   if (closed < 0) return closed;
-  loop_->port().emit(loop::In::FD_CLOSED, request, 0);
+  visit([request](loop::Loop& loop, net::Net&) {
+    loop.port().emit(loop::In::FD_CLOSED, request, 0);
+  });
   embedded_->arm();
   return 0;
 }
@@ -183,7 +257,7 @@ int Engine::closeDescriptor(uint32_t request, int fd) {
 // closes has nobody to tell that there is no memory for it.
 bool Engine::closeElsewhere(uint32_t request, int fd) {
   loop::LetterPtr news =
-      loop::makeLetter(loop_->loopId(), loop::In::FD_CLOSED, static_cast<int32_t>(request), 0);
+      loop::makeLetter(loopId_, loop::In::FD_CLOSED, static_cast<int32_t>(request), 0);
   if (news == nullptr) return false;
   const auto done = [](void* context, uint64_t, int error) {
     loop::LetterPtr letter(static_cast<loop::Letter*>(context));
@@ -194,6 +268,34 @@ bool Engine::closeElsewhere(uint32_t request, int fd) {
   if (sys::submitClose(fd, done, news.get(), request) < 0) return false;
   static_cast<void>(news.release());
   return true;
+}
+
+int Engine::writeBlock(uint32_t connection, int32_t seq, napi_value value) {
+  const Bytes bytes = bytesOf(env_, value);
+  if (bytes.data == nullptr || bytes.size == 0) return bytes.size == 0 ? 0 : -EINVAL;
+  const net::BlockTarget target{connection, seq};
+  if (dedicated_ != nullptr) return handBlockOver(target, bytes);
+  // The reference first: the core calls its release itself when the block has been sent.
+  const net::Block block = pin(value);
+  if (block.release == nullptr) return -ENOMEM;
+  bool kept = false;
+  const int result =
+      target.seq < 0 ? net_->writeBlock(connection, block, &kept)
+                     : net_->writeHttpBlock(connection, static_cast<uint8_t>(seq), block, &kept);
+  if (!kept) block.release(block.context);
+  return result;
+}
+
+int Engine::handBlockOver(const net::BlockTarget& target, const Bytes& bytes) {
+  loop::Errand* const errand = net::blockErrand(net_.get(), target, bytes.data, bytes.size);
+  if (errand == nullptr) return -ENOMEM;
+  dedicated_->flush();
+  if (dedicated_->isBehind()) {
+    dedicated_->visit([this, errand] { errand->run(errand, *loop_); });
+  } else {
+    dedicated_->submit(errand, bytes.size);
+  }
+  return 0;
 }
 
 net::Block Engine::pin(napi_value value) {

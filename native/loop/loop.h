@@ -106,6 +106,8 @@ class Loop {
   // Nanoseconds until the next pass is due, at most the longest sleep. Where that is not 0 the loop
   // may sleep from here on: other threads wake it (Guest::resting).
   int64_t sleepNs() const;
+  // Something is left that the batch had no room for.
+  bool lacksRoom() const { return !letters_.empty() || port_.lacksRoom() || !port_.hasRoom(); }
   // Whether the last pass found descriptors ready (so that another look may pay).
   uint32_t lastReady() const { return lastReady_; }
 

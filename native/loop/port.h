@@ -1,11 +1,12 @@
 // The core's side of the port: writes records for JS into the inbox, bytes into the receive slab.
 //
-// Ownership: the memory belongs to JS, which keeps it alive as long as the loop is open. Thread
-// rule: only the loop's own thread. Nothing here allocates on the hot path; records that arise
-// while JS owns the inbox (during a dispatch, while the outbox is applied) wait in `deferred_` and
-// open the next batch. No record may be lost, and none can be refused: so `deferred_` grows while
-// half of it is still free, and a want of memory may pass before it is full. When it does not, the
-// process ends.
+// Ownership: the memory of an embedded loop belongs to JS, which keeps it alive as long as the loop
+// is open; a dedicated one (loop/dedicated.h) lends memory of its own, a batch at a time. Thread
+// rule: only the loop's own thread, or who stands in for it. Nothing here allocates on the hot
+// path; records that arise while JS owns the inbox (during a dispatch, while the outbox is applied)
+// wait in `deferred_` and open the next batch. No record may be lost, and none can be refused: so
+// `deferred_` grows while half of it is still free, and a want of memory may pass before it is
+// full. When it does not, the process ends.
 #pragma once
 
 #include <cstddef>
@@ -42,6 +43,12 @@ class Port {
 
   const PortMemory& memory() const { return memory_; }
 
+  // Other memory for inbox and receive slab: from now on a batch goes on where the last one ended,
+  // until it is called again. Not while collecting.
+  void turnTo(int32_t* inbox, uint8_t* recv);
+  // Where outbox, send slab and what was received are looked for by the next application.
+  void readFrom(int32_t* outbox, uint32_t words, uint8_t* send, uint32_t bytes, uint8_t* recv);
+
   // Opens a batch: what was deferred comes first. From here to `seal` records go to the inbox.
   void begin();
   // Ends the batch and returns its words.
@@ -54,6 +61,8 @@ class Port {
 
   // Words in the batch so far.
   uint32_t used() const { return used_; }
+  // It has a record after which JavaScript comes first; see wantsAnswer.
+  bool wantsAnswer() const { return wantsAnswer_; }
 
   // Where the next record will lie: a place to prepare one whose length is not known yet.
   int32_t* tail() const { return memory_.inbox + used_; }
@@ -72,6 +81,7 @@ class Port {
     constexpr uint32_t kWords = 1 + sizeof...(args);
     const int32_t record[kWords] = {recordHead(kind, kWords), static_cast<int32_t>(args)...};
     if (mustDefer(kWords)) return defer(record, kWords);
+    if (loop::wantsAnswer(kind)) wantsAnswer_ = true;
     // A length known here makes this a store or two: as a call of memcpy it was a tenth of the time
     // that a due timer costs.
     std::memcpy(tail(), record, sizeof(record));
@@ -104,7 +114,9 @@ class Port {
   uint32_t used_ = 0;
   uint32_t recvUsed_ = 0;
   bool collecting_ = false;
+  bool goesOn_ = false;
   bool lacksRoom_ = false;
+  bool wantsAnswer_ = false;
   mem::TypedArray<int32_t, mem::Builtin::kDeferred> deferred_;
 };
 

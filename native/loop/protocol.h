@@ -193,6 +193,26 @@ constexpr uint32_t leastOutWords(int32_t kind) {
   }
 }
 
+// Records after which JavaScript may want something else of the same thing: to pause it, to read
+// what made it ready. A loop on a thread of its own makes no further pass until such a one has been
+// dispatched, so that what JavaScript says holds from its next record on. Of the others JavaScript
+// gets no more than it has asked for.
+constexpr bool wantsAnswer(int32_t kind) {
+  switch (kind) {
+    case In::RECURRENT:
+    case In::FD:
+    case In::PHASE:
+    case In::ACCEPT:
+    case In::CONNECT:
+    case In::DATA:
+    case In::END:
+    case In::HTTP_BODY:
+      return true;
+    default:
+      return false;
+  }
+}
+
 constexpr int32_t recordHead(int32_t kind, uint32_t words) {
   return static_cast<int32_t>(static_cast<uint32_t>(kind) | (words << 8));
 }

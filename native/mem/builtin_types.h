@@ -40,6 +40,9 @@ enum BuiltinTraits : uint8_t {
   X(kTimerSlab, "loop:timer-slab", kFixed, 16, kPlain)         \
   X(kLetter, "loop:letter", kFixed, 16, kPlain)                \
   X(kDeferred, "port:deferred", kVsize, 16, kPlain)            \
+  X(kBatch, "port:batch", kVsize, 64, kPlain)                  \
+  X(kHandedOver, "port:handed-over", kVsize, 16, kPlain)       \
+  X(kDedicated, "loop:dedicated", kVsize, 64, kPlain)          \
   X(kCoroutine, "coro:coroutine", kFixed, 64, kPlain)          \
   X(kCoroutineSave, "coro:save", kVsize, 16, kPlain)           \
   X(kCoroutineEnd, "coro:end", kFixed, 16, kPlain)             \

@@ -4,8 +4,9 @@
 // the class is the build's choice; nobody else can tell the difference.
 //
 // One thread owns a poller and makes all calls; only `wake` may come from any thread, between the
-// owner's `open` and `close`. The poller never closes a descriptor that it watches. Remove a
-// descriptor before closing it: a duplicate of it elsewhere would otherwise keep the watch alive.
+// owner's `open` and `close`. While the owner is in `sleep`, another thread may stand in for it.
+// The poller never closes a descriptor that it watches. Remove a descriptor before closing it: a
+// duplicate of it elsewhere would otherwise keep the watch alive.
 //
 // Semantics are level-triggered: what is ready is reported by every wait until it is dealt with.
 // Errors and hang-ups are reported as kException, whatever the interest (which may be 0, for
@@ -62,6 +63,10 @@ class Poller {
   // a signal. Everything that happened before a `wake` on another thread is visible when the wait
   // that swallows it returns.
   [[nodiscard]] int wait(Ready* out, int max, int64_t timeoutNs);
+
+  // Waits at most timeoutNs until a `wait` would not block, and reports nothing. Meanwhile another
+  // thread may add, modify and remove.
+  void sleep(int64_t timeoutNs) const;
 
   // Any thread. Makes the current or the next wait return. Costs no system call while a wake-up is
   // pending.

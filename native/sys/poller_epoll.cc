@@ -1,5 +1,6 @@
 #include "sys/poller.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -134,6 +135,14 @@ int Poller::wait(Ready* out, int max, int64_t timeoutNs) {
     out[count++] = decode(events[i]);
   }
   return count;
+}
+
+void Poller::sleep(int64_t timeoutNs) const {
+  pollfd self{fd_, POLLIN, 0};
+  timespec timeout;
+  timeout.tv_sec = static_cast<time_t>(timeoutNs / 1'000'000'000);
+  timeout.tv_nsec = static_cast<long>(timeoutNs % 1'000'000'000);
+  ppoll(&self, 1, &timeout, nullptr);
 }
 
 int Poller::wake() {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 
 #include "sys/poller.h"
 #include "sys/supply.h"
@@ -288,6 +289,13 @@ int Poller::wait(Ready* out, int max, int64_t timeoutNs) {
     out[count++] = {watch->data, mask};
   }
   return count;
+}
+
+void Poller::sleep(int64_t timeoutNs) const {
+  pollfd self{fd_, POLLIN, 0};
+  // Rounded up, as its clock knows milliseconds only.
+  const int64_t ms = (timeoutNs + 999'999) / 1'000'000;
+  ::poll(&self, 1, ms > INT_MAX ? INT_MAX : static_cast<int>(ms));
 }
 
 int Poller::wake() {

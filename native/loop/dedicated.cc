@@ -1,0 +1,253 @@
+#include "loop/dedicated.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "mem/epoch.h"
+#include "sys/clock.h"
+
+namespace heddle::loop {
+
+Dedicated::Dedicated(Loop* loop, DedicatedCells* cells, const PortMemory& isolate, Ending ending,
+                     void* context)
+    : loop_(loop), cells_(cells), isolate_(isolate), ending_(ending), context_(context) {}
+
+int Dedicated::open(const char* name) {
+  std::strncpy(name_, name, sizeof(name_) - 1);
+  int opened = batches_.open(isolate_.inboxWords, isolate_.recvBytes);
+  if (opened < 0) return opened;
+  const Batch& first = batches_.filling();
+  loop_->port().turnTo(first.inbox, first.recv);
+  tell();
+  isolate_.clock[Clock::MAX_SLEEP] = cells_->clock[Clock::MAX_SLEEP];
+  refresh();
+  opened = alarm_.open();
+  if (opened >= 0) opened = thread_.start(enter, this);
+  if (opened < 0) alarm_.close();
+  return opened;
+}
+
+void Dedicated::close() {
+  // The wake-up in the same turn: the thread may end the loop in its next one.
+  turn_.visit([this] {
+    ends_.store(true);
+    nudge();
+  });
+  thread_.join();
+  alarm_.close();
+}
+
+void Dedicated::start() {
+  isolate_.clock[Clock::STARTED] = loop_->toMs(sys::monotonicNs());
+  passes_.store(true);
+  nudge();
+}
+
+// A pass that is under way ends first.
+void Dedicated::stop() {
+  passes_.store(false);
+  turn_.visit([] {});
+}
+
+// --- the isolate's side
+
+void Dedicated::flush() {
+  int32_t* const control = isolate_.control;
+  if (control[Control::OUT_WORDS] == 0 && control[Control::TRACE] == toldTrace_) return;
+  toldTrace_ = control[Control::TRACE];
+  size_t bytes = 0;
+  Errand* const output = isBehind() ? nullptr : copyOutput(isolate_, &bytes);
+  if (output != nullptr) {
+    submit(output, bytes);
+  } else {
+    visit([this, control] {
+      Port& port = loop_->port();
+      const PortMemory own = port.memory();
+      cells_->control[Control::TRACE] = control[Control::TRACE];
+      cells_->control[Control::OUT_WORDS] = control[Control::OUT_WORDS];
+      port.readFrom(isolate_.outbox, isolate_.outboxWords, isolate_.send, isolate_.sendBytes,
+                    isolate_.recv);
+      loop_->apply();
+      port.readFrom(own.outbox, own.outboxWords, own.send, own.sendBytes, own.recv);
+    });
+  }
+  control[Control::OUT_WORDS] = 0;
+  control[Control::SEND_BYTES] = 0;
+  control[Control::APPLIED]++;
+}
+
+uint32_t Dedicated::take() {
+  if (batches_.published() == nullptr && held_.load()) {
+    // In its turn the thread publishes by itself when that ends.
+    turn_.tryVisit([this] { publish(); });
+  }
+  const Batch* const batch = batches_.published();
+  if (batch == nullptr) return 0;
+  const uint32_t words = batch->words;
+  std::memcpy(isolate_.inbox, batch->inbox, words * sizeof(int32_t));
+  if (batch->recvBytes > 0) std::memcpy(isolate_.recv, batch->recv, batch->recvBytes);
+  const double nowMs = batch->nowMs;
+  refresh();
+  isolate_.clock[Clock::NOW] = nowMs;
+  batches_.done();
+  unpark();
+  return words;
+}
+
+void Dedicated::dispatched() {
+  flush();
+  // After the output: who sees that it has been dispatched finds what it asked for.
+  dispatched_.fetch_add(1);
+  unpark();
+}
+
+void Dedicated::refresh() {
+  for (uint32_t cell = Control::PASSES; cell < kControlWords; cell++) {
+    if (cell == Control::TRACE) continue;
+    isolate_.control[cell] = toldControl_[cell].load(std::memory_order_relaxed);
+  }
+  isolate_.clock[Clock::NOW] = toldClock_[Clock::NOW].load(std::memory_order_relaxed);
+  isolate_.clock[Clock::LAST_BEAT] = toldClock_[Clock::LAST_BEAT].load(std::memory_order_relaxed);
+}
+
+void Dedicated::hush() {
+  sys::Ready none[1];
+  static_cast<void>(alarm_.wait(none, 1, 0));
+}
+
+void Dedicated::submit(Errand* errand, size_t bytes) {
+  handedOver_.push(errand, bytes);
+  nudge();
+}
+
+void Dedicated::nudge() {
+  news_.fetch_add(1);
+  wakeFrom(sleep_.load());
+}
+
+void Dedicated::unpark() {
+  news_.fetch_add(1);
+  if (sleep_.load() == kParked) wakeFrom(kParked);
+}
+
+void Dedicated::wakeFrom(uint32_t sleep) {
+  if (sleep == kAwake || !sleep_.compare_exchange_strong(sleep, kAwake)) return;
+  if (sleep == kInPoller) {
+    loop_->wake();
+    return;
+  }
+  // Through the lock, so that it cannot be between its last look and its wait.
+  { const std::lock_guard<std::mutex> held(parking_); }
+  unparked_.notify_one();
+}
+
+// --- the thread's side
+
+void* Dedicated::enter(void* data) {
+  auto* const self = static_cast<Dedicated*>(data);
+  sys::nameThread(self->name_);
+  // Without memory for its place among those that reclaim it has no coroutines (see aco::Runtime).
+  const bool attached = mem::epochAttachThread() == 0;
+  self->run();
+  self->ending_(self->context_);
+  self->turn_.end();
+  if (attached) mem::epochDetachThread();
+  return nullptr;
+}
+
+// Returns in its turn.
+void Dedicated::run() {
+  for (;;) {
+    // Before it looks at anything: what comes later is seen by the next look.
+    const uint64_t seen = news_.load();
+    turn_.begin();
+    applyHandedOver();
+    if (ends_.load()) return;
+    if (held_.load()) publish();
+    if (mayPass()) pass();
+    const Rest next = nextRest();
+    turn_.end();
+    if (next.how != kAwake) rest(next, seen);
+  }
+}
+
+bool Dedicated::mayPass() const {
+  return passes_.load() && !isFull_ && dispatched_.load() >= awaited_;
+}
+
+void Dedicated::pass() {
+  Batch& batch = batches_.filling();
+  Port& port = loop_->port();
+  batch.words = loop_->collect(0);
+  batch.recvBytes = port.recvOffset();
+  batch.nowMs = cells_->clock[Clock::NOW];
+  // There is no output, but guests settle what the pass has left.
+  loop_->apply();
+  tell();
+  isFull_ =
+      batch.words > 0 && (loop_->lacksRoom() || port.recvRoom() < isolate_.recvBytes / kLeastShare);
+  if (port.wantsAnswer()) awaited_ = publishedOnes_ + 1;
+  if (batch.words > 0) publish();
+}
+
+void Dedicated::publish() {
+  if (loop_->port().used() == 0) return;
+  // Said before it looks whether the place is free: see `held_`.
+  held_.store(true);
+  if (!batches_.publish()) return;
+  held_.store(false);
+  publishedOnes_++;
+  isFull_ = false;
+  Batch& next = batches_.filling();
+  next.words = 0;
+  loop_->port().turnTo(next.inbox, next.recv);
+  if (isolateSleeps_.load() && isolateSleeps_.exchange(false)) alarm_.wake();
+}
+
+// The counters of the last pass, for whoever asks meanwhile.
+void Dedicated::tell() {
+  for (uint32_t cell = 0; cell < kControlWords; cell++) {
+    toldControl_[cell].store(cells_->control[cell], std::memory_order_relaxed);
+  }
+  for (uint32_t cell = 0; cell < kClockCells; cell++) {
+    toldClock_[cell].store(cells_->clock[cell], std::memory_order_relaxed);
+  }
+}
+
+void Dedicated::applyHandedOver() {
+  if (handedOver_.empty()) return;
+  handedOver_.take(&applying_);
+  while (!applying_.empty()) {
+    auto* const errand = static_cast<Errand*>(applying_.pop().release());
+    errand->run(errand, *loop_);
+  }
+}
+
+// In its turn.
+Dedicated::Rest Dedicated::nextRest() const {
+  if (!mayPass()) return {kParked, 0};
+  // A pass that found this many will most likely be followed by another that finds some.
+  constexpr uint32_t kEagerReady = 4;
+  if (loop_->lastReady() >= kEagerReady) return {kAwake, 0};
+  const int64_t forNs = loop_->sleepNs();
+  return {forNs == 0 ? kAwake : kInPoller, forNs};
+}
+
+void Dedicated::rest(const Rest& rest, uint64_t seen) {
+  sleep_.store(rest.how);
+  if (news_.load() == seen) {
+    if (rest.how == kInPoller) {
+      loop_->poller().sleep(rest.forNs);
+    } else {
+      park();
+    }
+  }
+  sleep_.store(kAwake);
+}
+
+void Dedicated::park() {
+  std::unique_lock<std::mutex> held(parking_);
+  unparked_.wait(held, [this] { return sleep_.load() == kAwake; });
+}
+
+}  // namespace heddle::loop
