@@ -6,6 +6,7 @@
 #include <new>
 
 #include "base/immortal.h"
+#include "job/builtin.h"
 #include "mem/builtin_types.h"
 #include "mem/memtype.h"
 
@@ -85,15 +86,10 @@ class Targets {
   std::atomic<uint32_t> published_{0};
 };
 
-void runNothing(NativeCall&) {}
-
 Targets& targets() {
   static base::Immortal<Targets> instance;
   return *instance;
 }
-
-// For measuring, and for jobs that only have a deadline or dependents.
-constexpr const char* kNothing = "heddle:nothing";
 
 }  // namespace
 
@@ -114,7 +110,7 @@ int registerFunction(const char* name, NativeFunction function, void* context) {
     const bool same = target->function == function && target->context == context;
     return same ? 0 : -EEXIST;
   }
-  if (aco::findFunction(name) != nullptr) return -EEXIST;
+  if (builtinFunction(name) != nullptr || aco::findFunction(name) != nullptr) return -EEXIST;
   target = all.add(kNativeModule, name);
   if (target == nullptr) return -ENOMEM;
   target->function = function;
@@ -131,10 +127,10 @@ int64_t targetNumber(std::string_view module, std::string_view name) {
     target = all.add(module, name);
     return target == nullptr ? -ENOMEM : int64_t{target->number};
   }
-  if (name == kNothing) {
+  if (const NativeFunction function = builtinFunction(name); function != nullptr) {
     target = all.add(module, name);
     if (target == nullptr) return -ENOMEM;
-    target->function = runNothing;
+    target->function = function;
     return target->number;
   }
   char text[256];
