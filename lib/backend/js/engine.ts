@@ -19,6 +19,8 @@ import { Driver } from './driver'
 import { errno } from './errno'
 import type { HeldAccount } from './held-account'
 import { Inbox } from './inbox'
+import type { EngineJobs } from './jobs/engine-jobs'
+import type { JsJobs } from './jobs/jobs'
 import type { JsMemory } from './memory'
 import { Outbox } from './outbox'
 import type { Remote } from './remote'
@@ -26,17 +28,22 @@ import { Timers } from './timers'
 import { Triggers } from './triggers'
 import { Watches } from './watches'
 
+/** A worker runs jobs for so long in one pass. */
+const SERVE_MS = 2
+
 /**
  * One loop in pure JavaScript: the same records, phases and limits as the native one, driven by Node's own
  * loop.
  */
 export class JsEngine implements Engine {
   readonly loopId: number
+  readonly jobs: EngineJobs
   readonly #memory: PortMemory
   readonly #options: EngineOptions
   readonly #dispatch: (words: number) => void
   readonly #descriptors: Descriptors
   readonly #remote: Remote
+  readonly #queues: JsJobs
   readonly #events: HeldAccount
   readonly #bodies: HeldAccount
   readonly #inbox: Inbox
@@ -62,12 +69,14 @@ export class JsEngine implements Engine {
     descriptors: Descriptors,
     remote: Remote,
     accounts: JsMemory,
+    queues: JsJobs,
   ) {
     this.#memory = memory
     this.#options = options
     this.#dispatch = dispatch
     this.#descriptors = descriptors
     this.#remote = remote
+    this.#queues = queues
     this.#events = accounts.held('core:event')
     this.#bodies = accounts.held('core:message-body')
     this.#inbox = new Inbox(memory.inbox, memory.recv)
@@ -93,6 +102,7 @@ export class JsEngine implements Engine {
       trigger: (handle, mask) => this.#trigger(handle, mask),
       wake: () => this.wake(),
     })
+    this.jobs = queues.openEngine(this.loopId, options.name, memory, this.#outbox, () => this.#requestPass())
     this.#outbox.rest()
   }
 
@@ -135,6 +145,7 @@ export class JsEngine implements Engine {
     this.stop()
     this.#isClosed = true
     this.#remote.remove(this.loopId)
+    this.#queues.closeEngine(this.loopId)
     this.#watches.close()
     this.#connections.close()
     this.#events.set(0, 0)
@@ -284,6 +295,7 @@ export class JsEngine implements Engine {
 
   #apply(): void {
     this.#outbox.apply()
+    this.jobs.applied()
     this.#connections.flushOutput()
     this.#publish()
   }
@@ -308,14 +320,30 @@ export class JsEngine implements Engine {
       this.#apply()
       this.#collect(this.#beginPass())
       if (this.#inbox.words > 0) this.#dispatch(this.#inbox.words)
+      this.#serve()
     } finally {
-      this.#apply()
-      this.#connections.afterDispatch()
+      this.#afterDispatch()
       this.#isDispatching = false
       if (!this.#isClosed) this.#outbox.rest()
       this.#publish()
       this.#schedule()
     }
+  }
+
+  /** A worker's jobs, one dispatch each, for a while: the isolate has other things to do as well. */
+  #serve(): void {
+    const end = performance.now() + SERVE_MS
+    while (this.jobs.hasRuns) {
+      this.#afterDispatch()
+      if (performance.now() > end || !this.jobs.next(this.#inbox)) return
+      this.#dispatch(this.#inbox.words)
+    }
+  }
+
+  #afterDispatch(): void {
+    this.#apply()
+    this.jobs.afterDispatch()
+    this.#connections.afterDispatch()
   }
 
   #beginPass(): number {
@@ -334,6 +362,7 @@ export class JsEngine implements Engine {
     this.#timers.collect(inbox, now, this.#options.maxTimersPerPass)
     this.#enter(Phase.TRIGGERS)
     this.#triggers.collect(inbox)
+    this.jobs.collect(inbox)
     this.#enter(Phase.RECURRENT)
     for (const handle of this.#recurrents) inbox.push1(In.RECURRENT, handle)
     this.#enter(Phase.WAIT)
@@ -372,7 +401,7 @@ export class JsEngine implements Engine {
   }
 
   #hasWork(): boolean {
-    if (this.#triggers.size > 0 || this.#closedFds.length > 0) return true
+    if (this.#triggers.size > 0 || this.#closedFds.length > 0 || this.jobs.hasWork) return true
     return this.#connections.hasWork() || this.#watches.hasReady()
   }
 

@@ -1,6 +1,7 @@
 import type { Backend, Capabilities, EngineOptions } from '../backend'
 import { Descriptors } from './descriptors'
 import { JsEngine } from './engine'
+import { JsJobs } from './jobs/jobs'
 import { JsMemory } from './memory'
 import { Remote } from './remote'
 import { JsSafe } from './safe'
@@ -14,6 +15,8 @@ const capabilities: Capabilities = {
   reusePort: false,
   threadedClose: false,
   sharedBlocks: false,
+  sharedQueues: false,
+  dedicatedLoops: false,
   nativeCoroutines: false,
 }
 
@@ -25,6 +28,7 @@ export function createJsBackend(): Backend {
   const descriptors = new Descriptors()
   const remote = new Remote()
   const memory = new JsMemory()
+  const jobs = new JsJobs()
   const safe = new JsSafe(() => memory.signal())
   return {
     capabilities,
@@ -32,8 +36,9 @@ export function createJsBackend(): Backend {
     shared: createSharedBackend(),
     memory,
     safe,
+    jobs,
     createEngine: (port, options, dispatch) =>
-      new JsEngine(port, options, inSections(safe, options, dispatch), descriptors, remote, memory),
+      new JsEngine(port, options, inSections(safe, options, dispatch), descriptors, remote, memory, jobs),
     post: (loopId, bytes) => remote.post(loopId, bytes),
     trigger: (loopId, handle, mask) => remote.trigger(loopId, handle, mask),
     wake: (loopId) => remote.wake(loopId),
