@@ -94,11 +94,7 @@ void Embedded::keepAlive(bool on) {
 void Embedded::arm() {
   if (!started_) return;
   const int64_t sleepNs = driver_->sleepNs();
-  if (sleepNs == 0) {
-    if (!idling_) uv_idle_start(idle_, onIdle);
-    idling_ = true;
-    return;
-  }
+  if (sleepNs == 0) return idle();
   if (idling_) uv_idle_stop(idle_);
   idling_ = false;
   if (sleepNs == INT64_MAX) return;
@@ -111,12 +107,38 @@ void Embedded::arm() {
   uv_timer_start(timer_, onTimer, ms, 0);
 }
 
+// A pass with the next turn of the isolate's loop, which does not sleep before it.
+void Embedded::idle() {
+  if (!started_) return;
+  if (!idling_) uv_idle_start(idle_, onIdle);
+  idling_ = true;
+}
+
+// The isolate is about to wait. What came while it looked is dealt with here: a turn round through
+// libuv costs two system calls. Its other handles have their turn when they ask for it, or after a
+// while.
+void Embedded::rest() {
+  constexpr int64_t kLongestNs = 200'000;
+  int64_t endNs = 0;
+  // 0: an immediate or another idle handle is due, or the loop was stopped.
+  while (started_ && uv_backend_timeout(uv_) != 0) {
+    const loop::Rest rest = driver_->rest(uv_backend_fd(uv_));
+    if (rest == loop::Rest::kAsleep) break;
+    if (rest == loop::Rest::kWork) return idle();
+    driver_->tick();
+    const int64_t nowNs = sys::monotonicNs();
+    if (endNs == 0) endNs = nowNs + kLongestNs;
+    if (nowNs >= endNs) return idle();
+  }
+  arm();
+}
+
 void Embedded::onPoll(uv_poll_t* handle, int, int) { of(handle)->driver_->tick(); }
 
 void Embedded::onPrepare(uv_prepare_t* handle) {
   Embedded* const self = of(handle);
   self->driver_->flushPending();
-  self->arm();
+  if (self->started_) self->rest();
 }
 
 void Embedded::onTimer(uv_timer_t* handle) {

@@ -10,6 +10,8 @@
 
 #include <cstdint>
 
+#include "loop/lookout.h"
+
 namespace heddle::binding {
 
 class Embedded {
@@ -24,6 +26,9 @@ class Embedded {
     // How long nothing has to be done unless the descriptor becomes readable. 0: tick soon;
     // INT64_MAX: for ever.
     virtual int64_t sleepNs() = 0;
+    // The isolate sleeps next, see loop::Loop::rest. Afterwards it may be woken only through the
+    // descriptor, and by a timer for `sleepNs`.
+    virtual loop::Rest rest(int fd) = 0;
   };
 
   // `fd` becomes readable when there is something to do.
@@ -42,6 +47,8 @@ class Embedded {
   void close(void (*done)(void*), void* context);
 
  private:
+  void rest();
+  void idle();
   template <class Handle>
   Handle* allocate(uv_handle_type type);
   uv_handle_t* base(void* handle) const { return static_cast<uv_handle_t*>(handle); }

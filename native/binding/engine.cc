@@ -173,6 +173,10 @@ int64_t Engine::sleepNs() {
   return loop_->sleepNs();
 }
 
+loop::Rest Engine::rest(int fd) {
+  return dedicated_ != nullptr ? loop::Rest::kAsleep : loop_->rest(fd);
+}
+
 void Engine::tick() {
   // A callback that runs Node's loop again (a debugger, a synchronous wait) must not start a pass
   // inside a pass.

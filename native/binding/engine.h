@@ -86,6 +86,7 @@ class Engine final : public Embedded::Driver {
   void tickDedicated();
   void flushPending() override;
   int64_t sleepNs() override;
+  loop::Rest rest(int fd) override;
   [[nodiscard]] int openLoop(const char* name);
   static void endLoop(void* self);
   // The bytes of a typed array, with a reference that ends with the block's release. Without memory

@@ -230,7 +230,8 @@ Dedicated::Rest Dedicated::nextRest() const {
   constexpr uint32_t kEagerReady = 4;
   if (loop_->lastReady() >= kEagerReady) return {kAwake, 0};
   const int64_t forNs = loop_->sleepNs();
-  return {forNs == 0 ? kAwake : kInPoller, forNs};
+  if (forNs == 0 || loop_->rest(loop_->poller().fd()) != loop::Rest::kAsleep) return {kAwake, 0};
+  return {kInPoller, forNs};
 }
 
 void Dedicated::rest(const Rest& rest, uint64_t seen) {

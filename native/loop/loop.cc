@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sys/clock.h"
+#include "sys/spin.h"
 
 namespace heddle::loop {
 namespace {
@@ -25,6 +26,7 @@ Loop::Loop(const PortMemory& memory, const LoopOptions& options)
       timers_(sys::monotonicNs()),
       mailbox_(memory.recvBytes, [this] { poller_.wake(); }),
       asks_(&port_, &poller_),
+      lookout_(sys::usableProcessors()),
       nowNs_(sys::monotonicNs()) {
   port_.memory().clock[Clock::MAX_SLEEP] = static_cast<double>(options.maxSleepNs) / 1e6;
   port_.memory().clock[Clock::NOW] = toMs(nowNs_);
@@ -86,6 +88,7 @@ uint32_t Loop::collect(int64_t timeoutNs) {
   nowNs_ = sys::monotonicNs();
   inPass_ = true;
   eachGuest([](Guest& guest) { guest.roused(); });
+  if (lookout_.waits()) settle();
   int32_t* const control = port_.memory().control;
   port_.memory().clock[Clock::NOW] = toMs(nowNs_);
   control[Control::PASSES] = static_cast<int32_t>(++passes_);
@@ -162,7 +165,7 @@ void Loop::waitAndCollect(int64_t timeoutNs) {
   if (nextReady_ == readyCount_ && port_.hasRoom()) {
     waits_++;
     nextReady_ = 0;
-    if (timeoutNs != 0 && !rests()) timeoutNs = 0;
+    if (timeoutNs != 0 && rest(poller_.fd()) != Rest::kAsleep) timeoutNs = 0;
     const int count = poller_.wait(ready_.data(), static_cast<int>(ready_.size()), timeoutNs);
     readyCount_ = count > 0 ? static_cast<uint32_t>(count) : 0;
   }
@@ -205,8 +208,53 @@ bool Loop::rests() const {
   return rest;
 }
 
+bool Loop::expects() const {
+  bool expects = false;
+  eachGuest([&expects](const Guest& guest) { expects = expects || guest.expects(); });
+  return expects;
+}
+
+// Whether what the loop waited for has come, at the start of a pass.
+void Loop::settle() {
+  bool came = false;
+  eachGuest([&came](const Guest& guest) { came = came || (guest.expects() && guest.hasWork()); });
+  if (came) lookout_.settled(nowNs_);
+}
+
+// Ends early when a descriptor asks for attention. Clocks and polls cost more than looks, so they
+// come more rarely.
+bool Loop::look(int fd) {
+  constexpr int kLooksPerClock = 16;
+  constexpr int kClocksPerPoll = 4;
+  const int64_t beginNs = sys::monotonicNs();
+  const int64_t longestNs = lookout_.grant(beginNs);
+  if (longestNs == 0) return false;
+  eachGuest([](Guest& guest) { guest.roused(); });
+  int64_t lookedNs = 0;
+  for (int clocks = 1; lookedNs < longestNs; clocks++) {
+    for (int i = 0; i < kLooksPerClock; i++) {
+      sys::relax();
+      if (hasWork()) return true;
+    }
+    lookedNs = sys::monotonicNs() - beginNs;
+    if (clocks % kClocksPerPoll == 0 && sys::isReadable(fd)) break;
+  }
+  lookout_.inVain(lookedNs);
+  return false;
+}
+
+Rest Loop::rest(int fd) {
+  if (hasWork()) return Rest::kWork;
+  if (!expects()) {
+    lookout_.forget();
+  } else if (look(fd)) {
+    return Rest::kFound;
+  }
+  return rests() ? Rest::kAsleep : Rest::kWork;
+}
+
 int64_t Loop::sleepNs() const {
-  if (hasWork() || !rests()) return 0;
+  if (hasWork()) return 0;
   int64_t deadline = timers_.nextDeadlineNs();
   eachGuest(
       [&deadline](const Guest& guest) { deadline = std::min(deadline, guest.nextDeadlineNs()); });

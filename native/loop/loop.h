@@ -16,6 +16,7 @@
 
 #include "loop/asks.h"
 #include "loop/errand.h"
+#include "loop/lookout.h"
 #include "loop/mailbox.h"
 #include "loop/port.h"
 #include "loop/timers.h"
@@ -54,8 +55,10 @@ class Guest {
   // The loop may sleep from now on: who brings work from another thread has to wake it. False:
   // there is some already, and it will not.
   virtual bool resting() { return true; }
-  // A pass begins.
+  // It does not sleep: a pass begins, or it looks whether something comes.
   virtual void roused() {}
+  // Whether another thread may bring something any microsecond, so that looking for it may pay.
+  virtual bool expects() const { return false; }
   // The loop closes: what waits must end now, while descriptors and the mailbox are still there.
   virtual void closing() {}
   // The loop is gone. Only said to a guest that it owns, which destroys itself.
@@ -103,8 +106,11 @@ class Loop {
   void apply();
   // A pass has work although no descriptor is ready and no deadline has come.
   bool hasWork() const;
-  // Nanoseconds until the next pass is due, at most the longest sleep. Where that is not 0 the loop
-  // may sleep from here on: other threads wake it (Guest::resting).
+  // Before the thread waits for descriptors. Unless there is work, it looks for a moment for what
+  // guests expect (kFound: it came), but no longer than until `fd` is readable. Then it may sleep
+  // for `sleepNs`: other threads wake it (Guest::resting), until the next pass begins.
+  [[nodiscard]] Rest rest(int fd);
+  // Nanoseconds until the next pass is due, at most the longest sleep.
   int64_t sleepNs() const;
   // Something is left that the batch had no room for.
   bool lacksRoom() const { return !letters_.empty() || port_.lacksRoom() || !port_.hasRoom(); }
@@ -149,6 +155,9 @@ class Loop {
   void eachGuest(Ask&& ask) const {
     for (size_t i = 0; i < guestCount_; i++) ask(*guests_[i]);
   }
+  bool expects() const;
+  void settle();
+  bool look(int fd);
   bool rests() const;
   void phase(Phase::Id id);
   void runTimers();
@@ -178,6 +187,7 @@ class Loop {
   Timers timers_;
   Mailbox mailbox_;
   Asks asks_;
+  Lookout lookout_;
   std::array<Guest*, kMaxGuests> guests_{};  // in order of attachment
   std::array<Guest*, kMaxTags> byTag_{};
   std::array<Guest*, kRecordGroups> byGroup_{};
