@@ -160,7 +160,7 @@ void Engine::finished(void* data) {
 void Engine::flushPending() {
   if (closing_) return;
   if (dedicated_ != nullptr) {
-    dedicated_->flush();
+    dedicated_->turnEnds();
     dedicated_->refresh();
     dedicated_->awaitAlarm();
     return;

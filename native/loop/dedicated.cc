@@ -52,6 +52,19 @@ void Dedicated::stop() {
 // --- the isolate's side
 
 void Dedicated::flush() {
+  if (isolate_.control[Control::OUT_WORDS] == 0) return;
+  holdsUp_.store(true);
+  handOver();
+}
+
+void Dedicated::turnEnds() {
+  handOver();
+  if (!holdsUp_.load()) return;
+  holdsUp_.store(false);
+  unpark();
+}
+
+void Dedicated::handOver() {
   int32_t* const control = isolate_.control;
   if (control[Control::OUT_WORDS] == 0 && control[Control::TRACE] == toldTrace_) return;
   toldTrace_ = control[Control::TRACE];
@@ -60,7 +73,8 @@ void Dedicated::flush() {
   if (output != nullptr) {
     submit(output, bytes);
   } else {
-    visit([this, control] {
+    turn_.visit([this, control] {
+      applyHandedOver();
       Port& port = loop_->port();
       const PortMemory own = port.memory();
       cells_->control[Control::TRACE] = control[Control::TRACE];
@@ -70,6 +84,7 @@ void Dedicated::flush() {
       loop_->apply();
       port.readFrom(own.outbox, own.outboxWords, own.send, own.sendBytes, own.recv);
     });
+    nudge();
   }
   control[Control::OUT_WORDS] = 0;
   control[Control::SEND_BYTES] = 0;
@@ -95,9 +110,10 @@ uint32_t Dedicated::take() {
 }
 
 void Dedicated::dispatched() {
-  flush();
+  handOver();
   // After the output: who sees that it has been dispatched finds what it asked for.
   dispatched_.fetch_add(1);
+  holdsUp_.store(false);
   unpark();
 }
 
@@ -172,7 +188,7 @@ void Dedicated::run() {
 }
 
 bool Dedicated::mayPass() const {
-  return passes_.load() && !isFull_ && dispatched_.load() >= awaited_;
+  return passes_.load() && !isFull_ && !holdsUp_.load() && dispatched_.load() >= awaited_;
 }
 
 void Dedicated::pass() {

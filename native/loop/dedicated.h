@@ -12,8 +12,11 @@
 //
 // Calls that need an answer at once `visit` the loop between two passes. What belongs to the
 // thread itself (coroutines with their stacks) is done there while the isolate waits: `call`. Both
-// find done what was handed over before. The thread never waits for the isolate with output in
-// hand, so the isolate may wait for it.
+// find done what was handed over before. What the isolate does in one turn of its own the loop sees
+// as one, as an embedded loop does: from the first such call, or hand-over in the middle, to
+// `turnEnds` no pass is made, so that of a timer and a descriptor added together the order of a
+// pass decides. Answers to a batch are handed over at its end and hold up nothing. The thread never
+// waits for the isolate with output in hand, so the isolate may wait for it.
 //
 // Ownership: the isolate's engine owns it and the loop. Failure: negative errnos. Without memory to
 // hand output over the isolate applies it itself, as a visitor.
@@ -78,12 +81,14 @@ class Dedicated {
 
   // --- the crossing
 
-  // Hands over the outbox and clears it, if there is anything in it.
+  // Hands over the outbox and clears it, if there is anything in it. More is to come in this turn.
   void flush();
   // Copies the next batch, if one is there, to the port's memory: its words, 0 for none.
   uint32_t take();
-  // What `take` has brought has been dispatched. Flushes.
+  // What `take` has brought has been dispatched. Hands over the outbox; the turn ends.
   void dispatched();
+  // The isolate goes to its own multiplexer. Hands over the outbox.
+  void turnEnds();
   // Whether `take` would bring something.
   bool hasMore() const { return batches_.published() != nullptr || held_.load(); }
   // Copies the loop's counters and clock to the port.
@@ -99,6 +104,7 @@ class Dedicated {
   // use(), with the loop to itself. Afterwards the thread looks what has changed.
   template <class Use>
   decltype(auto) visit(Use&& use) {
+    holdsUp_.store(true);
     const Nudge nudge{this};
     return turn_.visit([&]() -> decltype(auto) {
       applyHandedOver();
@@ -108,6 +114,7 @@ class Dedicated {
   // use(), on the loop's thread. The isolate waits for it.
   template <class Use>
   decltype(auto) call(Use&& use) {
+    holdsUp_.store(true);
     using Result = decltype(use());
     if constexpr (std::is_void_v<Result>) {
       Call<std::remove_reference_t<Use>> call(&use);
@@ -170,6 +177,9 @@ class Dedicated {
     bool done = false;
   };
 
+  // The isolate's.
+  void handOver();
+
   // The thread's.
   static void* enter(void* self);
   void run();
@@ -214,6 +224,7 @@ class Dedicated {
   std::atomic<bool> held_{false};  // the batch that is filled waits for the other to be taken
   std::atomic<uint64_t> dispatched_{0};
   std::atomic<bool> isolateSleeps_{false};
+  std::atomic<bool> holdsUp_{false};  // the isolate is in the middle of a turn: no pass
   std::atomic<uint32_t> sleep_{kAwake};
   std::atomic<uint64_t> news_{0};  // counts what the thread has to look at
   std::atomic<bool> passes_{false};

@@ -1,8 +1,8 @@
 #pragma once
 
 // A joinable thread whose start can fail, which std::thread cannot say without exceptions. The
-// owner's thread calls start and join. The new thread takes no signals: those belong to the threads
-// of the program.
+// owner's thread calls start and join. The new thread takes no signals but those of its own faults:
+// the others belong to the threads of the program.
 
 #include <pthread.h>
 #include <sched.h>
@@ -19,6 +19,9 @@ class Thread {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) {
+      sigdelset(&all, fault);
+    }
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int error = pthread_create(&thread_, nullptr, main, argument);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
