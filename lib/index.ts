@@ -45,7 +45,29 @@ export type {
 } from './http'
 export { HttpError, HttpRequest, HttpResponse, HttpServer } from './http'
 export { Semaphore, type SemaphoreOptions, type SemaphoreWaitOptions } from './locks'
-export * from './jobq'
+export type {
+  BackQueue,
+  DependentOptions,
+  JobCancel,
+  JobContext,
+  JobDescription,
+  JobOverflow,
+  JobqSafety,
+  JobqSpec,
+  JobQueueOptions,
+  JobQueueStats,
+  JobRunOptions,
+  JobTarget,
+  JobTransfer,
+  JobWorkerOptions,
+  LocatedTarget,
+  ModuleTarget,
+  NativeResult,
+  NativeTarget,
+  SubqueueStats,
+  WorkerDeath,
+} from './jobq'
+export { controlJobq, currentJob, JobQueue, JobQueues, jobqsFromConfig, parseJobqSpec } from './jobq'
 export * from './memory'
 export type {
   AcoListenerFunction,

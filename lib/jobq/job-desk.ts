@@ -1,15 +1,15 @@
-import { BLOCK_BYTES, onePerPort, type Port } from '../backend/port'
+import { onePerPort, type Port } from '../backend/port'
 import { JobFlag, JobOutcome, type JobsBackend, type JobsEngine } from '../backend/jobs'
-import { Control, In, Out } from '../backend/protocol'
+import { In, Out } from '../backend/protocol'
 import { HeddleError, systemError } from '../errors'
 import { dataCloneError } from './clone'
-import { Decoder, Encoder, Posted } from './codec'
+import { Posted } from './codec'
 import { unpackError } from './error-codec'
 import { Handles } from './handles'
 import { flagsOf, isPlain, type JobOrder, type JobTransfer } from './job-order'
 import { outcomeError } from './outcome'
+import { Receiver, Sender } from './parcel'
 import { TargetNumbers } from './targets'
-import { detachAll, isCopied } from './transfer'
 
 /** Names a job of one desk. */
 export type JobHandle = number
@@ -48,11 +48,8 @@ type Reject = (error: unknown) => void
 
 const WORDS = 7
 const WORDS_WITH = 17
-const NO_TRANSFER: JobTransfer = []
 const NO_BYTES = new Uint8Array(0)
 const NO_MAIL = -1
-/** Bytes up to this many are copied one by one. */
-const FEW_BYTES = 48
 const NUMBER_BYTES = 8
 const LONG_MS = 0x7fffffff
 
@@ -69,8 +66,8 @@ export class JobDesk {
   pending = 0
   readonly #backend: JobsBackend
   readonly #jobs: JobsEngine
-  readonly #encoder = new Encoder()
-  readonly #decoder: Decoder
+  readonly #sender: Sender
+  readonly #receiver: Receiver
   readonly #handles = new Handles()
   /** By index: a promise's functions, or `JobDone` and undefined. */
   readonly #resolves: (Resolve | JobDone | undefined)[] = []
@@ -85,10 +82,7 @@ export class JobDesk {
   #keeper: NodeJS.Timeout | undefined
   readonly #double = new Float64Array(1)
   readonly #doubleWords = new Int32Array(this.#double.buffer)
-  /** Of what `#put` has put down. */
-  #flags = 0
-  #offset = 0
-  #length = 0
+  /** Of the argument that was put down last. */
   #mail = NO_MAIL
 
   /** The desk of a port. ERR_NATIVE_REQUIRED: its backend has no job queues. */
@@ -102,7 +96,8 @@ export class JobDesk {
     this.port = port
     this.#backend = backend
     this.#jobs = jobs
-    this.#decoder = new Decoder(port.recv)
+    this.#sender = new Sender(port, jobs)
+    this.#receiver = new Receiver(port, jobs)
     this.targets = new TargetNumbers(backend)
     const { inbox } = port
     port.handle(In.JOB_DONE, (at) => this.#done(at))
@@ -112,9 +107,9 @@ export class JobDesk {
   /** A job without options. Its end settles the promise; it rejects with what `submit` throws. */
   run(queue: DeskQueue, target: number, arg: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#put(queue, arg, NO_TRANSFER)
+      this.#put(queue, arg, undefined)
       const handle = this.#open(queue, target, resolve as Resolve, reject)
-      this.#add(queue, handle, target, this.#flags)
+      this.#add(queue, handle, target, this.#sender.flags)
     })
   }
 
@@ -186,8 +181,8 @@ export class JobDesk {
     const { target, cleanup, arg, transfer } = order
     const number = this.numberOf(queue, target)
     const cleanupNumber = cleanup === undefined ? 0 : this.numberOf(queue, cleanup)
-    this.#put(queue, arg, transfer ?? NO_TRANSFER)
-    const all = flags | this.#flags
+    this.#put(queue, arg, transfer)
+    const all = flags | this.#sender.flags
     const handle = this.#open(queue, number, done, undefined)
     if (isPlain(order)) this.#add(queue, handle, number, all)
     else this.#addWith(queue, handle, number, all, order, cleanupNumber)
@@ -225,8 +220,8 @@ export class JobDesk {
     outbox[at + 2] = handle
     outbox[at + 3] = target
     outbox[at + 4] = flags
-    outbox[at + 5] = this.#offset
-    outbox[at + 6] = this.#length
+    outbox[at + 5] = this.#sender.offset
+    outbox[at + 6] = this.#sender.length
     return at
   }
 
@@ -257,76 +252,29 @@ export class JobDesk {
     this.port.outbox[at + 1] = this.#doubleWords[1] as number
   }
 
-  /** Puts the argument down where the record will say. The record has to follow at once. */
-  #put(queue: DeskQueue, arg: unknown, transfer: JobTransfer): void {
+  /** Puts the argument down; the record has to follow at once. */
+  #put(queue: DeskQueue, arg: unknown, transfer: JobTransfer | undefined): void {
+    const sender = this.#sender
+    const { mail } = queue
     if (queue.isNative) {
-      this.#putRaw(nativeArgument(arg))
-      this.#flags &= ~JobFlag.RAW
+      sender.putRaw(nativeArgument(arg))
+      sender.flags &= ~JobFlag.RAW
+    } else if (!sender.put(arg, transfer, mail === undefined)) {
+      this.#post(queue, arg, transfer)
       return
+    } else if (mail !== undefined) {
+      sender.flags |= JobFlag.POSTABLE
     }
-    if (transfer.length > 0 && !isCopied(transfer, queue.mail === undefined)) {
-      this.#putPosted(queue, arg, transfer)
-      return
-    }
-    if (isRaw(arg)) {
-      this.#putRaw(arg)
-      this.#mark(queue)
-      if (transfer.length > 0) detachAll(transfer)
-      return
-    }
-    const encoder = this.#encoder.isBusy ? new Encoder() : this.#encoder
-    const length = encoder.encode(arg)
-    if (length < 0) {
-      this.#putPosted(queue, arg, transfer)
-      return
-    }
-    if (transfer.length > 0) detachAll(transfer)
-    this.#putBytes(encoder.bytes, length)
-    this.#mark(queue)
-  }
-
-  #mark(queue: DeskQueue): void {
-    if (queue.mail !== undefined) this.#flags |= JobFlag.POSTABLE
-  }
-
-  #putPosted(queue: DeskQueue, arg: unknown, transfer: JobTransfer): void {
-    if (queue.mail === undefined) {
-      throw dataCloneError(`shared memory and ports go to ${queue.name} from the isolate only that made it`)
-    }
-    const number = queue.mail.hold(arg, transfer)
-    const encoder = new Encoder()
-    this.#putBytes(encoder.bytes, encoder.posted(new Posted(0, number)))
-    this.#mark(queue)
-    this.#mail = number
-  }
-
-  #putRaw(bytes: Uint8Array): void {
-    this.#putBytes(bytes, bytes.length)
-    this.#flags |= JobFlag.RAW
-  }
-
-  #putBytes(bytes: Uint8Array, length: number): void {
-    this.#length = length
-    this.#flags = 0
     this.#mail = NO_MAIL
-    if (length > BLOCK_BYTES) {
-      this.#putBlock(bytes, length)
-      return
-    }
-    const { port } = this
-    const offset = length === 0 ? 0 : port.reserve(length)
-    this.#offset = offset
-    const { send, control } = port
-    if (length > FEW_BYTES) send.set(bytes.subarray(0, length), offset)
-    else for (let n = 0; n < length; n++) send[offset + n] = bytes[n] as number
-    if (length > 0) control[Control.SEND_BYTES] = offset + length
   }
 
-  #putBlock(bytes: Uint8Array, length: number): void {
-    const block = this.#jobs.block(length === bytes.length ? bytes : bytes.subarray(0, length))
-    if (block < 0) throw systemError(block, 'block')
-    this.#offset = block
-    this.#flags = JobFlag.BLOCK
+  #post({ name, mail }: DeskQueue, arg: unknown, transfer: JobTransfer = []): void {
+    if (mail === undefined)
+      throw dataCloneError(`shared memory and ports go to ${name} from the isolate only that made it`)
+    const number = mail.hold(arg, transfer)
+    this.#sender.putPosted(new Posted(0, number))
+    this.#sender.flags |= JobFlag.POSTABLE
+    this.#mail = number
   }
 
   #done(at: number): void {
@@ -336,7 +284,10 @@ export class JobDesk {
     const flags = inbox[at + 3] as number
     const offset = inbox[at + 4] as number
     const length = inbox[at + 5] as number
-    if (index < 0) return
+    if (index < 0) {
+      this.#receiver.drop(flags, offset)
+      return
+    }
     if (outcome > JobOutcome.ERROR) {
       this.#settle(index, outcome, undefined)
       return
@@ -345,7 +296,7 @@ export class JobDesk {
     let value: unknown
     try {
       if (isNative) value = this.#nativeValue(index, outcome, flags, offset, length)
-      else value = this.#read(flags, offset, length)
+      else value = this.#receiver.value(flags, offset, length)
     } catch (error) {
       this.#settle(index, JobOutcome.ERROR, error)
       return
@@ -354,32 +305,14 @@ export class JobDesk {
     else this.#settle(index, outcome, outcome === JobOutcome.ERROR && !isNative ? unpackError(value) : value)
   }
 
-  #read(flags: number, offset: number, length: number): unknown {
-    if ((flags & JobFlag.BLOCK) !== 0) {
-      const memory = this.#block(offset)
-      return flags & JobFlag.RAW ? new Uint8Array(memory) : this.#decoder.decodeOwned(memory)
-    }
-    if ((flags & JobFlag.RAW) !== 0) return new Uint8Array(this.port.recv.subarray(offset, offset + length))
-    return this.#decoder.decode(offset, length)
-  }
-
   #nativeValue(index: number, outcome: number, flags: number, offset: number, length: number): unknown {
-    const all =
-      (flags & JobFlag.BLOCK) === 0
-        ? this.port.recv.subarray(offset, offset + length)
-        : Buffer.from(this.#block(offset))
+    const all = this.#receiver.bytes(flags, offset, length)
     if (outcome === JobOutcome.ERROR) {
       return systemError(all.readInt32LE(0), this.#targetName(index), all.toString('utf8', 4) || undefined)
     }
     const { length: size } = all
     const bytes = size === NUMBER_BYTES ? NO_BYTES : new Uint8Array(all.subarray(NUMBER_BYTES))
     return { number: all.readDoubleLE(0), bytes } satisfies NativeResult
-  }
-
-  #block(number: number): ArrayBuffer {
-    const memory = this.#jobs.takeBlock(number)
-    if (memory === undefined) throw new HeddleError('ENOMEM', 'there was no memory for the result')
-    return memory
   }
 
   /** The value comes, or has come, over a MessagePort. */
@@ -433,17 +366,6 @@ export class JobDesk {
   #release(): void {
     if (--this.pending === 0) this.#keeper?.unref()
   }
-}
-
-/** Bytes that lie in memory of this isolate only, and are worth no copy of the encoder. */
-function isRaw(arg: unknown): arg is Uint8Array {
-  return (
-    typeof arg === 'object' &&
-    arg !== null &&
-    Object.getPrototypeOf(arg) === Uint8Array.prototype &&
-    ArrayBuffer.isView(arg) &&
-    arg.buffer instanceof ArrayBuffer
-  )
 }
 
 /** ERR_INVALID_ARGUMENT, as a DataCloneError would be for others. */

@@ -1,0 +1,216 @@
+import { join } from 'node:path'
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  type TransferListItem,
+  Worker,
+  type WorkerOptions,
+} from 'node:worker_threads'
+import type { JobsEngine } from '../backend/jobs'
+import { PACKAGE_ROOT } from '../backend/platform'
+import { type Posted } from './codec'
+import type { Mail } from './job-desk'
+import type { JobTransfer } from './job-order'
+import type { JobqSafety } from './spec'
+import {
+  type HeldValue,
+  type JobWorkerData,
+  type ToHost,
+  type ToWorker,
+  WORKER_STATES,
+  WorkerState,
+} from './worker-data'
+
+/** What of `worker_threads.WorkerOptions` the threads of a queue may be given. */
+export type JobWorkerOptions = Omit<WorkerOptions, 'eval' | 'name' | 'workerData' | 'transferList'>
+
+/** A worker thread that ended though nobody had asked it to. */
+export interface WorkerDeath {
+  /** Name of the queue. */
+  readonly queue: string
+  readonly worker: number
+  readonly exitCode: number
+  /** What it failed of; undefined where it exited by itself. */
+  readonly error: unknown
+}
+
+/** What the host needs of the queue. */
+export interface HostedQueue {
+  readonly id: number
+  readonly name: string
+  readonly shortName: string
+  readonly backend: 'native' | 'js'
+  readonly safety: JobqSafety
+}
+
+type Taken = (message: { readonly value: unknown } | undefined) => void
+
+interface LiveWorker {
+  readonly thread: Worker
+  readonly mail: MessagePort
+  readonly state: Int32Array
+  /** Results that have come, and who waits for those to come, by number. */
+  readonly results: Map<number, { readonly value: unknown }>
+  readonly waiting: Map<number, Taken>
+  isWanted: boolean
+  error: unknown
+}
+
+/** From the compiled package, also where this file is run from its source. */
+const WORKER_FILE = join(PACKAGE_ROOT, 'dist', 'jobq', 'worker.js')
+
+/**
+ * The worker threads of one queue: started and ended when the backend asks for it. They do not keep the process alive; jobs
+ * under way do that. Carries what the bytes of a job cannot.
+ */
+export class WorkerHost implements Mail {
+  readonly #queue: HostedQueue
+  readonly #jobs: JobsEngine
+  readonly #options: JobWorkerOptions
+  readonly #died: (death: WorkerDeath) => void
+  readonly #workers = new Map<number, LiveWorker>()
+  readonly #held = new Map<number, HeldValue>()
+  /** Results of workers that have ended, whose records are still to come. */
+  readonly #left = new Map<number, Map<number, { readonly value: unknown }>>()
+  #lastHeld = 0
+
+  /** `died`: unasked. */
+  constructor(
+    queue: HostedQueue,
+    jobs: JobsEngine,
+    options: JobWorkerOptions,
+    died: (death: WorkerDeath) => void,
+  ) {
+    this.#queue = queue
+    this.#jobs = jobs
+    this.#options = options
+    this.#died = died
+  }
+
+  start(worker: number): void {
+    const link = this.#jobs.link?.(this.#queue.id, worker)
+    if (this.#jobs.link !== undefined && link === undefined) return
+    const { port1: mail, port2 } = new MessageChannel()
+    try {
+      this.#start(worker, mail, port2, link)
+    } catch (error) {
+      // Options that no thread can be started with.
+      mail.close()
+      this.#jobs.workerEnded(this.#queue.id, worker)
+      this.#died({ queue: this.#queue.name, worker, exitCode: 1, error })
+    }
+  }
+
+  terminate(worker: number): void {
+    const live = this.#workers.get(worker)
+    if (live === undefined) return
+    live.isWanted = false
+    void live.thread.terminate()
+  }
+
+  /** Ends all threads, in the middle of what they run. */
+  async close(): Promise<void> {
+    this.#held.clear()
+    const ends = [...this.#workers.values()].map((live) => {
+      live.isWanted = false
+      return live.thread.terminate()
+    })
+    await Promise.all(ends)
+  }
+
+  get size(): number {
+    return this.#workers.size
+  }
+
+  hold(value: unknown, transfer: JobTransfer): number {
+    // Taken from the caller at once, though it is moved on later: to a thread that may not have been started yet.
+    const own = structuredClone({ value, transfer: [...transfer] }, { transfer: transfer as ArrayBuffer[] })
+    const number = ++this.#lastHeld
+    this.#held.set(number, own)
+    return number
+  }
+
+  drop(number: number): void {
+    this.#held.delete(number)
+  }
+
+  receive({ worker, number }: Posted, taken: Taken): void {
+    const live = this.#workers.get(worker)
+    const results = live?.results ?? this.#left.get(worker)
+    const come = results?.get(number)
+    results?.delete(number)
+    if (live === undefined && results?.size === 0) this.#left.delete(worker)
+    if (live === undefined || come !== undefined) taken(come)
+    else live.waiting.set(number, taken)
+  }
+
+  #start(worker: number, mail: MessagePort, port2: MessagePort, link: MessagePort | undefined): void {
+    const { id, name, shortName, backend, safety } = this.#queue
+    const state = new Int32Array(new SharedArrayBuffer(WORKER_STATES * Int32Array.BYTES_PER_ELEMENT))
+    const heddle: JobWorkerData = {
+      backend,
+      queue: id,
+      queueName: name,
+      worker,
+      safety,
+      mail: port2,
+      link,
+      state,
+    }
+    const thread = new Worker(WORKER_FILE, {
+      ...this.#options,
+      name: `${shortName}/${worker}`,
+      workerData: { heddle },
+      transferList: (link === undefined ? [port2] : [port2, link]) as TransferListItem[],
+    })
+    thread.unref()
+    const live: LiveWorker = {
+      ...{ thread, mail, state, results: new Map(), waiting: new Map() },
+      isWanted: true,
+      error: undefined,
+    }
+    this.#workers.set(worker, live)
+    mail.on('message', (message: ToHost) => this.#heard(live, message))
+    mail.unref()
+    thread.on('error', (error) => {
+      live.error = error
+    })
+    thread.on('exit', (code) => this.#ended(worker, live, code))
+  }
+
+  #heard(live: LiveWorker, message: ToHost): void {
+    if ('ask' in message) {
+      this.#bring(live, message.ask)
+      return
+    }
+    const { number, value } = message
+    const waiting = live.waiting.get(number)
+    live.waiting.delete(number)
+    if (waiting === undefined) live.results.set(number, { value })
+    else waiting({ value })
+  }
+
+  #bring(live: LiveWorker, number: number): void {
+    const held = this.#held.get(number)
+    this.#held.delete(number)
+    if (held === undefined) live.mail.postMessage({ number } satisfies ToWorker)
+    else live.mail.postMessage({ number, held: { value: held.value } } satisfies ToWorker, held.transfer)
+  }
+
+  #ended(worker: number, live: LiveWorker, exitCode: number): void {
+    this.#workers.delete(worker)
+    for (
+      let late = receiveMessageOnPort(live.mail);
+      late !== undefined;
+      late = receiveMessageOnPort(live.mail)
+    )
+      if ('number' in late.message) this.#heard(live, late.message)
+    live.mail.close()
+    if (live.results.size > 0) this.#left.set(worker, live.results)
+    for (const taken of live.waiting.values()) taken(undefined)
+    this.#jobs.workerEnded(this.#queue.id, worker)
+    if (!live.isWanted || Atomics.load(live.state, WorkerState.LEAVING) === 1) return
+    this.#died({ queue: this.#queue.name, worker, exitCode, error: live.error })
+  }
+}
