@@ -3,6 +3,7 @@ import type { Backend } from '../backend/backend'
 import { Control } from '../backend/protocol'
 import { selectBackend, selectJsBackend } from '../backend/select'
 import { HeddleError, checkResult } from '../errors'
+import { JobQueues } from '../jobq/job-queues'
 import { Contexts, type ContextSlot, type ContextType } from './contexts'
 import { Core } from './core'
 import { type Cpu, cpuTopology } from './cpu'
@@ -52,6 +53,7 @@ export class Eventer extends EventIo implements AsyncDisposable {
   readonly #options: ResolvedOptions
   readonly #pools: Directory
   readonly #crew: Crew
+  #jobqs: JobQueues | undefined
   #epoch: Time | undefined
   #referenced = true
   #leave: (() => void) | undefined
@@ -146,6 +148,13 @@ export class Eventer extends EventIo implements AsyncDisposable {
 
   get isRunning(): boolean {
     return this.#left !== undefined
+  }
+
+  /** The job queues that this isolate can use. ERR_NOT_INIT, ERR_NATIVE_REQUIRED. (JQ-01) */
+  get jobqs(): JobQueues {
+    this.core.assertOpen()
+    this.#jobqs ??= this.#openJobqs()
+    return this.#jobqs
   }
 
   /** Loops of the default pool, of which there is at least one; in a worker of a pool, its loop. */
@@ -466,6 +475,12 @@ export class Eventer extends EventIo implements AsyncDisposable {
   /** Throws the system error of a bad descriptor. (FD-11) */
   setBlocking(fd: number): void {
     checkResult(this.core.backend.sys.setBlocking(fd, true), 'setBlocking', `fd ${fd}`)
+  }
+
+  #openJobqs(): JobQueues {
+    const jobqs = new JobQueues(this.loops[0].port, () => this.core.assertOpen())
+    this.core.closers.add(() => jobqs.close())
+    return jobqs
   }
 
   #reference(on: boolean): this {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { checkOptions, flag, invalid } from '../arguments'
 import { JobQueueKind, type JobQueueInfo, type JobsBackend, type JobsEngine } from '../backend/jobs'
 import type { Port } from '../backend/port'
@@ -163,9 +164,10 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   }
 
   async #end({ queue, host }: Hosted): Promise<void> {
-    const drained = queue.drain()
+    queue.drain().catch(ignore)
     await host?.close()
-    await drained
+    // Asked, not told: the loop may not be running.
+    while (queue.stats().state !== 'drained') await sleep(1)
     queue.destroy()
   }
 
@@ -224,6 +226,9 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
     }
   }
 }
+
+/** Nobody waits for it. */
+function ignore(): void {}
 
 function defaultThreads(): number {
   return Math.min(availableParallelism(), MOST_DEFAULT_THREADS)

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import {
   MessageChannel,
   type MessagePort,
-  receiveMessageOnPort,
   type TransferListItem,
   Worker,
   type WorkerOptions,
@@ -74,6 +73,7 @@ export class WorkerHost implements Mail {
   /** Results of workers that have ended, whose records are still to come. */
   readonly #left = new Map<number, Map<number, { readonly value: unknown }>>()
   #lastHeld = 0
+  #isClosed = false
 
   /** `died`: unasked. */
   constructor(
@@ -89,6 +89,10 @@ export class WorkerHost implements Mail {
   }
 
   start(worker: number): void {
+    if (this.#isClosed) {
+      this.#jobs.workerEnded(this.#queue.id, worker)
+      return
+    }
     const link = this.#jobs.link?.(this.#queue.id, worker)
     if (this.#jobs.link !== undefined && link === undefined) return
     const { port1: mail, port2 } = new MessageChannel()
@@ -111,16 +115,13 @@ export class WorkerHost implements Mail {
 
   /** Ends all threads, in the middle of what they run. */
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#held.clear()
     const ends = [...this.#workers.values()].map((live) => {
       live.isWanted = false
       return live.thread.terminate()
     })
     await Promise.all(ends)
-  }
-
-  get size(): number {
-    return this.#workers.size
   }
 
   hold(value: unknown, transfer: JobTransfer): number {
@@ -177,6 +178,8 @@ export class WorkerHost implements Mail {
       live.error = error
     })
     thread.on('exit', (code) => this.#ended(worker, live, code))
+    // Which comes when all that was sent has come, also where the thread has ended.
+    mail.on('close', () => this.#silent(worker, live))
   }
 
   #heard(live: LiveWorker, message: ToHost): void {
@@ -198,17 +201,13 @@ export class WorkerHost implements Mail {
     else live.mail.postMessage({ number, held: { value: held.value } } satisfies ToWorker, held.transfer)
   }
 
-  #ended(worker: number, live: LiveWorker, exitCode: number): void {
+  #silent(worker: number, live: LiveWorker): void {
     this.#workers.delete(worker)
-    for (
-      let late = receiveMessageOnPort(live.mail);
-      late !== undefined;
-      late = receiveMessageOnPort(live.mail)
-    )
-      if ('number' in late.message) this.#heard(live, late.message)
-    live.mail.close()
-    if (live.results.size > 0) this.#left.set(worker, live.results)
     for (const taken of live.waiting.values()) taken(undefined)
+    if (live.results.size > 0) this.#left.set(worker, live.results)
+  }
+
+  #ended(worker: number, live: LiveWorker, exitCode: number): void {
     this.#jobs.workerEnded(this.#queue.id, worker)
     if (!live.isWanted || Atomics.load(live.state, WorkerState.LEAVING) === 1) return
     this.#died({ queue: this.#queue.name, worker, exitCode, error: live.error })
