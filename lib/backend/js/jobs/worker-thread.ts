@@ -58,7 +58,11 @@ export class WorkerThread implements Thread {
     const hello: Hello = { queue: this.#queue.id, worker: this.id, room: this.#queue.room.cells }
     port1.postMessage(hello)
     port1.on('message', (message: Parcel | Serving) => this.#receive(message))
-    port1.on('close', () => this.end())
+    port1.on('close', () => {
+      // Nothing more is in it; Node 20 does not survive being asked.
+      this.#near = undefined
+      this.end()
+    })
     // What keeps the process alive is decided above.
     port1.unref()
     return port2
