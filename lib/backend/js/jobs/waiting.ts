@@ -51,12 +51,11 @@ export class Waiting {
     const subqueue = this.#next(threads)
     if (subqueue === undefined) return undefined
     let job: Job | undefined
+    this.#turn = subqueue.right
     this.#change(subqueue, () => {
       job = subqueue.take(this.lifo)
       subqueue.inflight++
     })
-    // Behind the one that had its turn; it may have left the ring, and then the turn has moved on already.
-    if (this.#turn === subqueue) this.#turn = subqueue.right
     return job
   }
 
