@@ -1,8 +1,6 @@
-// Where the functions of asynchronous calls run: the one seam to job queues.
+// Where the functions of asynchronous calls run: the one seam to job queues, which lie above.
 //
-// A runner takes jobs and runs each on a thread of its own choice. The plain one that is there from
-// the beginning has one queue, named "default", and a small set of threads that grows on demand.
-// Process-wide.
+// A runner takes jobs and runs each on a thread of its own choice. Process-wide.
 #pragma once
 
 #include <cstddef>
@@ -22,10 +20,16 @@ struct AsynchJob {
   bool tryOnly = false;         // refuse it where the backlog is full
 
   // The runner's.
-  AsynchJob* next = nullptr;
-  enum class Stage : uint8_t { kIdle, kQueued, kRunning, kDone } stage = Stage::kIdle;
-  // 0, or -ETIME: its deadline had passed, `work` was not called. For `done` to read.
+  void* under = nullptr;  // what runs it; nullptr: it is not under way
+  // 0; -ETIME: its deadline had passed, `work` was not called; another errno: it could not be
+  // called. For `done` to read.
   int status = 0;
+};
+
+struct AsynchUsage {
+  uint32_t threads;
+  uint32_t running;
+  uint32_t queued;
 };
 
 class AsynchRunner {
@@ -43,21 +47,20 @@ class AsynchRunner {
   // what they are doing.
   virtual void acquire() = 0;
   virtual void release() = 0;
+
+  // Of the default queue: 1 … kMaxAsynchThreads threads; the backlog counts jobs that wait for one.
+  // 0 or -EINVAL.
+  [[nodiscard]] virtual int setLimits(uint32_t threads, uint32_t backlog) = 0;
+  [[nodiscard]] virtual AsynchUsage usage() = 0;
 };
-
-// The one in use.
-[[nodiscard]] AsynchRunner& asynchRunner();
-// Before any call was made.
-void setAsynchRunner(AsynchRunner* runner);
-
-// Of the plain runner. 1 … kMaxAsynchThreads threads; the backlog counts jobs that wait for one.
 constexpr uint32_t kMaxAsynchThreads = 64;
-[[nodiscard]] int setAsynchLimits(uint32_t threads, uint32_t backlog);
-struct AsynchUsage {
-  uint32_t threads;
-  uint32_t running;
-  uint32_t queued;
-};
-[[nodiscard]] AsynchUsage asynchUsage();
+
+// The one there is. Defined by the layer that has the queues (job/runner.cc).
+[[nodiscard]] AsynchRunner& asynchRunner();
+
+[[nodiscard]] inline int setAsynchLimits(uint32_t threads, uint32_t backlog) {
+  return asynchRunner().setLimits(threads, backlog);
+}
+[[nodiscard]] inline AsynchUsage asynchUsage() { return asynchRunner().usage(); }
 
 }  // namespace heddle::aco

@@ -9,7 +9,11 @@
 // loop takes in one exchange. The loop is woken only if it sleeps.
 //
 // Large bytes (above kBlockBytes) go as blocks: `block` before the record that has its number,
-// `takeBlock` after. What the isolate never fetches is freed with the next batch of records.
+// `takeBlock` after; that of a JOB_RUN once the job's claim is RUNNING. What the isolate never
+// fetches is freed with the desk.
+//
+// Run times and deadlines of jobs with a cancel mode are watched here, by the loop that submitted
+// them; the rules are in desk_watch.cc.
 //
 // Ends with its loop: jobs that are under way go on, their answers are dropped; a worker's death is
 // told to its queue; hosted queues lose their workers.
@@ -17,6 +21,7 @@
 // Thread rule: the loop's thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/slots.h"
@@ -36,7 +41,7 @@ class Desk final : public loop::Guest {
   static constexpr size_t kBlockBytes = 16384;
 
   explicit Desk(loop::Loop* loop);
-  ~Desk() override;
+  ~Desk();
   Desk(const Desk&) = delete;
   Desk& operator=(const Desk&) = delete;
 
@@ -46,6 +51,8 @@ class Desk final : public loop::Guest {
   // --- JobsEngine of lib/backend/jobs.ts
   [[nodiscard]] int reserve(uint32_t queue);
   int unreserve(uint32_t queue);
+  // `ms`: loop milliseconds, or infinity. 0, -ENOENT, -EINVAL.
+  int setDeadline(uint32_t handle, double ms);
   // Copies. A number, or -ENOMEM.
   [[nodiscard]] int64_t block(const uint8_t* bytes, size_t size);
   // Empty: there is no such block. It is freed by Payload::free, on any thread.
@@ -54,15 +61,31 @@ class Desk final : public loop::Guest {
   // already).
   [[nodiscard]] int serve(uint32_t queue, uint32_t worker, int32_t* claims);
   int workerEnded(uint32_t queue, uint32_t worker);
-  int drain(uint32_t queue, uint32_t request);
+  // 0, -ENOENT, -ENOMEM.
+  [[nodiscard]] int drain(uint32_t queue, uint32_t request);
   // total, average wait in ms.
   void backStats(double* into) const;
 
-  // Jobs of this loop are under way, or its isolate is a worker that has run dry just now: looking
-  // for news a little while may be cheaper than sleeping and being woken.
-  bool mayPayToLook() const;
+  // Jobs of this loop are under way, or its isolate is a worker: looking for news a little while
+  // may be cheaper than sleeping and being woken.
+  bool mayPayToLook() const { return underWay_ > 0 || station_.serves(); }
   // Whether there is news; cheap, for a loop that spins.
-  bool hasNews() const;
+  bool hasNews() const { return !arrived_.empty() || tray_->hasNews() || station_.hasWork(); }
+
+  // --- for its station
+  // What goes through the slab; larger bytes go as a block.
+  static size_t smallBytes(const loop::Port& port) {
+    return std::min<size_t>(kBlockBytes, port.memory().recvBytes / 2);
+  }
+  // The number under which the isolate takes the argument of a job that it runs.
+  static uint32_t argumentBlock(uint32_t slot);
+  [[nodiscard]] int64_t keepBlock(Payload&& payload);
+  // Empty without memory.
+  [[nodiscard]] static Payload copyOf(const uint8_t* bytes, size_t size);
+
+  uint32_t loopId() const { return tray_->loopId(); }
+  Tray* tray() const { return tray_; }
+  Desk* nextInRegistry = nullptr;  // the registry's
 
   // --- loop::Guest
   void ready(uint64_t, uint32_t) override {}
@@ -76,7 +99,67 @@ class Desk final : public loop::Guest {
   void closing() override;
 
  private:
-  // see desk.cc
+  // Places of a queue's backlog that were taken for jobs to come.
+  struct Reserved {
+    uint32_t queue;
+    uint32_t count;
+  };
+  // A queue whose worker was asked to stop.
+  struct Wedge {
+    uint32_t queue;
+    int64_t dueNs;
+  };
+  template <class T>
+  using Table = mem::TypedArray<T, mem::Builtin::kJobTable>;
+
+  // desk.cc: what the isolate asks for
+  void add(const int32_t* record);
+  Job* makeJob(const int32_t* record);
+  bool fillIn(Job* job, const int32_t* record);
+  [[nodiscard]] bool keep(Job* job);
+  void refuse(uint32_t handle, JobOutcome::Id outcome);
+  void submitAll();
+  void remove(uint32_t handle, bool stop);
+  void completed(uint32_t handle);
+  void useReservation(uint32_t queue);
+  Job* find(uint32_t handle) const;
+  void forget(const Job* job);
+
+  // desk_deliver.cc: what it is told
+  void deliver(int64_t nowNs);
+  bool answer(Job* job);
+  void noteBack(int64_t ns, bool known);
+  void tellWishes();
+  void tellNotices();
+
+  // desk_watch.cc
+  [[nodiscard]] bool watch(Job* job);
+  void lookAtJobs(int64_t nowNs);
+  void look(Job* job, int64_t nowNs);
+  [[nodiscard]] bool rearm(const Job* job, int64_t dueNs);
+  Queue::Stop stop(Job* job, int64_t nowNs);
+  void answerEarly(Job* job);
+  void afterStop(uint32_t queue, int64_t nowNs);
+  void lookAtWedges(int64_t nowNs);
+
+  loop::Loop* const loop_;
+  Tray* tray_ = nullptr;
+  Station station_;
+  Table<Job*> jobs_;  // by the handle's index; those that an answer is owed for, or completion
+  base::Slots<Payload, mem::TypedMemory<mem::Builtin::kJobTable>> blocks_;
+  Table<Reserved> reserved_;
+  Table<Wedge> wedges_;
+  loop::Timers watches_;  // by the handle's index
+  JobList fresh_;         // to be submitted to `freshQueue_`
+  QueueRef freshQueue_;
+  int64_t addNs_ = 0;  // when the first of this outbox came
+  JobList arrived_;    // that the inbox had no room for
+  uint32_t underWay_ = 0;
+  uint64_t delivered_ = 0;
+  double avgBackNs_ = 0;
+  bool open_ = false;
 };
+
+using Desks = mem::Typed<Desk, mem::Builtin::kJobDesk>;
 
 }  // namespace heddle::job

@@ -25,8 +25,10 @@ struct Job;
 // One run of a function. Lives as long as the call; never leaves its thread.
 class NativeCall {
  public:
-  NativeCall(const uint8_t* input, size_t size, const int32_t* claim, void* context)
-      : input_(input), size_(size), claim_(claim), context_(context) {}
+  // `claim` may be nullptr. Of the job only its input and its owner are looked at.
+  NativeCall(const uint8_t* input, size_t size, const int32_t* claim, void* context,
+             void* owner = nullptr)
+      : input_(input), size_(size), claim_(claim), context_(context), owner_(owner) {}
   NativeCall(const NativeCall&) = delete;
   NativeCall& operator=(const NativeCall&) = delete;
 
@@ -35,6 +37,8 @@ class NativeCall {
   size_t size() const { return size_; }
   // As it was registered.
   void* context() const { return context_; }
+  // Of a job of the core's own.
+  void* owner() const { return owner_; }
   // Somebody asked the job to stop (it was aborted, or its time is up): a long function looks here
   // now and then, and fails with -ECANCELED.
   bool stopping() const;
@@ -63,6 +67,7 @@ class NativeCall {
   const size_t size_;
   const int32_t* const claim_;
   void* const context_;
+  void* const owner_;
   double number_ = 0;
   int error_ = 0;
   size_t used_ = 0;  // of the output

@@ -31,15 +31,17 @@ struct Job {
   Ended ended = nullptr;
   Target* target = nullptr;
   Target* cleanup = nullptr;  // of a phased job; nullptr: none
-  uint32_t handle = 0;        // the submitter's
-  uint32_t flags = 0;         // JobFlag
-  uint32_t boundTo = 0;       // a worker's number, with JobFlag::BOUND
-  int32_t priority = 0;       // higher is sooner
+  uint32_t handle = 0;        // the submitter's, as is the next
+  uint32_t queue = 0;
+  uint32_t flags = 0;    // JobFlag
+  uint32_t boundTo = 0;  // a worker's number, with JobFlag::BOUND
+  int32_t priority = 0;  // higher is sooner
   uint64_t subqueue = 0;
   int64_t deadlineNs = INT64_MAX;  // to begin by
   int64_t runLimitNs = 0;          // 0: none
   Job* parent = nullptr;           // the job that waits for this one
   Tray* tray = nullptr;            // where it goes back to; of a Desk's
+  void* owner = nullptr;           // of other submitters: what it stands for
   int64_t addedNs = 0;
 
   // --- the queue's, under its lock
@@ -69,7 +71,7 @@ struct Job {
 
   // --- the answer
   JobOutcome::Id outcome = JobOutcome::VALUE;
-  uint32_t resultFlags = 0;  // JobFlag::BLOCK is the desk's to decide
+  uint32_t resultFlags = 0;  // JobFlag, without BLOCK, which is the desk's to decide
   int64_t endedNs = 0;
 
   // --- the submitter's
@@ -128,6 +130,20 @@ struct JobList {
     (last == nullptr ? first : last->next) = job;
     last = job;
     count++;
+  }
+  void pushFront(Job* job) {
+    job->next = first;
+    first = job;
+    if (last == nullptr) last = job;
+    count++;
+  }
+  // It is in it.
+  void remove(Job* job) {
+    Job* before = nullptr;
+    for (Job* at = first; at != job; at = at->next) before = at;
+    (before == nullptr ? first : before->next) = job->next;
+    if (last == job) last = before;
+    count--;
   }
   Job* pop() {
     Job* const job = first;

@@ -124,10 +124,16 @@ class Queue {
     kOver,  // on its way back
   };
   Removal remove(Job* job);
-  // Asks a running job to stop: the claim says so, its worker is told. False: it does not run.
-  bool signal(Job* job);
-  // Ends the thread that runs it; natively that is `signal`. False: it does not run.
-  bool terminate(Job* job);
+  enum class Stop : uint8_t {
+    kTold,    // it runs, and knows by now or soon
+    kNotYet,  // a worker has it and has not begun
+    kWaits,
+    kOver,
+  };
+  // Asks a running job to stop: the claim says so, its worker is told.
+  Stop signal(Job* job);
+  // Ends the thread that runs it, and then the job ends so; natively that is `signal`.
+  Stop terminate(Job* job, JobOutcome::Id outcome);
   // Of one that has not begun. False: it has.
   bool setDeadline(Job* job, int64_t deadlineNs);
   // Whether every thread runs a job that was asked to stop `kWedgeGraceNs` ago, and none may be
@@ -148,6 +154,8 @@ class Queue {
   // Natively, for those who may wait: until it is drained.
   void awaitDrained();
   uint32_t dropWaiting(bool onlyDroppable);
+  // Natively, for those who may wait: until its threads are gone, unless there comes work.
+  void dismiss();
   State state();
 
   // --- workers, each of them on its own thread
@@ -181,6 +189,7 @@ class Queue {
   void workerEnded(uint32_t worker);
   // Host: what it is to do, one at a time. False: nothing.
   bool nextWish(Wish* wish);
+  bool isHostedBy(const Tray* tray);
   // The host's loop ends: there will be no more workers. What waits ends SHUTDOWN.
   void hostGone();
 
@@ -190,8 +199,10 @@ class Queue {
   void release();
 
   // --- its plain threads, each of them on itself
-  void awaitCall(Worker* worker, std::unique_lock<std::mutex>& guard);
-  std::mutex& lock() { return lock_; }
+  // Sleeps until it is called. False: it has been idle for long, and must end.
+  [[nodiscard]] bool awaitCall(Worker* worker);
+  // The last thing that it does with the queue.
+  void threadEnded(Worker* worker);
 
   Queue* nextInRegistry = nullptr;  // the registry's
 
@@ -200,10 +211,19 @@ class Queue {
   struct Aftermath;
   struct Batch;
 
+  // queue.cc
+  void beginDrain();
+  void checkDrained();
+  static void joinGone(Worker* gone);
+
   // queue_submit.cc
   JobOutcome::Id admit(Job* job);
-  void dropAll(JobOutcome::Id outcome, Aftermath* after);
+  void giveBackForTurns();
+  void dropAll(JobOutcome::Id outcome, bool onlyDroppable, Aftermath* after);
   void takeOut(Job* job);
+  Removal removeLocked(Job* job);
+  Stop signalLocked(const Job* job, int64_t nowNs);
+  int64_t wedgedSince();
   uint32_t backlog();
   bool isOverBacklog();
 
@@ -211,7 +231,7 @@ class Queue {
   void plan(Aftermath* after);
   bool wantsThread() const;
   bool want(Aftermath* after);
-  int startThreads(Aftermath* after, const Job* asking);
+  int startThreads(Aftermath* after, Job* asking);
   void callIdle();
   void callEveryIdle();
   void call(Worker* worker);
@@ -222,7 +242,6 @@ class Queue {
   void leave(Worker* worker);
   void unlist(Worker* worker);
   void cancelWanted();
-  void checkDrained(Aftermath* after);
   void tellHost();
   void loseJobs(Worker* worker, Aftermath* after);
 
@@ -230,21 +249,25 @@ class Queue {
   void account(Worker* worker);
   void accountAll();
   void accountSlot(Worker* worker, Slot* slot);
+  void freeSlot(Worker* worker, Slot* slot);
   bool takeBack(Worker* worker, uint32_t slot);
   void takeBackFrom(Worker* worker, uint32_t most);
   void takeBackAll();
   bool steal(const Worker* thief);
+  void takeJobs(Worker* worker, const Room& room, uint32_t* slots, uint32_t* count,
+                Aftermath* after);
   Job* pick(Worker* worker, Batch* batch, Aftermath* after);
-  bool refuseLate(Job* job, Aftermath* after);
+  void endLate(Job* job, Aftermath* after);
   bool isAlone(const Job* job) const;
   uint32_t place(Worker* worker, Job* job);
   uint32_t unbegun(const Worker* worker) const;
+  uint32_t unbegun(const Subqueue& home) const;
 
   const uint32_t number_;
   const JobQueueKind::Id kind_;
   const JobSafety::Id safety_;
   std::string_view name_;
-  mem::TypedArray<char, mem::Builtin::kJobTable> nameBytes_;
+  mem::TypedArray<char, mem::Builtin::kJobQueue> nameBytes_;
   std::atomic<uint32_t> references_{1};
 
   std::mutex lock_;  // everything below
@@ -272,11 +295,13 @@ class Queue {
   bool lifo_;
   bool paused_ = false;
   bool wedged_ = false;
+  uint32_t dismissing_ = 0;
   State state_ = State::kOpen;
   Notice* drainers_ = nullptr;
   std::condition_variable drained_;
 
   uint64_t total_ = 0;
+  uint64_t ran_ = 0;
   uint64_t timeouts_ = 0;
   double avgWaitNs_ = 0;
   double avgRunNs_ = 0;

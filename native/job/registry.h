@@ -51,4 +51,11 @@ using QueueEntries = mem::TypedArray<QueueEntry, mem::Builtin::kJobTable>;
 // 0; -ENOENT; -EBUSY: it is not drained. Its name is free then.
 int destroyQueue(uint32_t number);
 
+// --- for desks
+void addDesk(Desk* desk);
+// What it hosts loses its host.
+void removeDesk(Desk* desk);
+// What one of its queues wants of it. False: nothing.
+bool nextWish(const Desk& host, Wish* wish);
+
 }  // namespace heddle::job

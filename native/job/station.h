@@ -17,11 +17,11 @@ class Desk;
 
 class Station {
  public:
-  Station(loop::Loop* loop, Desk* desk, Tray* tray) : loop_(loop), desk_(desk), tray_(tray) {}
+  Station(loop::Loop* loop, Desk* desk) : loop_(loop), desk_(desk) {}
 
   bool serves() const { return worker_ != nullptr; }
   // -ENOENT: the worker is not wanted (any more).
-  [[nodiscard]] int serve(QueueRef queue, uint32_t worker, int32_t* claims);
+  [[nodiscard]] int serve(QueueRef queue, uint32_t worker, int32_t* claims, Tray* tray);
 
   // Once a pass: gives JavaScript what it is to run.
   void pass(int64_t nowNs);
@@ -38,21 +38,27 @@ class Station {
   int64_t nextDeadlineNs() const { return leaveNs_; }
   // The job that runs in the slot; nullptr: none.
   Job* running(uint32_t slot) const;
+  // The argument of the job that runs in the slot.
+  Payload takeArgument(uint32_t slot);
 
  private:
-  void giveAll(const uint32_t* slots, uint32_t count);
   void give(uint32_t slot);
+  bool runsAny() const;
   void leave();
+  void rested(int64_t nowNs);
 
   loop::Loop* const loop_;
   Desk* const desk_;
-  Tray* const tray_;
   QueueRef queue_;
   Worker* worker_ = nullptr;
   int64_t leaveNs_ = INT64_MAX;  // when it goes if it stays idle
-  bool ready_ = false;           // the queue may have something
+  int64_t gaveNs_ = 0;
+  bool ready_ = false;  // the queue may have something
   bool blocked_ = false;
-  bool ended_ = false;  // jobs have, and the queue has not been told
+  bool left_ = false;
+  uint32_t ended_[kClaims] = {};  // slots whose jobs have ended in this outbox, in order
+  uint32_t endedCount_ = 0;
+  uint64_t endedMask_ = 0;
 };
 
 }  // namespace heddle::job

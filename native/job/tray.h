@@ -1,6 +1,8 @@
 // Where what other threads have for a desk waits until its loop looks: finished jobs, news of
 // queues. Outlives the loop for as long as jobs are under way that came from it.
 //
+// After `close` what is put in is destroyed at once, by whoever puts it there.
+//
 // Waking. A loop that is about to sleep says so (`rest`) and looks once more; who puts something in
 // looks whether it sleeps, after having put it there. All four operations are sequentially
 // consistent: in the one order that they have either the thing is in before the last look, or the
@@ -61,7 +63,7 @@ class Tray {
   void close();
   // False: there is something.
   [[nodiscard]] bool rest();
-  void rouse() { asleep_.store(false, std::memory_order_relaxed); }
+  void rouse() { state_.store(State::kAwake, std::memory_order_relaxed); }
   bool hasNews() const;
   // In the order in which they were put in; linked by `next`.
   [[nodiscard]] Job* takeJobs();
@@ -69,7 +71,11 @@ class Tray {
   [[nodiscard]] uint32_t takeCalls();
 
  private:
+  enum class State : uint8_t { kAwake, kAsleep, kClosed };
+
+  void announce();
   void wake();
+  void discard();
 
   const uint32_t loopId_;
   std::atomic<uint32_t> references_{1};
@@ -78,7 +84,7 @@ class Tray {
   alignas(64) std::atomic<Job*> jobs_{nullptr};
   std::atomic<Notice*> notices_{nullptr};
   std::atomic<uint32_t> calls_{0};
-  alignas(64) std::atomic<bool> asleep_{false};
+  alignas(64) std::atomic<State> state_{State::kAwake};
 };
 
 using Trays = mem::Typed<Tray, mem::Builtin::kJobDesk>;

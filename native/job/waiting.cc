@@ -133,6 +133,16 @@ bool Waiting::push(Job* job) {
   return true;
 }
 
+bool Waiting::pushBound(Job* job) {
+  Subqueue* const home = subqueueOf(job->subqueue, true);
+  if (home == nullptr) return false;
+  job->home = home;
+  job->band = nullptr;
+  job->place.store(Job::Place::kWaiting, std::memory_order_relaxed);
+  give(job);
+  return true;
+}
+
 void Waiting::restore(Job* job) {
   Subqueue* const home = job->home;
   // Without memory for its band it has lost its priority, not its turn.
@@ -165,8 +175,10 @@ void Waiting::settle(Subqueue* home) {
   Subqueue** link = chainOf(home->id);
   while (*link != home) link = &(*link)->chain;
   *link = home->chain;
-  named_--;
   Subqueues::destroy(home);
+  if (--named_ > 0) return;
+  mem::TypedArray<Subqueue*, mem::Builtin::kJobWaiting> none;
+  table_.swap(none);
 }
 
 void Waiting::give(Job* job) {

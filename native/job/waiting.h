@@ -44,6 +44,8 @@ class Waiting {
 
   // False without memory: nothing has happened.
   [[nodiscard]] bool push(Job* job);
+  // A job that waits for one worker: counts as given, does not lie here.
+  [[nodiscard]] bool pushBound(Job* job);
   // A job that was given, to its old place in the order. Its subqueue still counts it as given.
   void restore(Job* job);
   // Takes out a job that waits. Its subqueue stays until `settle`, if it has nothing else.
@@ -65,9 +67,12 @@ class Waiting {
   uint32_t busySubqueues() const { return busy_; }
   bool hasPriorities() const { return bands_ > 0; }
 
+  // `visit` may take out the job it is given.
   template <class Visit>
   void each(Visit&& visit) {
-    eachSubqueue([&visit](Subqueue& home) {
+    eachSubqueue([this, &visit](Subqueue& home) {
+      if (home.waiting == 0) return;
+      home.given++;  // holds it while its jobs may go
       for (Band* band = home.bands; band != nullptr;) {
         Band* const lower = band->next;
         for (Job* job = band->first; job != nullptr;) {
@@ -77,14 +82,15 @@ class Waiting {
         }
         band = lower;
       }
+      ungive(&home);
     });
   }
   // 0 first. `visit` may drop the one it is given.
   template <class Visit>
   void eachSubqueue(Visit&& visit) {
     visit(root_);
-    for (Subqueue* head : table_) {
-      for (Subqueue* at = head; at != nullptr;) {
+    for (size_t i = 0; i < table_.size(); i++) {  // `visit` may end the last
+      for (Subqueue* at = table_[i]; at != nullptr;) {
         Subqueue* const following = at->chain;
         visit(*at);
         at = following;

@@ -26,7 +26,9 @@ namespace heddle::job {
   X(CANCEL_SIGNAL, 32)      \
   X(CANCEL_TERMINATE, 64)   \
   X(COMPLETES, 128)         \
-  X(DROPPABLE, 256)
+  X(DROPPABLE, 256)         \
+  X(RAW, 512)               \
+  X(POSTABLE, 1024)
 
 #define HEDDLE_JOB_CLAIMS(X) \
   X(FREE, 0)                 \

@@ -19,6 +19,9 @@ namespace heddle::job {
 class Queue;
 class Tray;
 
+// Beside the states of words.h: its worker copies the job out of the slot; soon it is GIVEN.
+constexpr int32_t kHeld = 5;
+
 // The claims of the jobs in a worker's slots. The cells of an isolate lie in its SharedArrayBuffer,
 // where JavaScript reads them with Atomics: plain words, whatever std::atomic is made of.
 class Claims {
@@ -38,6 +41,24 @@ class Claims {
     return __atomic_compare_exchange_n(cells_ + slot, &expected, to, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_ACQUIRE);
   }
+  // For the worker that was given it. False: it was taken back.
+  [[nodiscard]] bool hold(uint32_t slot) const {
+    int32_t expected = Claim::GIVEN;
+    return __atomic_compare_exchange_n(cells_ + slot, &expected, kHeld, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+  }
+  // For everybody else: false: it has begun, or is gone.
+  [[nodiscard]] bool takeBack(uint32_t slot) const {
+    while (!change(slot, Claim::GIVEN, Claim::TAKEN_BACK)) {
+      if (load(slot) != kHeld) return false;
+      sys::yieldThread();
+    }
+    return true;
+  }
+  bool isUnbegun(uint32_t slot) const {
+    const int32_t state = load(slot);
+    return state == Claim::GIVEN || state == kHeld;
+  }
   bool isRunning(uint32_t slot) const {
     const int32_t state = load(slot);
     return state == Claim::RUNNING || state == Claim::SIGNALLED;
@@ -54,6 +75,7 @@ struct Slot {
   Subqueue* home = nullptr;
   Target* target = nullptr;
   uint64_t number = 0;
+  int32_t priority = 0;
   int64_t addedNs = 0;
   int64_t startedNs = 0;  // these two are the worker's thread's until `over`
   int64_t endedNs = 0;
@@ -81,6 +103,7 @@ class Worker {
 
   enum class Stage : uint8_t { kWanted, kServing, kLeaving } stage = Stage::kWanted;
   bool idle = false;       // in the queue's list of those: to be called when there is work
+  bool isCalled = false;   // and has not come yet
   bool blocked = false;    // what it runs waits for something
   bool wishStart = false;  // not yet said to the host
   bool wishEnd = false;
@@ -91,7 +114,7 @@ class Worker {
 
   // --- of a plain thread
   sys::Thread thread;
-  std::condition_variable call;
+  std::condition_variable wake;
   bool asleep = false;
   // Release by who calls, acquire by the thread, which looks a little while before it sleeps.
   std::atomic<bool> called{false};

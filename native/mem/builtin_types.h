@@ -91,7 +91,7 @@ enum BuiltinTraits : uint8_t {
   X(kText, "binding:text", kVsize, 16, kPlain)                 \
   X(kFunctionCall, "binding:call", kVsize, 16, kPlain)         \
   X(kJobBytes, "job:bytes", kVsize, 16, kPlain)                \
-  X(kJobQueue, "job:queue", kVsize, 64, kPlain)                \
+  X(kJobQueue, "job:queue", kVsize, 64, kStays)                \
   X(kJobWorker, "job:worker", kVsize, 64, kPlain)              \
   X(kJobWaiting, "job:waiting", kVsize, 16, kPlain)            \
   X(kJobDesk, "job:desk", kVsize, 64, kPlain)                  \

@@ -6,27 +6,16 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
-#include <cstring>
+#include <cstddef>
 
 namespace heddle::sys {
 
 class Thread {
  public:
-  // 0 or a negative errno. Not while it runs.
-  [[nodiscard]] int start(void* (*main)(void*), void* argument) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) {
-      sigdelset(&all, fault);
-    }
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&thread_, nullptr, main, argument);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    return -error;
-  }
+  // With so many bytes of stack, at least what the system needs; 0: as many as usual. 0 or a
+  // negative errno. Not while it runs.
+  [[nodiscard]] int start(void* (*main)(void*), void* argument, size_t stackBytes = 0);
   // Waits for its end; exactly once for each successful start.
   void join() { pthread_join(thread_, nullptr); }
 
@@ -35,18 +24,19 @@ class Thread {
 };
 
 // Names the calling thread for debuggers and /proc, where the system can: what fits of the name.
-inline void nameThread(const char* name) {
-#ifdef __linux__
-  char shortened[16] = {};
-  // Not strncpy: under a sanitizer the compiler takes the cut for a mistake.
-  std::memcpy(shortened, name, strnlen(name, sizeof(shortened) - 1));
-  pthread_setname_np(pthread_self(), shortened);
-#else
-  static_cast<void>(name);
-#endif
-}
+constexpr size_t kThreadNameBytes = 16;  // with its end
+void nameThread(const char* name);
 
 // Lets another thread of this processor run.
 inline void yieldThread() { sched_yield(); }
+
+// Inside a loop that waits for another thread to write.
+inline void pauseThread() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 
 }  // namespace heddle::sys

@@ -1,0 +1,261 @@
+// How jobs come into a queue, and leave it without having run.
+#include <cerrno>
+
+#include "job/queue.h"
+#include "job/queue_aftermath.h"
+#include "sys/clock.h"
+
+namespace heddle::job {
+
+// Waiting ones, those given and not begun among them.
+uint32_t Queue::backlog() {
+  uint32_t count = waiting_.count() + boundCount_;
+  for (const Worker* worker = workers_; worker != nullptr; worker = worker->next) {
+    count += unbegun(worker);
+  }
+  return count;
+}
+
+// A look at every slot is spared as long as even all open jobs would be too few.
+bool Queue::isOverBacklog() {
+  if (maxBacklog_ == 0 || open_ + reserved_ < maxBacklog_) return false;
+  return backlog() + reserved_ >= maxBacklog_;
+}
+
+int Queue::reserve() {
+  const std::lock_guard<std::mutex> guard(lock_);
+  if (state_ != State::kOpen) return -ESHUTDOWN;
+  if (isOverBacklog()) return -EAGAIN;
+  reserved_++;
+  return 0;
+}
+
+void Queue::unreserve() {
+  const std::lock_guard<std::mutex> guard(lock_);
+  if (reserved_ > 0) reserved_--;
+}
+
+// VALUE: it is in.
+JobOutcome::Id Queue::admit(Job* job) {
+  if ((job->flags & JobFlag::RESERVED) != 0 && reserved_ > 0) reserved_--;
+  if (state_ != State::kOpen) return JobOutcome::SHUTDOWN;
+  if (wedged_ && live_ >= desired_) return JobOutcome::WEDGED;
+  job->number = ++arrivals_;
+  job->fate = JobOutcome::VALUE;
+  if ((job->flags & JobFlag::BOUND) == 0) {
+    if (!waiting_.push(job)) return JobOutcome::NO_MEMORY;
+  } else {
+    Worker* const worker = find(job->boundTo);
+    if (worker == nullptr || worker->stage == Worker::Stage::kLeaving) {
+      return JobOutcome::WORKER_DIED;
+    }
+    if (!waiting_.pushBound(job)) return JobOutcome::NO_MEMORY;
+    job->worker = worker;
+    worker->bound.push(job);
+    boundCount_++;
+    if (worker->idle) call(worker);
+  }
+  open_++;
+  return JobOutcome::VALUE;
+}
+
+void Queue::submit(JobList* jobs) {
+  Aftermath after;
+  {
+    const std::lock_guard<std::mutex> guard(lock_);
+    while (!jobs->empty()) {
+      Job* const job = jobs->pop();
+      const JobOutcome::Id refused = admit(job);
+      if (refused != JobOutcome::VALUE) after.end(job, refused);
+    }
+    giveBackForTurns();
+    callIdle();
+    plan(&after);
+  }
+  static_cast<void>(startThreads(&after, nullptr));
+  after.finishAll();
+}
+
+int Queue::submitOne(Job* job, bool tries) {
+  Aftermath after;
+  {
+    const std::lock_guard<std::mutex> guard(lock_);
+    if (tries && state_ == State::kOpen && isOverBacklog()) return -EAGAIN;
+    switch (admit(job)) {
+      case JobOutcome::VALUE:
+        break;
+      case JobOutcome::NO_MEMORY:
+        return -ENOMEM;
+      default:
+        return -ESHUTDOWN;
+    }
+    giveBackForTurns();
+    callIdle();
+    plan(&after);
+  }
+  const int started = startThreads(&after, job);
+  after.finishAll();
+  return started;
+}
+
+// A job that came may have its turn before some that were given: a subqueue of its own, a higher
+// priority, the newest first.
+void Queue::giveBackForTurns() {
+  if (waiting_.busySubqueues() <= 1 && !waiting_.hasPriorities() && !lifo_) return;
+  for (Worker* worker = workers_; worker != nullptr; worker = worker->next) {
+    // A single one was given under these rules and is about to begin.
+    if (worker->given > 1) takeBackFrom(worker, kClaims);
+  }
+}
+
+// A job that waits, in whichever list.
+void Queue::takeOut(Job* job) {
+  if (job->band != nullptr) {
+    Subqueue* const home = job->home;
+    waiting_.unlink(job);
+    waiting_.settle(home);
+  } else {
+    job->worker->bound.remove(job);
+    boundCount_--;
+    waiting_.ungive(job->home);
+  }
+  job->place.store(Job::Place::kOutside, std::memory_order_relaxed);
+  open_--;
+}
+
+Queue::Removal Queue::remove(Job* job) {
+  const std::lock_guard<std::mutex> guard(lock_);
+  const Removal removal = removeLocked(job);
+  if (removal == Removal::kRemoved) checkDrained();
+  return removal;
+}
+
+Queue::Removal Queue::removeLocked(Job* job) {
+  switch (job->place.load(std::memory_order_relaxed)) {
+    case Job::Place::kGiven:
+      if (job->fate != JobOutcome::VALUE) return Removal::kRunning;
+      if (!takeBack(job->worker, job->slot)) {
+        return job->worker->slots[job->slot].over.load(std::memory_order_acquire)
+                   ? Removal::kOver
+                   : Removal::kRunning;
+      }
+      [[fallthrough]];
+    case Job::Place::kWaiting:
+      // Its work is over, the cleanup must not be lost.
+      if (job->fate != JobOutcome::VALUE) return Removal::kRunning;
+      takeOut(job);
+      return Removal::kRemoved;
+    default:
+      return Removal::kOver;
+  }
+}
+
+bool Queue::setDeadline(Job* job, int64_t deadlineNs) {
+  const std::lock_guard<std::mutex> guard(lock_);
+  const Job::Place place = job->place.load(std::memory_order_relaxed);
+  if (place == Job::Place::kGiven && !takeBack(job->worker, job->slot)) return false;
+  if (job->place.load(std::memory_order_relaxed) != Job::Place::kWaiting) return false;
+  job->deadlineNs = deadlineNs;
+  callIdle();
+  return true;
+}
+
+// What waits ends, and what was given and has not begun.
+void Queue::dropAll(JobOutcome::Id outcome, bool onlyDroppable, Aftermath* after) {
+  takeBackAll();
+  const auto drop = [this, outcome, onlyDroppable, after](Job* job) {
+    const bool stays = onlyDroppable && (job->flags & JobFlag::DROPPABLE) == 0;
+    if (stays || job->fate != JobOutcome::VALUE) return;
+    takeOut(job);
+    after->end(job, outcome);
+  };
+  waiting_.each(drop);
+  for (Worker* worker = workers_; worker != nullptr; worker = worker->next) {
+    for (Job* job = worker->bound.first; job != nullptr;) {
+      Job* const following = job->next;
+      drop(job);
+      job = following;
+    }
+  }
+}
+
+Queue::Stop Queue::signal(Job* job) {
+  const int64_t now = sys::monotonicNs();
+  const std::lock_guard<std::mutex> guard(lock_);
+  return signalLocked(job, now);
+}
+
+Queue::Stop Queue::signalLocked(const Job* job, int64_t nowNs) {
+  const Job::Place place = job->place.load(std::memory_order_relaxed);
+  if (place == Job::Place::kWaiting) return Stop::kWaits;
+  if (place != Job::Place::kGiven) return Stop::kOver;
+  Worker* const worker = job->worker;
+  Slot& slot = worker->slots[job->slot];
+  if (slot.over.load(std::memory_order_acquire)) return Stop::kOver;
+  if (worker->claims.change(job->slot, Claim::RUNNING, Claim::SIGNALLED)) {
+    slot.signalledNs = nowNs;
+    worker->signals |= uint64_t{1} << job->slot;
+    if (worker->tray != nullptr) worker->tray->call(Tray::kSignals);
+    return Stop::kTold;
+  }
+  if (worker->claims.load(job->slot) == Claim::SIGNALLED) return Stop::kTold;
+  return worker->claims.isUnbegun(job->slot) ? Stop::kNotYet : Stop::kOver;
+}
+
+Queue::Stop Queue::terminate(Job* job, JobOutcome::Id outcome) {
+  const int64_t now = sys::monotonicNs();
+  const std::lock_guard<std::mutex> guard(lock_);
+  const Stop stop = signalLocked(job, now);
+  if (stop != Stop::kTold) return stop;
+  Worker* const worker = job->worker;
+  if (worker->tray == nullptr || worker->terminated) return stop;
+  job->ifDead = outcome;
+  worker->terminated = true;
+  worker->wishEnd = true;
+  tellHost();
+  return stop;
+}
+
+uint64_t Queue::takeSignals(Worker* worker) {
+  const std::lock_guard<std::mutex> guard(lock_);
+  uint64_t signals = std::exchange(worker->signals, 0);
+  for (uint32_t i = 0; i < kClaims; i++) {
+    if (worker->claims.load(i) != Claim::SIGNALLED) signals &= ~(uint64_t{1} << i);
+  }
+  return signals;
+}
+
+int64_t Queue::checkWedged(int64_t nowNs) {
+  Aftermath after;
+  {
+    const std::lock_guard<std::mutex> guard(lock_);
+    const int64_t due = wedgedSince();
+    if (due == INT64_MAX) return INT64_MAX;
+    if (nowNs < due + kWedgeGraceNs) return due + kWedgeGraceNs;
+    wedged_ = true;
+    dropAll(JobOutcome::WEDGED, false, &after);
+  }
+  after.finishAll();
+  return INT64_MAX;
+}
+
+// When the last thread was asked to stop; INT64_MAX: one is free, or may be added.
+int64_t Queue::wedgedSince() {
+  accountAll();
+  if (live_ == 0 || live_ < desired_) return INT64_MAX;
+  int64_t since = 0;
+  for (const Worker* worker = workers_; worker != nullptr; worker = worker->next) {
+    if (worker->stage == Worker::Stage::kLeaving) continue;
+    if (worker->terminated) return INT64_MAX;
+    int64_t signalled = INT64_MAX;
+    for (uint32_t i = 0; i < kClaims; i++) {
+      if (worker->slots[i].job == nullptr || !worker->claims.isRunning(i)) continue;
+      if (worker->claims.load(i) == Claim::SIGNALLED) signalled = worker->slots[i].signalledNs;
+    }
+    if (signalled == INT64_MAX) return INT64_MAX;
+    if (signalled > since) since = signalled;
+  }
+  return since;
+}
+
+}  // namespace heddle::job

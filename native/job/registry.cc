@@ -1,0 +1,146 @@
+#include "job/registry.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+
+#include "base/immortal.h"
+#include "job/desk.h"
+
+namespace heddle::job {
+namespace {
+
+constexpr size_t kLongestName = 200;
+
+// Process-wide by nature: any isolate may use any queue.
+class Registry {
+ public:
+  std::mutex lock;  // everything below; taken before that of a queue
+
+  Queue* first = nullptr;
+  uint32_t lastNumber = 0;
+  Desk* desks = nullptr;
+
+  Queue* find(uint32_t number) {
+    Queue* queue = first;
+    while (queue != nullptr && queue->number() != number) queue = queue->nextInRegistry;
+    return queue;
+  }
+  Queue* find(std::string_view name) {
+    Queue* queue = first;
+    while (queue != nullptr && queue->name() != name) queue = queue->nextInRegistry;
+    return queue;
+  }
+  void remove(const Queue* queue) {
+    Queue** link = &first;
+    while (*link != queue) link = &(*link)->nextInRegistry;
+    *link = queue->nextInRegistry;
+  }
+};
+
+Registry& registry() {
+  static base::Immortal<Registry> instance;
+  return *instance;
+}
+
+QueueRef refer(Queue* queue) {
+  if (queue != nullptr) queue->acquire();
+  return QueueRef(queue);
+}
+
+bool describe(QueueEntries* into, uint32_t number, JobQueueKind::Id kind, bool internal,
+              std::string_view name) {
+  QueueEntry entry{number, kind, internal, {}};
+  const size_t length = std::min(name.size(), sizeof entry.name - 1);
+  std::memcpy(entry.name, name.data(), length);
+  return into->push(entry);
+}
+
+}  // namespace
+
+int64_t createQueue(const QueueSpec& spec, Desk* host) {
+  if (spec.name.empty() || spec.name.size() > kLongestName) return -EINVAL;
+  const bool needsHost = spec.kind == JobQueueKind::WORKER;
+  if (needsHost && host == nullptr) return -EINVAL;
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  if (all.find(spec.name) != nullptr) return -EEXIST;
+  Queues::Ptr queue = Queues::makePtr(all.lastNumber + 1, spec, needsHost ? host->tray() : nullptr);
+  if (queue == nullptr || queue->open() < 0) return -ENOMEM;
+  queue->nextInRegistry = all.first;
+  all.first = queue.release();
+  return ++all.lastNumber;
+}
+
+QueueRef findQueue(uint32_t number) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  return refer(all.find(number));
+}
+
+QueueRef findQueue(std::string_view name) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  return refer(all.find(name));
+}
+
+int listQueues(QueueEntries* into) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  for (const Queue* queue = all.first; queue != nullptr; queue = queue->nextInRegistry) {
+    if (!describe(into, queue->number(), queue->kind(), false, queue->name())) return -ENOMEM;
+  }
+  std::reverse(into->begin(), into->end());  // as they were made
+  for (const Desk* desk = all.desks; desk != nullptr; desk = desk->nextInRegistry) {
+    char name[64];
+    std::snprintf(name, sizeof name, "default_back_queue/%u", desk->loopId());
+    if (!describe(into, 0, JobQueueKind::NATIVE, true, name)) return -ENOMEM;
+  }
+  return 0;
+}
+
+int destroyQueue(uint32_t number) {
+  QueueRef gone;  // ends its threads, which may take a moment, without the lock
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  Queue* const queue = all.find(number);
+  if (queue == nullptr) return -ENOENT;
+  if (queue->state() != Queue::State::kDrained) return -EBUSY;
+  all.remove(queue);
+  gone = QueueRef(queue);
+  return 0;
+}
+
+void addDesk(Desk* desk) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  desk->nextInRegistry = all.desks;
+  all.desks = desk;
+}
+
+// The queues that it hosts lose their host; those that are over by that go.
+void removeDesk(Desk* desk) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  Desk** link = &all.desks;
+  while (*link != desk) link = &(*link)->nextInRegistry;
+  *link = desk->nextInRegistry;
+  for (Queue* queue = all.first; queue != nullptr;) {
+    Queue* const following = queue->nextInRegistry;
+    if (queue->isHostedBy(desk->tray())) queue->hostGone();
+    queue = following;
+  }
+}
+
+bool nextWish(const Desk& host, Wish* wish) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  for (Queue* queue = all.first; queue != nullptr; queue = queue->nextInRegistry) {
+    if (queue->isHostedBy(host.tray()) && queue->nextWish(wish)) return true;
+  }
+  return false;
+}
+
+}  // namespace heddle::job
