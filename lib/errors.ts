@@ -81,6 +81,7 @@ export interface HeddleErrorOptions {
   /** Negative, as in the system errors of Node. */
   readonly errno?: number
   readonly syscall?: string
+  readonly path?: string
   readonly cause?: unknown
 }
 
@@ -92,6 +93,8 @@ export class HeddleError extends Error {
   declare readonly errno?: number
   /** The operation that failed, for system errors. */
   declare readonly syscall?: string
+  /** The file that a job could not read, write or ask for its status. */
+  declare readonly path?: string
   /** Of a coroutine's write: how much had gone before it failed. */
   declare bytesWritten?: number
 
@@ -100,6 +103,7 @@ export class HeddleError extends Error {
     this.code = code
     if (options.errno !== undefined) this.errno = options.errno
     if (options.syscall !== undefined) this.syscall = options.syscall
+    if (options.path !== undefined) this.path = options.path
   }
 
   override get name(): string {

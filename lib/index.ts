@@ -46,8 +46,14 @@ export type {
 export { HttpError, HttpRequest, HttpResponse, HttpServer } from './http'
 export { Semaphore, type SemaphoreOptions, type SemaphoreWaitOptions } from './locks'
 export type {
+  AnswerLimit,
   BackQueue,
+  Crc32cOptions,
+  DeflateOptions,
   DependentOptions,
+  FileStatus,
+  HostAddress,
+  InflateOptions,
   JobCancel,
   JobContext,
   JobDescription,
@@ -61,13 +67,28 @@ export type {
   JobTransfer,
   JobWorkerOptions,
   LocatedTarget,
+  LookupOptions,
   ModuleTarget,
+  NativeJobOptions,
   NativeResult,
   NativeTarget,
+  ReadFileOptions,
+  ReadPart,
+  StatOptions,
   SubqueueStats,
   WorkerDeath,
+  WriteFileOptions,
+  WriteManner,
 } from './jobq'
-export { controlJobq, currentJob, JobQueue, JobQueues, jobqsFromConfig, parseJobqSpec } from './jobq'
+export {
+  controlJobq,
+  currentJob,
+  JobQueue,
+  JobQueues,
+  jobqsFromConfig,
+  NativeJobs,
+  parseJobqSpec,
+} from './jobq'
 export * from './memory'
 export type {
   AcoListenerFunction,

@@ -10,6 +10,18 @@ export type { JobQueueOptions } from './job-queues'
 export { JobQueues } from './job-queues'
 export { jobqsFromConfig } from './jobq-config'
 export type { JobqLimits } from './limits'
+export type {
+  Crc32cOptions,
+  DeflateOptions,
+  InflateOptions,
+  LookupOptions,
+  NativeJobOptions,
+  ReadFileOptions,
+  StatOptions,
+  WriteFileOptions,
+} from './native-jobs'
+export { NativeJobs } from './native-jobs'
+export type { AnswerLimit, FileStatus, HostAddress, ReadPart, WriteManner } from './native-requests'
 export type { JobOutcomeCode } from './outcome'
 export type { JobOverflow, JobRunOptions } from './run-options'
 export { checkPriority, checkSignal, checkTransfer, subqueueOf } from './run-options'

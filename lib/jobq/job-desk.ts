@@ -310,8 +310,12 @@ export class JobDesk {
     if (outcome === JobOutcome.ERROR) {
       return systemError(all.readInt32LE(0), this.#targetName(index), all.toString('utf8', 4) || undefined)
     }
-    const { length: size } = all
-    const bytes = size === NUMBER_BYTES ? NO_BYTES : new Uint8Array(all.subarray(NUMBER_BYTES))
+    const output = all.subarray(NUMBER_BYTES)
+    // A block is this isolate's own, and too large to be copied without need.
+    const own = (flags & JobFlag.BLOCK) !== 0
+    const bytes = own
+      ? new Uint8Array(output.buffer, output.byteOffset, output.length)
+      : new Uint8Array(output)
     return { number: all.readDoubleLE(0), bytes } satisfies NativeResult
   }
 

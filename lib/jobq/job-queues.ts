@@ -10,6 +10,7 @@ import { BackQueue } from './back-queue'
 import { JobDesk } from './job-desk'
 import { JobQueue, safetyNumber } from './job-queue'
 import { initialLimits } from './limits'
+import { NativeJobs } from './native-jobs'
 import { shortNameOf } from './short-name'
 import type { JobqSafety } from './spec'
 import { type JobWorkerOptions, type WorkerDeath, WorkerHost } from './worker-host'
@@ -78,6 +79,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   readonly #backend: JobsBackend
   readonly #jobs: JobsEngine
   readonly #assertOpen: () => void
+  #nativeJobs: NativeJobs | undefined
   readonly #known = new Map<number, JobQueue>()
   /** Those made here. */
   readonly #own = new Map<number, Hosted>()
@@ -154,6 +156,12 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
       this.get(DEFAULT_NATIVE) ??
       this.create(DEFAULT_NATIVE, { kind: 'native', concurrency: defaultThreads() })
     )
+  }
+
+  /** Files, hosts, checksums, compression: native jobs that need no module. On `native`, or a queue that is named. */
+  get nativeJobs(): NativeJobs {
+    this.#nativeJobs ??= new NativeJobs(this)
+    return this.#nativeJobs
   }
 
   /** @internal The eventer ends: so do the queues made here. */

@@ -8,7 +8,7 @@ import {
 } from 'node:worker_threads'
 import type { JobsEngine } from '../backend/jobs'
 import { PACKAGE_ROOT } from '../backend/platform'
-import { type Posted } from './codec'
+import type { Posted } from './codec'
 import type { Mail } from './job-desk'
 import type { JobTransfer } from './job-order'
 import type { JobqSafety } from './spec'
