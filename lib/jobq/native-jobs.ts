@@ -34,7 +34,9 @@ export interface NativeJobOptions
   readonly queue?: JobQueue | undefined
 }
 
+/** Options of `readFile`. */
 export interface ReadFileOptions extends NativeJobOptions, ReadPart {}
+/** Options of `writeFile`. */
 export interface WriteFileOptions extends NativeJobOptions, WriteManner {}
 
 /** Options of `stat`. */

@@ -59,6 +59,7 @@ async function answer(
 function failureOf(error: unknown): NativeFailure {
   if (error instanceof NativeFailure) return error
   const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'ERR_BUFFER_TOO_LARGE') return failure('EFBIG')
+  // Node's own range error has a code; that of an array that there is no memory for has none.
+  if (error instanceof RangeError) return failure(code === undefined ? 'ENOMEM' : 'EFBIG')
   return code === 'Z_MEM_ERROR' ? failure('ENOMEM') : failure('EBADMSG', message)
 }
