@@ -3,7 +3,12 @@ import { defineConfig } from 'vitest/config'
 /** One suite, two backends; everything else runs with the backend a user would get. */
 const conformance = (backend: 'native' | 'js') => ({
   extends: true as const,
-  test: { name: backend, include: ['test/conformance/**/*.test.ts'], env: { HEDDLE_BACKEND: backend } },
+  test: {
+    name: backend,
+    include: ['test/conformance/**/*.test.ts'],
+    env: { HEDDLE_BACKEND: backend },
+    globalSetup: ['test/compile-first.ts'],
+  },
 })
 
 /** Tests that start programs use the compiled package, so it is brought up to date first. */

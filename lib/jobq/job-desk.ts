@@ -9,7 +9,7 @@ import { Handles } from './handles'
 import { flagsOf, isPlain, type JobOrder, type JobTransfer } from './job-order'
 import { outcomeError } from './outcome'
 import { Receiver, Sender } from './parcel'
-import { TargetNumbers } from './targets'
+import { located, TargetNumbers } from './targets'
 
 /** Names a job of one desk. */
 export type JobHandle = number
@@ -158,9 +158,11 @@ export class JobDesk {
     // What this loop has submitted comes first.
     this.port.engine.flush()
     const result = this.#backend.drain(queue, this.port.engine.loopId, request)
-    if (result >= 0) return this.#hold()
-    this.#drains.delete(request)
-    throw systemError(result, 'drain')
+    if (result < 0) {
+      this.#drains.delete(request)
+      throw systemError(result, 'drain')
+    }
+    this.#hold()
   }
 
   /** Calls this whenever a job of this desk has ended, until the answer is called. */
@@ -191,7 +193,8 @@ export class JobDesk {
 
   /** EINVAL: the queue runs the other kind of targets. */
   numberOf(queue: DeskQueue, target: JobOrder['target']): number {
-    const native = typeof target === 'object' && target !== null && 'native' in target
+    if (typeof target !== 'object' || target === null) located(target)
+    const native = 'native' in target
     if (native !== queue.isNative) {
       const kinds = native ? 'native functions do not run in' : 'exports of modules do not run in'
       throw new HeddleError('EINVAL', `${kinds} the queue ${queue.name}`)

@@ -130,7 +130,7 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
         const { desk } = this
         return desk.run(this, desk.numberOf(this, target), arg) as Promise<T>
       }
-      return this.#runWith(target, arg, options ?? {}) as Promise<T>
+      return this.#runWith(target, arg, options === undefined ? {} : options) as Promise<T>
     } catch (error) {
       return Promise.reject(error)
     }
@@ -428,7 +428,10 @@ export function safetyNumber(safety: JobqSafety): number {
 function until(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const aborted = (): void => reject(signal.reason)
-    if (signal.aborted) return aborted()
+    if (signal.aborted) {
+      aborted()
+      return
+    }
     signal.addEventListener('abort', aborted, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted))
   })

@@ -60,6 +60,7 @@ const DEFAULT_NATIVE = 'default_native'
 /** What a default queue may have: more rarely pays, as each worker thread is a JavaScript engine of its own. */
 const MOST_DEFAULT_THREADS = 4
 const EXIT_CODE = 70
+const LAST_WORD_MS = 50
 
 interface Hosted {
   readonly queue: JobQueue
@@ -172,10 +173,11 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   }
 
   async #end({ queue, host }: Hosted): Promise<void> {
-    queue.drain().catch(ignore)
+    const told = queue.drain().catch(ignore)
     await host?.close()
-    // Asked, not told: the loop may not be running.
     while (queue.stats().state !== 'drained') await sleep(1)
+    // Ends that are on their way come before the word of it, but where the loop is not running nothing comes.
+    await Promise.race([told, sleep(LAST_WORD_MS, undefined, { ref: false })])
     queue.destroy()
   }
 

@@ -1,0 +1,195 @@
+// What the cases of job queues run on other threads.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parentPort, threadId } from 'node:worker_threads'
+import { currentJob, safe } from 'heddle'
+
+export const echo = (value) => value
+export const laterEcho = async (value) => {
+  await sleep(1)
+  return value
+}
+export const add = ({ a, b }) => a + b
+export const whereAmI = () => threadId
+export const nothing = () => {}
+
+/** Counts itself in cell 1, and blocks its thread until cell 0 is set. */
+export const held = ({ cells, value }) => {
+  Atomics.add(cells, 1, 1)
+  Atomics.notify(cells, 1)
+  Atomics.wait(cells, 0, 0)
+  return value
+}
+
+/** The same, letting others run meanwhile. */
+export const laterHeld = async ({ cells, value }) => {
+  Atomics.add(cells, 1, 1)
+  while (Atomics.load(cells, 0) === 0) await sleep(1)
+  return value
+}
+
+/** Writes its number where the next free cell is: cell 1 counts. */
+export const order = ({ cells, value }) => {
+  cells[2 + Atomics.add(cells, 1, 1)] = value
+}
+
+export const burn = (ms) => {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+export const fail = ({ text, code }) => {
+  throw Object.assign(new TypeError(text), { code, extra: { deep: [1] } })
+}
+export const failWithCause = () => {
+  throw new RangeError('outside', { cause: Object.assign(new Error('inside'), { code: 'EINSIDE' }) })
+}
+export const failTogether = () => Promise.any([Promise.reject(new TypeError('one')), Promise.reject('two')])
+export const failAborted = () => AbortSignal.abort().throwIfAborted()
+export const failLater = async () => {
+  await sleep(1)
+  throw new SyntaxError('later')
+}
+const ODD = {
+  text: () => 'just text',
+  number: () => 5,
+  undefined: () => undefined,
+  function: () => () => {},
+  symbol: () => Symbol('odd'),
+  closure: () => Object.assign(new Error('odd'), { code: 'EODD', handle: () => {} }),
+  getter: () =>
+    Object.defineProperty(new Error('trap'), 'message', {
+      get() {
+        throw new Error('no message')
+      },
+    }),
+}
+export const failOddly = (what) => {
+  throw ODD[what]()
+}
+export const returnOddly = (what) =>
+  ({
+    function: () => () => {},
+    nested: () => ({ deep: { er: () => {} } }),
+    getter: () => ({
+      get trap() {
+        throw new Error('the getter')
+      },
+    }),
+    thenable: () =>
+      Object.defineProperty({}, 'then', {
+        value: (resolve) => {
+          resolve('first')
+          resolve('second')
+          throw new Error('too late')
+        },
+      }),
+    badThen: () =>
+      Object.defineProperty({}, 'then', {
+        get() {
+          throw new Error('the then')
+        },
+      }),
+  })[what]()
+
+export const leave = (code) => process.exit(code)
+export const leaveLater = async (code) => {
+  await sleep(1)
+  process.exit(code)
+}
+export const explode = () =>
+  new Promise(() =>
+    setImmediate(() => {
+      throw new Error('outside of the call')
+    }),
+  )
+export const forever = ({ cells } = {}) => {
+  if (cells) Atomics.add(cells, 1, 1)
+  for (;;);
+}
+export const eatMemory = () => {
+  const kept = []
+  for (;;) kept.push(new Array(10_000).fill({ x: kept.length }))
+}
+export const notAFunction = 5
+
+/** Loops until it is told to stop, without letting anything else run. */
+export const untilSignalled = ({ cells }, job) => {
+  Atomics.add(cells, 1, 1)
+  while (!job.signal.aborted);
+  return `${job.signal.reason.name} ${job.cancelled}`
+}
+export const untilAborted = ({ cells }, job) =>
+  new Promise((resolve) => {
+    Atomics.add(cells, 1, 1)
+    job.signal.addEventListener('abort', () => resolve('heard'))
+  })
+export const untilThrown = ({ cells }, job) => {
+  Atomics.add(cells, 1, 1)
+  for (;;) job.signal.throwIfAborted()
+}
+
+/** Phases write where they ran: 3 cells a step from cell 2 on. */
+const note = (cells, step) => {
+  const at = 2 + 2 * Atomics.add(cells, 1, 1)
+  cells[at] = step
+  cells[at + 1] = threadId
+}
+export const work = ({ cells, failing }) => {
+  note(cells, 1)
+  if (failing?.includes('work')) throw new Error('work failed')
+  return 'worked'
+}
+export const laterWork = async ({ cells }) => {
+  note(cells, 1)
+  await sleep(5)
+  return 'worked'
+}
+export const heldWork = ({ cells }) => {
+  note(cells, 1)
+  Atomics.wait(cells, 0, 0)
+}
+export const foreverWork = ({ cells }) => {
+  note(cells, 1)
+  for (;;);
+}
+export const cleanup = ({ cells, failing }, job) => {
+  note(cells, job.timedOut ? 3 : 2)
+  if (failing?.includes('cleanup')) throw new Error('cleanup failed')
+  return 'cleaned'
+}
+
+export const describeJob = async (_, job) => {
+  const seen = [job.queue, job.subqueue, job.cancelled, job.timedOut, currentJob() === job]
+  await sleep(1)
+  return [...seen, currentJob() === job]
+}
+export const noJobOutside = async () => {
+  const store = await new Promise((resolve) => setImmediate(() => resolve(currentJob()?.queue)))
+  return store
+}
+export const move = (size, job) => {
+  const memory = new ArrayBuffer(size)
+  new Uint8Array(memory).fill(7)
+  globalThis.heddleMoved = memory
+  return job.transfer(memory, [memory])
+}
+export const wasMoved = () => globalThis.heddleMoved.byteLength === 0
+export const movePort = (_, job) => {
+  const { port1, port2 } = new MessageChannel()
+  port1.postMessage('from afar')
+  return job.transfer({ port: port2 }, [port2])
+}
+export const hear = ({ port }) =>
+  new Promise((resolve) => port.once('message', (message) => resolve(message) || port.close()))
+export const inSection = () => safe.inSection()
+export const laterInSection = async () => {
+  const before = safe.inSection()
+  await sleep(1)
+  return [before, safe.inSection()]
+}
+export const freeSome = (count) => {
+  for (let n = 0; n < count; n++) safe.free(safe.alloc(64))
+  return safe.stats().requested
+}
+export const tellParent = () => parentPort !== null
+export const environment = (name) => process.env[name]
