@@ -2,15 +2,18 @@ const GENERATION_SHIFT = 24
 const INDEX_MASK = (1 << GENERATION_SHIFT) - 1
 const GENERATION_MASK = 0xff
 
+/** No handle has this value. */
+export const NO_HANDLE = -1
+
 /** Gives out handles, `index | generation << 24`: whose generation has moved on names nothing. */
 export class Handles {
   readonly #generations: number[] = []
   readonly #free: number[] = []
 
-  /** -1: all 16 million are in use. */
+  /** `NO_HANDLE`: all 16 million are in use. Handles may be negative. */
   open(): number {
     const index = this.#free.pop() ?? this.#generations.length
-    if (index > INDEX_MASK) return -1
+    if (index >= INDEX_MASK) return NO_HANDLE
     if (index === this.#generations.length) this.#generations.push(0)
     return index | ((this.#generations[index] as number) << GENERATION_SHIFT)
   }

@@ -5,7 +5,7 @@ import { HeddleError, systemError } from '../errors'
 import { dataCloneError } from './clone'
 import { Posted } from './codec'
 import { unpackError } from './error-codec'
-import { Handles } from './handles'
+import { Handles, NO_HANDLE } from './handles'
 import { flagsOf, isPlain, type JobOrder, type JobTransfer } from './job-order'
 import { outcomeError } from './outcome'
 import { Receiver, Sender } from './parcel'
@@ -204,7 +204,7 @@ export class JobDesk {
 
   #open(queue: DeskQueue, target: number, resolve: Resolve | JobDone, reject: Reject | undefined): JobHandle {
     const handle = this.#handles.open()
-    if (handle < 0) throw new HeddleError('ENFILE', 'too many jobs are under way')
+    if (handle === NO_HANDLE) throw new HeddleError('ENFILE', 'too many jobs are under way')
     const index = this.#handles.find(handle)
     this.#resolves[index] = resolve
     this.#rejects[index] = reject
