@@ -161,6 +161,7 @@ napi_value capabilities(napi_env env) {
   napi_set_named_property(env, object, "reusePort", flag(env, sys::kSpreadsByReusePort));
   napi_set_named_property(env, object, "threadedClose", flag(env, true));
   napi_set_named_property(env, object, "sharedBlocks", flag(env, true));
+  napi_set_named_property(env, object, "sharedQueues", flag(env, true));
   napi_set_named_property(env, object, "nativeCoroutines", flag(env, true));
   napi_set_named_property(env, object, "dedicatedLoops", flag(env, true));
   return object;
@@ -176,6 +177,7 @@ napi_value init(napi_env env, napi_value exports) {
   napi_set_named_property(env, exports, "memory", memoryObject(env));
   napi_set_named_property(env, exports, "safe", safeObject(env));
   napi_set_named_property(env, exports, "aco", acoObject(env));
+  napi_set_named_property(env, exports, "jobs", jobsObject(env));
   napi_set_named_property(env, exports, "capabilities", capabilities(env));
   return exports;
 }

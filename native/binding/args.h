@@ -73,6 +73,7 @@ class Fields {
   // The value of an object field; false when it is missing or no object.
   bool object(const char* name, napi_value* out) const;
   napi_value value(const char* name) const;
+  napi_env env() const { return env_; }
 
  private:
   napi_env env_;

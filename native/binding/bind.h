@@ -23,5 +23,8 @@ napi_value protocolObject(napi_env env);
 napi_value acoObject(napi_env env);
 class Engine;
 napi_value acoEngineObject(Engine* engine);
+// `JobsBackend` in lib/backend/jobs.ts, and `JobsEngine`.
+napi_value jobsObject(napi_env env);
+napi_value jobsEngineObject(Engine* engine);
 
 }  // namespace heddle::binding

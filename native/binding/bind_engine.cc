@@ -279,6 +279,7 @@ napi_value engineObject(Engine* engine) {
   addMethods(env, object, kMethods, engine);
   napi_set_named_property(env, object, "loopId", number(env, engine->loopId()));
   napi_set_named_property(env, object, "aco", acoEngineObject(engine));
+  napi_set_named_property(env, object, "jobs", jobsEngineObject(engine));
   return object;
 }
 

@@ -82,6 +82,8 @@ int Engine::openLoop(const char* name) {
   net_ = net::Nets::makePtr(loop_.get());
   if (net_ == nullptr) return -ENOMEM;
   loop_->attach(net_.get(), net::Net::kTags);
+  const int furnished = openDesk();
+  if (furnished < 0) return furnished;
   coroutines_.open(loop_.get());
   functionCalls_.open(loop_.get());
   if (!isDedicated_) return 0;
@@ -89,6 +91,15 @@ int Engine::openLoop(const char* name) {
   const int began = dedicated_ == nullptr ? -ENOMEM : dedicated_->open(name);
   if (began < 0) dedicated_.reset();
   return began;
+}
+
+int Engine::openDesk() {
+  desk_ = job::Desks::makePtr(loop_.get());
+  const int opened = desk_ == nullptr ? -ENOMEM : desk_->open();
+  if (opened < 0) return opened;
+  loop_->attach(desk_.get(), 0);
+  loop_->takeRecords(desk_.get(), job::Desk::kRecordGroup);
+  return 0;
 }
 
 void Engine::start() {
@@ -141,6 +152,7 @@ void Engine::endLoop(void* data) {
   if (self->net_ != nullptr) self->net_->closeAll();
   if (!self->isDedicated_) return;
   self->net_.reset();
+  self->desk_.reset();
   self->loop_.reset();
 }
 
@@ -148,8 +160,10 @@ void Engine::finished(void* data) {
   auto* const self = static_cast<Engine*>(data);
   self->embedded_.reset();
   self->net_.reset();
+  self->desk_.reset();
   self->loop_.reset();
   self->dedicated_.reset();
+  if (self->claims_ != nullptr) napi_delete_reference(self->env_, self->claims_);
   if (self->memory_ != nullptr) napi_delete_reference(self->env_, self->memory_);
   self->memory_ = nullptr;
   if (self->dispatch_ != nullptr) napi_delete_reference(self->env_, self->dispatch_);
@@ -300,6 +314,20 @@ int Engine::handBlockOver(const net::BlockTarget& target, const Bytes& bytes) {
     dedicated_->submit(errand, bytes.size);
   }
   return 0;
+}
+
+int Engine::serve(uint32_t queue, uint32_t worker, napi_value claims) {
+  const Bytes bytes = bytesOf(env_, claims);
+  if (bytes.size < job::kClaims * sizeof(int32_t)) return -EINVAL;
+  if (claims_ != nullptr) return -EBUSY;
+  if (napi_create_reference(env_, claims, 1, &claims_) != napi_ok) return -EINVAL;
+  auto* const cells = reinterpret_cast<int32_t*>(bytes.data);
+  const int served = withDesk([&](job::Desk& desk) { return desk.serve(queue, worker, cells); });
+  if (served < 0) {
+    napi_delete_reference(env_, claims_);
+    claims_ = nullptr;
+  }
+  return served;
 }
 
 net::Block Engine::pin(napi_value value) {

@@ -17,6 +17,7 @@
 #include "binding/coroutines.h"
 #include "binding/embedded.h"
 #include "binding/function_calls.h"
+#include "job/desk.h"
 #include "loop/dedicated.h"
 #include "loop/loop.h"
 #include "mem/typed_object.h"
@@ -65,6 +66,13 @@ class Engine final : public Embedded::Driver {
     if (dedicated_ == nullptr) return use(*loop_, *net_);
     return dedicated_->visit([&]() -> decltype(auto) { return use(*loop_, *net_); });
   }
+  // use(desk), likewise.
+  template <class Use>
+  decltype(auto) withDesk(Use&& use) {
+    return visit([&](loop::Loop&, net::Net&) -> decltype(auto) { return use(*desk_); });
+  }
+  // The isolate is a worker of the queue. Keeps the claims until the loop is closed.
+  [[nodiscard]] int serve(uint32_t queue, uint32_t worker, napi_value claims);
   // use(), on the thread of the loop: coroutines run nowhere else. No Node-API call in there.
   template <class Use>
   decltype(auto) onItsThread(Use&& use) {
@@ -88,6 +96,7 @@ class Engine final : public Embedded::Driver {
   int64_t sleepNs() override;
   loop::Rest rest(int fd) override;
   [[nodiscard]] int openLoop(const char* name);
+  [[nodiscard]] int openDesk();
   static void endLoop(void* self);
   // The bytes of a typed array, with a reference that ends with the block's release. Without memory
   // for it the block has no release.
@@ -104,6 +113,7 @@ class Engine final : public Embedded::Driver {
   const bool sections_;
   napi_ref dispatch_ = nullptr;
   napi_ref memory_ = nullptr;
+  napi_ref claims_ = nullptr;
   napi_async_context async_ = nullptr;
   bool inTick_ = false;
   bool closing_ = false;
@@ -115,6 +125,7 @@ class Engine final : public Embedded::Driver {
   loop::DedicatedCells cells_;
   loop::Loops::Ptr loop_;  // nullptr without memory: then it cannot be opened
   net::Nets::Ptr net_;
+  job::Desks::Ptr desk_;
   uint32_t loopId_ = 0;
   const bool isDedicated_;
   loop::Dedicateds::Ptr dedicated_;  // nullptr: embedded

@@ -102,6 +102,14 @@ void Environment::add(Engines::Ptr engine) {
   engines_ = engine.release();
 }
 
+Engine* Environment::engine(uint32_t loopId) const {
+  Engine* engine = engines_;
+  while (engine != nullptr && (engine->loopId() != loopId || engine->closed())) {
+    engine = engine->next_;
+  }
+  return engine;
+}
+
 void Environment::cleanup(napi_async_cleanup_hook_handle, void* data) {
   auto* const self = static_cast<Environment*>(data);
   self->closing_ = 1;

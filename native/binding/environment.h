@@ -28,6 +28,8 @@ class Environment {
   static Environment* of(napi_env env);
   napi_env env() const { return env_; }
   void add(Engines::Ptr engine);
+  // That of the loop; nullptr: it is not one of ours, or closed.
+  Engine* engine(uint32_t loopId) const;
   void add(Hold* hold) { holds_.add(hold); }
   IsolateMemory& memory() { return memory_; }
 
