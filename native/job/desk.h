@@ -68,7 +68,7 @@ class Desk final : public loop::Guest {
 
   // Jobs of this loop are under way, or its isolate is a worker: looking for news a little while
   // may be cheaper than sleeping and being woken.
-  bool mayPayToLook() const { return underWay_ > 0 || station_.serves(); }
+  bool expects() const override { return underWay_ > 0 || station_.serves(); }
   // Whether there is news; cheap, for a loop that spins.
   bool hasNews() const { return !arrived_.empty() || tray_->hasNews() || station_.hasWork(); }
 
