@@ -222,6 +222,11 @@ bool Queue::isHostedBy(const Tray* tray) {
   return host_ == tray;
 }
 
+bool Queue::isOrphaned() {
+  const std::lock_guard<std::mutex> guard(lock_);
+  return kind_ == JobQueueKind::WORKER && host_ == nullptr && state_ == State::kDrained;
+}
+
 void Queue::hostGone() {
   Aftermath after;
   {

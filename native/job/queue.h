@@ -37,7 +37,7 @@
 namespace heddle::job {
 
 struct QueueSpec {
-  std::string_view name;
+  std::string_view name = {};
   JobQueueKind::Id kind = JobQueueKind::NATIVE;
   JobSafety::Id safety = JobSafety::NONE;
   uint32_t desired = 1;
@@ -190,6 +190,8 @@ class Queue {
   // Host: what it is to do, one at a time. False: nothing.
   bool nextWish(Wish* wish);
   bool isHostedBy(const Tray* tray);
+  // Its host is gone, and all of its workers: nobody will drain it.
+  bool isOrphaned();
   // The host's loop ends: there will be no more workers. What waits ends SHUTDOWN.
   void hostGone();
 

@@ -33,6 +33,17 @@ class Registry {
     while (queue != nullptr && queue->name() != name) queue = queue->nextInRegistry;
     return queue;
   }
+  // Those that their host has left behind, as soon as nothing of them is left.
+  void reap() {
+    for (Queue* queue = first; queue != nullptr;) {
+      Queue* const following = queue->nextInRegistry;
+      if (queue->isOrphaned()) {
+        remove(queue);
+        queue->release();
+      }
+      queue = following;
+    }
+  }
   void remove(const Queue* queue) {
     Queue** link = &first;
     while (*link != queue) link = &(*link)->nextInRegistry;
@@ -66,6 +77,7 @@ int64_t createQueue(const QueueSpec& spec, Desk* host) {
   if (needsHost && host == nullptr) return -EINVAL;
   Registry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
+  all.reap();
   if (all.find(spec.name) != nullptr) return -EEXIST;
   Queues::Ptr queue = Queues::makePtr(all.lastNumber + 1, spec, needsHost ? host->tray() : nullptr);
   if (queue == nullptr || queue->open() < 0) return -ENOMEM;
@@ -132,6 +144,7 @@ void removeDesk(Desk* desk) {
     if (queue->isHostedBy(desk->tray())) queue->hostGone();
     queue = following;
   }
+  all.reap();
 }
 
 bool nextWish(const Desk& host, Wish* wish) {

@@ -116,11 +116,10 @@ Job* Station::running(uint32_t slot) const {
 
 Payload Station::takeArgument(uint32_t slot) {
   Job* const job = running(slot);
-  if (job == nullptr || job->large.empty()) return {};
+  if (job == nullptr) return {};
   // The cleanup may have to run elsewhere.
-  if ((job->flags & JobFlag::PHASED) != 0 && job->cleanup != nullptr) {
-    return Desk::copyOf(job->large.data(), job->large.size());
-  }
+  const bool stays = (job->flags & JobFlag::PHASED) != 0 && job->cleanup != nullptr;
+  if (stays || job->large.empty()) return Desk::copyOf(job->bytes(), job->byteCount());
   return std::move(job->large);
 }
 
