@@ -11,6 +11,22 @@ const conformance = (backend: 'native' | 'js') => ({
   },
 })
 
+/** What a loop on a thread of its own must not change. */
+const dedicated = {
+  extends: true as const,
+  test: {
+    name: 'dedicated',
+    include: ['test/conformance/{eventer,net,http,aco}-*.test.ts'],
+    // They look at what lies above the loops only.
+    exclude: [
+      'test/conformance/http-{differential,routing,misuse}.test.ts',
+      'test/conformance/net-misuse.test.ts',
+    ],
+    setupFiles: ['test/dedicated-loops.ts'],
+    env: { HEDDLE_BACKEND: 'native' },
+  },
+}
+
 /** Tests that start programs use the compiled package, so it is brought up to date first. */
 const programs = (name: string) => ({
   extends: true as const,
@@ -33,6 +49,7 @@ export default defineConfig({
     projects: [
       conformance('native'),
       conformance('js'),
+      dedicated,
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/*.test.ts'] } },
       programs('e2e'),
       programs('lifecycle'),

@@ -152,8 +152,8 @@ export class AcoDescriptor extends AcoStream<FdEvent> implements Asker {
   }
 
   /** @internal FD_DATA. */
-  answered(offset: number, length: number): void {
-    if (length > 0) this.reader.receive(this.home.port.recv, offset, length)
+  answered(slab: Buffer, offset: number, length: number): void {
+    if (length > 0) this.reader.receive(slab, offset, length)
     else if (length === 0) this.reader.end()
     else this.reader.fail(systemError(length, 'read', `fd ${this.fd}`))
   }
@@ -209,7 +209,8 @@ export class AcoDescriptor extends AcoStream<FdEvent> implements Asker {
   }
 
   #posixSource(): FdSource {
-    return new PosixSource(this.home.port, this.handle, (offset, length) => this.answered(offset, length))
+    const answered = (slab: Buffer, offset: number, length: number) => this.answered(slab, offset, length)
+    return new PosixSource(this.home.port, this.handle, answered)
   }
 
   #opsetSource(): FdSource {

@@ -7,7 +7,7 @@ const INDEX_MASK = 0xffffff
 export interface Asker {
   readonly handle: number
   /** FD_DATA: bytes in the receive slab, 0 at the end, or a negative errno. */
-  answered(offset: number, length: number): void
+  answered(slab: Buffer, offset: number, length: number): void
   /** FD_READY. */
   ready(mask: number): void
 }
@@ -23,7 +23,8 @@ export class AskDriver {
     this.port = port
     const { inbox } = port
     port.handle(In.FD_DATA, (at) => {
-      this.#find(inbox[at + 1] as number)?.answered(inbox[at + 2] as number, inbox[at + 3] as number)
+      const asker = this.#find(inbox[at + 1] as number)
+      asker?.answered(port.recv, inbox[at + 2] as number, inbox[at + 3] as number)
     })
     port.handle(In.FD_READY, (at) => this.#find(inbox[at + 1] as number)?.ready(inbox[at + 2] as number))
   }

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import type { Port } from '../backend/port'
 import { In, Out } from '../backend/protocol'
 import type { FdEvent } from '../eventer/fd-event'
@@ -6,6 +7,8 @@ import type { Reader, Source } from '../io/reader'
 
 /** Bytes that one read of a user's operations may take. */
 const MOST_BYTES = 65536
+
+const NOTHING_UNDER_WAY = -constants.errno.ENOENT
 
 /** The input of a descriptor: pulled, so nothing has to be paused. */
 export interface FdSource extends Source {
@@ -19,24 +22,36 @@ export interface FdSource extends Source {
 export class PosixSource implements FdSource {
   readonly #port: Port
   readonly #handle: number
-  readonly #answered: (offset: number, length: number) => void
+  readonly #answered: (slab: Buffer, offset: number, length: number) => void
+  #most = 0
 
-  constructor(port: Port, handle: number, answered: (offset: number, length: number) => void) {
+  constructor(port: Port, handle: number, answered: (slab: Buffer, offset: number, length: number) => void) {
     this.#port = port
     this.#handle = handle
     this.#answered = answered
   }
 
   want(most: number): void {
+    this.#most = most
     this.#port.push2(Out.FD_READ, this.#handle, most)
   }
 
-  /** An answer may lie in the batch already, behind the record that ended the wait: it comes before all that follows. */
+  /**
+   * An answer may lie in the batch already, behind the record that ended the wait, or be under way from a loop with a
+   * thread of its own: it comes before all that follows.
+   */
   unwant(): void {
-    const { inbox } = this.#port
+    const { inbox, recv, engine } = this.#port
     const at = this.#port.takeAhead(In.FD_DATA, this.#handle)
-    if (at < 0) this.#port.push2(Out.FD_READ, this.#handle, 0)
-    else this.#answered(inbox[at + 2] as number, inbox[at + 3] as number)
+    if (at >= 0) {
+      this.#answered(recv, inbox[at + 2] as number, inbox[at + 3] as number)
+      return
+    }
+    this.#port.push2(Out.FD_READ, this.#handle, 0)
+    if (engine.takeAhead === undefined) return
+    const bytes = Buffer.allocUnsafe(Math.min(this.#most, MOST_BYTES))
+    const result = engine.takeAhead(this.#handle, bytes)
+    if (result !== NOTHING_UNDER_WAY) this.#answered(bytes, 0, result)
   }
 
   retry(): void {}

@@ -152,6 +152,11 @@ export interface Engine {
   fdAdd(handle: number, fd: number, mask: number): number
   /** Stops watching. -ENOENT if it was not watched. */
   fdRemove(handle: number, fd: number): number
+  /**
+   * Dedicated loops only: the answer to a withdrawn FD_READ of this handle that is on its way still, once. Its bytes go
+   * to `into`; the result is that of FD_DATA, or -ENOENT: there is none and none will come.
+   */
+  takeAhead?(handle: number, into: Uint8Array): number
   /** Closes a descriptor, on a helper thread where that may block. FD_CLOSED carries `request` back. */
   fdClose(request: number, fd: number): number
 

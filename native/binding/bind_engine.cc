@@ -90,6 +90,12 @@ napi_value fdRemove(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value takeAhead(napi_env env, napi_callback_info info) {
+  return with<2>(env, info, [env](Engine* engine, const auto& args) {
+    return integer(env, engine->takeAhead(args.handle(0), bytesOf(env, args.at(1))));
+  });
+}
+
 napi_value fdClose(napi_env env, napi_callback_info info) {
   return with<2>(env, info, [env](Engine* engine, const auto& args) {
     return integer(env, engine->closeDescriptor(args.handle(0), args.i32(1)));
@@ -270,6 +276,8 @@ constexpr Method kMethods[] = {
     {"stats", stats},
 };
 
+constexpr Method kDedicatedMethods[] = {{"takeAhead", takeAhead}};
+
 }  // namespace
 
 napi_value engineObject(Engine* engine) {
@@ -277,6 +285,7 @@ napi_value engineObject(Engine* engine) {
   napi_value object;
   napi_create_object(env, &object);
   addMethods(env, object, kMethods, engine);
+  if (engine->isDedicated()) addMethods(env, object, kDedicatedMethods, engine);
   napi_set_named_property(env, object, "loopId", number(env, engine->loopId()));
   napi_set_named_property(env, object, "aco", acoEngineObject(engine));
   napi_set_named_property(env, object, "jobs", jobsEngineObject(engine));

@@ -83,7 +83,15 @@ class Engine final : public Embedded::Driver {
   napi_env env() const { return env_; }
   uint32_t loopId() const { return loopId_; }
   // Ends the loop's wait.
-  void wake() { loop_->wake(); }
+  void wake() {
+    if (dedicated_ != nullptr) return dedicated_->wake();
+    loop_->wake();
+  }
+  bool isDedicated() const { return isDedicated_; }
+  // Of a dedicated one.
+  int64_t takeAhead(uint32_t handle, const Bytes& into) {
+    return dedicated_->takeAhead(handle, into.data, static_cast<uint32_t>(into.size));
+  }
   int64_t toNs(double ms) const { return loop_->toNs(ms); }
   Coroutines& coroutines() { return coroutines_; }
   FunctionCalls& functionCalls() { return functionCalls_; }

@@ -1,5 +1,6 @@
 #include "loop/dedicated.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -91,6 +92,38 @@ void Dedicated::handOver() {
   control[Control::APPLIED]++;
 }
 
+namespace {
+
+// The answer to an ask of that handle, in words that end at `end`; nullptr if it is not there.
+int32_t* findAnswer(int32_t* words, uint32_t count, uint32_t handle) {
+  for (uint32_t at = 0; at < count; at += static_cast<uint32_t>(words[at]) >> 8) {
+    if ((words[at] & 0xff) == In::FD_DATA && static_cast<uint32_t>(words[at + 1]) == handle) {
+      return words + at;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+int64_t Dedicated::takeAhead(uint32_t handle, uint8_t* into, uint32_t most) {
+  flush();
+  return visit([&]() -> int64_t {
+    for (const Batch* batch : {batches_.published(), &batches_.filling()}) {
+      int32_t* const found =
+          batch == nullptr ? nullptr : findAnswer(batch->inbox, batch->words, handle);
+      if (found == nullptr) continue;
+      found[1] = 0;
+      const int32_t result = found[3];
+      if (result <= 0) return result;
+      const uint32_t size = std::min(static_cast<uint32_t>(result), most);
+      std::memcpy(into, batch->recv + found[2], size);
+      return size;
+    }
+    return -ENOENT;
+  });
+}
+
 uint32_t Dedicated::take() {
   if (batches_.published() == nullptr && held_.load()) {
     // In its turn the thread publishes by itself when that ends.
@@ -180,7 +213,7 @@ void Dedicated::run() {
     applyHandedOver();
     if (ends_.load()) return;
     if (held_.load()) publish();
-    if (mayPass()) pass();
+    if (mayPass() && isDue_) pass();
     const Rest next = nextRest();
     turn_.end();
     if (next.how != kAwake) rest(next, seen);
@@ -202,7 +235,9 @@ void Dedicated::pass() {
   tell();
   isFull_ =
       batch.words > 0 && (loop_->lacksRoom() || port.recvRoom() < isolate_.recvBytes / kLeastShare);
-  if (port.wantsAnswer()) awaited_ = publishedOnes_ + 1;
+  isDue_ = false;
+  // So many timers a pass, so many a dispatch.
+  if (port.wantsAnswer() || loop_->hasTimersLeft()) awaited_ = publishedOnes_ + 1;
   if (batch.words > 0) publish();
 }
 
@@ -240,21 +275,23 @@ void Dedicated::applyHandedOver() {
 }
 
 // In its turn.
-Dedicated::Rest Dedicated::nextRest() const {
+Dedicated::Rest Dedicated::nextRest() {
   if (!mayPass()) return {kParked, 0};
   // A pass that found this many will most likely be followed by another that finds some.
   constexpr uint32_t kEagerReady = 4;
-  if (loop_->lastReady() >= kEagerReady) return {kAwake, 0};
-  const int64_t forNs = loop_->sleepNs();
-  if (forNs == 0 || loop_->rest(loop_->poller().fd()) != loop::Rest::kAsleep) return {kAwake, 0};
-  return {kInPoller, forNs};
+  const int64_t forNs = loop_->lastReady() >= kEagerReady ? 0 : loop_->sleepNs();
+  isDue_ = forNs == 0 || loop_->rest(loop_->poller().fd()) != loop::Rest::kAsleep;
+  return {isDue_ ? kAwake : kInPoller, forNs};
 }
 
 void Dedicated::rest(const Rest& rest, uint64_t seen) {
+  // An isolate in the middle of a turn is back soon.
+  if (rest.how == kParked && holdsUp_.load()) spinUntil([&] { return news_.load() != seen; });
   sleep_.store(rest.how);
   if (news_.load() == seen) {
     if (rest.how == kInPoller) {
       loop_->poller().sleep(rest.forNs);
+      isDue_ = true;
     } else {
       park();
     }

@@ -36,7 +36,9 @@
 #include "loop/loop.h"
 #include "loop/turn.h"
 #include "mem/typed_object.h"
+#include "sys/clock.h"
 #include "sys/poller.h"
+#include "sys/spin.h"
 #include "sys/thread.h"
 
 namespace heddle::loop {
@@ -81,6 +83,11 @@ class Dedicated {
 
   // --- the crossing
 
+  // Ends the loop's wait, once a turn.
+  void wake() {
+    holdsUp_.store(true);
+    loop_->wake();
+  }
   // Hands over the outbox and clears it, if there is anything in it. More is to come in this turn.
   void flush();
   // Copies the next batch, if one is there, to the port's memory: its words, 0 for none.
@@ -89,6 +96,10 @@ class Dedicated {
   void dispatched();
   // The isolate goes to its own multiplexer. Hands over the outbox.
   void turnEnds();
+  // An answer to an ask that nobody wants any more (Out::FD_READ withdrawn) may be on its way in a
+  // batch: its bytes, at most `most`, are copied to `into`, and the record says nothing any more.
+  // -ENOENT: there is none, nor will there be; else what the answer said.
+  int64_t takeAhead(uint32_t handle, uint8_t* into, uint32_t most);
   // Whether `take` would bring something.
   bool hasMore() const { return batches_.published() != nullptr || held_.load(); }
   // Copies the loop's counters and clock to the port.
@@ -152,6 +163,16 @@ class Dedicated {
     ~Nudge() { self->nudge(); }
   };
 
+  // Looks for a moment, if another processor can make it come true.
+  template <class Come>
+  static void spinUntil(Come&& come) {
+    static const bool pays = sys::usableProcessors() > 1;
+    if (!pays || come()) return;
+    constexpr int64_t kLongestNs = 20'000;
+    const int64_t endNs = sys::monotonicNs() + kLongestNs;
+    while (!come() && sys::monotonicNs() < endNs) sys::relax();
+  }
+
   template <class Use>
   struct Call final : Errand {
     explicit Call(Use* useIn) : Errand(0, execute, drop, kReply), use(useIn) {}
@@ -164,17 +185,19 @@ class Dedicated {
     void finish() {
       // Under the lock to the end: the waiter ends this with his next step.
       const std::lock_guard<std::mutex> held(lock);
-      done = true;
+      done.store(true, std::memory_order_release);  // with the results of use()
       changed.notify_one();
     }
     void await() {
+      // Many calls often follow each other; to be woken takes longer than most of them.
+      spinUntil([this] { return done.load(std::memory_order_acquire); });
       std::unique_lock<std::mutex> held(lock);
-      changed.wait(held, [this] { return done; });
+      changed.wait(held, [this] { return done.load(std::memory_order_relaxed); });
     }
     Use* const use;
     std::mutex lock;
     std::condition_variable changed;
-    bool done = false;
+    std::atomic<bool> done{false};
   };
 
   // The isolate's.
@@ -185,7 +208,7 @@ class Dedicated {
   void run();
   bool mayPass() const;
   void pass();
-  Rest nextRest() const;
+  Rest nextRest();
   void rest(const Rest& rest, uint64_t seen);
   void park();
 
@@ -214,7 +237,10 @@ class Dedicated {
 
   // Who has the turn.
   LetterQueue applying_;
-  bool isFull_ = false;         // nothing more goes into the batch that is filled
+  bool isFull_ = false;  // nothing more goes into the batch that is filled
+  // A pass is due: there may be something for it. An isolate that has only answered, and added no
+  // work, is no reason for recurrent events to run.
+  bool isDue_ = true;
   uint64_t publishedOnes_ = 0;  // batches
   uint64_t awaited_ = 0;        // no pass before so many were dispatched
 

@@ -112,6 +112,8 @@ class Loop {
   [[nodiscard]] Rest rest(int fd);
   // Nanoseconds until the next pass is due, at most the longest sleep.
   int64_t sleepNs() const;
+  // More timers are due than one pass runs.
+  bool hasTimersLeft() const { return timersLeft_; }
   // Something is left that the batch had no room for.
   bool lacksRoom() const { return !letters_.empty() || port_.lacksRoom() || !port_.hasRoom(); }
   // Whether the last pass found descriptors ready (so that another look may pay).
