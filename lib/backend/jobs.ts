@@ -161,7 +161,10 @@ export interface JobsBackend {
 
 /** Of one loop. */
 export interface JobsEngine {
-  /** Takes a place of the backlog for a job that follows with RESERVED: 0; -EAGAIN: full; -ESHUTDOWN; -ENOENT. */
+  /**
+   * Takes a place of the backlog for a job that follows with RESERVED: 0; -EAGAIN: full; -ESHUTDOWN; -ENOENT. What was
+   * written to the outbox is applied already.
+   */
   reserve(queue: number): number
   /** Gives a place back that will not be used. */
   unreserve(queue: number): number

@@ -111,12 +111,12 @@ describe('js job queues', () => {
     host.behaviour = (run) => void open.push(run)
     const greedy = count(100).map(() => host.add(queue, host.target, 'a', { subqueue: 1n }))
     await host.until(() => open.length === 4)
-    const other = count(4).map(() => host.add(queue, host.target, 'b', { subqueue: -7n }))
+    const other = count(4).map(() => host.add(queue, host.target, 'b', { subqueue: 2n ** 64n - 7n }))
     await host.until(() => host.backlog(queue) === 100)
     expect(host.queues.subqueues(queue)).toEqual([
       { id: 0n, backlog: 0, inflight: 0 },
       { id: 1n, backlog: 96, inflight: 4 },
-      { id: -7n, backlog: 4, inflight: 0 },
+      { id: 2n ** 64n - 7n, backlog: 4, inflight: 0 },
     ])
     const running = (id: bigint) => open.filter((run) => run.subqueue === id).length
     for (let step = 0; step < 2; step++) {

@@ -186,7 +186,10 @@ export class EngineJobs implements JobsEngine {
       cleanup: w[at + 7] as number,
       worker: w[at + 8] as number,
       priority: w[at + 9] as number,
-      subqueue: (BigInt(w[at + 12] as number) << 32n) | BigInt((w[at + 11] as number) >>> 0),
+      subqueue: BigInt.asUintN(
+        64,
+        (BigInt(w[at + 12] as number) << 32n) | BigInt((w[at + 11] as number) >>> 0),
+      ),
       deadline: this.#double(w, at + 13),
       runTimeoutMs: this.#double(w, at + 15),
     }

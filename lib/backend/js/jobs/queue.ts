@@ -55,6 +55,7 @@ export class Queue implements ThreadHost {
   readonly wait = new Smoothed()
   readonly run = new Smoothed()
   state: number = QueueState.OPEN
+  /** Jobs that have run, or were too late for it. */
   total = 0
   timeouts = 0
   readonly #host: QueueHost
@@ -141,6 +142,8 @@ export class Queue implements ThreadHost {
 
   /** A job is not wanted any more. One that has begun is asked to stop if `stop`. */
   remove(job: Job, stop: boolean): void {
+    // What only has its cleanup left cannot be taken out.
+    if (job.fate !== undefined) return
     if (job.state === JobState.WAITING) {
       this.#withdraw(job)
       this.finish(job, endWithout(JobOutcome.REMOVED))
@@ -180,7 +183,6 @@ export class Queue implements ThreadHost {
   finish(job: Job, end: JobEnd): void {
     if (job.state === JobState.OVER) return
     this.#watch.forget(job)
-    this.total++
     job.over(end)
   }
 
@@ -262,6 +264,7 @@ export class Queue implements ThreadHost {
   answered(thread: Thread, job: Job, end: JobEnd, runMs: number): void {
     this.waiting.ended(job)
     this.run.add(runMs)
+    this.total++
     this.finish(job, job.fate === undefined ? end : endWithout(job.fate))
     this.turned(thread)
   }
@@ -305,7 +308,6 @@ export class Queue implements ThreadHost {
       this.#watch.begun(job)
       return
     }
-    this.timeouts++
     const isEnded = job.has(JobFlag.CANCEL_TERMINATE)
     if (isEnded && job.has(JobFlag.PHASED)) job.ifDead = JobOutcome.RUN_TIMED_OUT
     else this.finish(job, endWithout(JobOutcome.RUN_TIMED_OUT))
@@ -316,6 +318,7 @@ export class Queue implements ThreadHost {
   #died(job: Job): void {
     this.waiting.ended(job)
     if (!job.has(JobFlag.PHASED) || job.fate !== undefined || job.state === JobState.OVER) {
+      this.total++
       this.finish(job, endWithout(job.fate ?? job.ifDead))
       return
     }
@@ -341,7 +344,9 @@ export class Queue implements ThreadHost {
     this.waiting.add(job)
     // Jobs in line at threads were taken when this one was not there; it may be its turn before theirs.
     const mixes = this.waiting.active > 1 && this.waiting.active !== active
-    if (mixes || job.order.priority !== 0) this.#recallAll()
+    if (!mixes && job.order.priority === 0) return
+    // One that is alone was given under these rules, and is about to begin.
+    for (const thread of this.threads.values()) if (thread.jobs.size > 1) this.#recall(thread)
   }
 
   #withdraw(job: Job): void {
@@ -401,6 +406,7 @@ export class Queue implements ThreadHost {
       }
       this.room.free()
       this.waiting.ended(job)
+      this.total++
       this.finish(job, endWithout(JobOutcome.TIMED_OUT))
     }
   }
