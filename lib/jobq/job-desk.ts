@@ -124,6 +124,8 @@ export class JobDesk {
   /** As `submit`; undefined, and nothing is called, where as many wait as may, or the queue takes no more jobs. */
   trySubmit(queue: DeskQueue, order: JobOrder, done: JobDone): JobHandle | undefined {
     const flags = flagsOf(order)
+    // What this loop has submitted comes first.
+    this.port.engine.flush()
     const reserved = this.#jobs.reserve(queue.id)
     if (reserved < 0) return undefined
     try {
