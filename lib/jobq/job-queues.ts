@@ -61,6 +61,7 @@ const DEFAULT_NATIVE = 'default_native'
 const MOST_DEFAULT_THREADS = 4
 const EXIT_CODE = 70
 const LAST_WORD_MS = 50
+const MANY_LOOKS = 20
 
 interface Hosted {
   readonly queue: JobQueue
@@ -175,7 +176,11 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   async #end({ queue, host }: Hosted): Promise<void> {
     const told = queue.drain().catch(ignore)
     await host?.close()
-    while (queue.stats().state !== 'drained') await sleep(1)
+    for (let looks = 0; queue.stats().state !== 'drained'; looks++) {
+      // Threads may have been asked for that only a running loop can refuse.
+      if (looks === MANY_LOOKS) this.#port.engine.start()
+      await sleep(1)
+    }
     // Ends that are on their way come before the word of it, but where the loop is not running nothing comes.
     await Promise.race([told, sleep(LAST_WORD_MS, undefined, { ref: false })])
     queue.destroy()
