@@ -11,6 +11,7 @@ import { JobWorkerWish } from '../../protocol'
 import { errno } from '../errno'
 import type { Alarms } from './alarms'
 import { type Job, type JobEnd, JobState, endWithout } from './job'
+import { Guess } from './guess'
 import { Room } from './room'
 import { Smoothed } from './smoothed'
 import type { Thread, ThreadHost } from './thread'
@@ -60,6 +61,7 @@ export class Queue implements ThreadHost {
   timeouts = 0
   readonly #host: QueueHost
   readonly #watch: Watch
+  readonly #guess = new Guess()
   readonly #drained: (() => void)[] = []
   #isOrphan = false
   #lastThread = 0
@@ -264,6 +266,7 @@ export class Queue implements ThreadHost {
   answered(thread: Thread, job: Job, end: JobEnd, runMs: number): void {
     this.waiting.ended(job)
     this.run.add(runMs)
+    this.#guess.add(runMs)
     this.total++
     this.finish(job, job.fate === undefined ? end : endWithout(job.fate))
     this.turned(thread)
@@ -427,8 +430,10 @@ export class Queue implements ThreadHost {
     if (line < 2) return
     const most = Math.min(line, Math.ceil(this.waiting.size / Math.max(1, this.live)))
     for (const thread of this.threads.values()) {
-      if (!canLineUp(thread)) continue
-      for (let n = Math.min(most, thread.room) - thread.jobs.size; n > 0; n--) {
+      const length = Math.min(most, thread.room)
+      // Half a line at a time, so that they go together.
+      if (!canLineUp(thread) || thread.jobs.size > length >> 1) continue
+      for (let n = length - thread.jobs.size; n > 0; n--) {
         const job = this.waiting.take(this.settings.desired)
         if (job === undefined) return
         if (!job.isPlain) {
@@ -442,8 +447,8 @@ export class Queue implements ThreadHost {
 
   #lineLength(): number {
     const { lifo, maxBacklog } = this.settings
-    if (lifo || maxBacklog > 0 || this.waiting.active > 1 || !this.run.isKnown) return 1
-    return Math.min(CLAIMS, Math.floor(LINE_MS / Math.max(this.run.value, 0.001)))
+    if (lifo || maxBacklog > 0 || this.waiting.active > 1 || this.#guess.ms > LINE_MS) return 1
+    return Math.min(CLAIMS, Math.floor(LINE_MS / Math.max(this.#guess.ms, 0.001)))
   }
 
   /** A thread that has nothing takes half of what the one with most has not begun. */
