@@ -25,8 +25,9 @@ uint32_t wordAt(const int32_t* record, size_t at) { return static_cast<uint32_t>
 
 constexpr double kNsPerMs = 1e6;
 constexpr double kMostMs = 8e12;  // far inside the range of int64 as nanoseconds
-// A block's number that says: the argument of the job that runs in this slot.
-constexpr uint32_t kArgumentOf = 1u << 30;
+// A block's number that says: the argument of the job that runs in this slot. The handles of kept
+// blocks use the other 31 bits.
+constexpr uint32_t kArgumentOf = 1u << 31;
 
 }  // namespace
 
