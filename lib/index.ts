@@ -48,6 +48,7 @@ export { Semaphore, type SemaphoreOptions, type SemaphoreWaitOptions } from './l
 export type {
   AnswerLimit,
   BackQueue,
+  BackQueueStats,
   Crc32cOptions,
   DeflateOptions,
   DependentOptions,

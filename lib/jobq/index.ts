@@ -1,4 +1,4 @@
-export { BackQueue } from './back-queue'
+export { BackQueue, type BackQueueStats } from './back-queue'
 export { controlJobq } from './control'
 export { currentJob } from './current-job'
 export type { JobDone, JobHandle, NativeResult } from './job-desk'

@@ -241,10 +241,10 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
     }
   }
 
-  /** Those that have jobs; 0n is always there. (JQ-12) */
+  /** Those that have jobs. (JQ-12) */
   subqueues(): SubqueueStats[] {
     this.#refresh()
-    return this.#backend.subqueues(this.id)
+    return this.#backend.subqueues(this.id).filter(({ backlog, inflight }) => backlog + inflight > 0)
   }
 
   /** Calls this with each waiting and each running job of now. (JQ-11) */

@@ -142,7 +142,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
     const queues: (JobQueue | BackQueue)[] = []
     for (const info of this.#backend.list()) {
       if (!info.internal) queues.push(this.#of(info.id, info))
-      else if (options.includeInternal === true) queues.push(new BackQueue(info, this.#backend))
+      else if (options.includeInternal === true) queues.push(new BackQueue(info, this.#port))
     }
     return queues
   }

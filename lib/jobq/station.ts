@@ -158,7 +158,7 @@ export class JobStation implements WorkerSide {
 
   /** The cleanup runs whatever has become of the work; the first error counts. */
   async #phases(job: WorkerJob, target: number, cleanup: number, given: unknown): Promise<unknown> {
-    let arg = given
+    let arg = given instanceof Posted ? undefined : given
     let value: unknown
     let failure: { readonly error: unknown } | undefined
     try {

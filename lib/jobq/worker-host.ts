@@ -196,7 +196,8 @@ export class WorkerHost implements Mail {
 
   #bring(live: LiveWorker, number: number): void {
     const held = this.#held.get(number)
-    this.#held.delete(number)
+    // What is copied may be asked for again, for the cleanup of a job whose worker has died; what is moved is gone then.
+    if (held !== undefined && held.transfer.length > 0) this.#held.delete(number)
     if (held === undefined) live.mail.postMessage({ number } satisfies ToWorker)
     else live.mail.postMessage({ number, held: { value: held.value } } satisfies ToWorker, held.transfer)
   }

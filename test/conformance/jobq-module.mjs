@@ -1,6 +1,6 @@
 // What the cases of job queues run on other threads.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parentPort, threadId } from 'node:worker_threads'
+import { threadId } from 'node:worker_threads'
 import { currentJob, safe } from 'heddle'
 
 export const echo = (value) => value
@@ -189,7 +189,6 @@ export const laterInSection = async () => {
 }
 export const freeSome = (count) => {
   for (let n = 0; n < count; n++) safe.free(safe.alloc(64))
-  return safe.stats().requested
 }
-export const tellParent = () => parentPort !== null
+export const safeStats = () => safe.stats()
 export const environment = (name) => process.env[name]

@@ -179,7 +179,7 @@ describe('queues', () => {
       )
       await letGo()
       await job
-      await settled(() => queue.subqueues().length === 1)
+      expect(queue.subqueues()).toEqual([])
     }))
 
   it('A-AS-8 [AS-05, JQ-06] with a full backlog refuse what does not insist', () =>
@@ -257,7 +257,7 @@ describe('queues', () => {
       const own = jobqs.list({ includeInternal: true }).filter((one) => 'internal' in one)
       expect(own.length).toBeGreaterThanOrEqual(1)
       for (const { name } of own) expect(name).toMatch(/^default_back_queue\//)
-      const backs = own.map((one) => (one.stats() as { total: number }).total)
+      const backs = own.map((one) => one.stats()?.total ?? 0)
       expect(Math.max(...backs)).toBeGreaterThanOrEqual(1)
       expect(jobqs.list().some(({ name }) => name.startsWith('default_back_queue'))).toBe(false)
     }))

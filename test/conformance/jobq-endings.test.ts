@@ -1,0 +1,246 @@
+import { describe, expect, it } from 'vitest'
+import type { WorkerDeath } from '../../lib/jobq'
+import { blocked, failure, failureCode, of, release, settled, sharedCells, withJobqs } from './jobq-harness'
+
+describe('workers that die', () => {
+  it('A-TP-11 [TP-20] fail the job they run, tell of it, and are replaced', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      const deaths: WorkerDeath[] = []
+      jobqs.on('fatal', (death) => deaths.push(death))
+      const leaving = failure(queue.run(of('leave'), 7))
+      const behind = [1, 2, 3].map((n) => queue.run(of('echo'), n))
+      expect(await leaving).toMatchObject({
+        code: 'ERR_WORKER_DIED',
+        message: 'the thread of case exited with code 7',
+      })
+      expect(await Promise.all(behind)).toEqual([1, 2, 3])
+      await settled(() => deaths.length === 1)
+      expect(deaths).toEqual([{ queue: 'case', worker: expect.any(Number), exitCode: 7, error: undefined }])
+      expect(await failureCode(queue.run(of('leaveLater'), 0))).toBe('ERR_WORKER_DIED')
+      await settled(() => deaths.length === 2)
+      const { cause } = await failure(queue.run(of('explode')))
+      expect(cause).toMatchObject({ message: 'outside of the call' })
+      await settled(() => deaths.length === 3)
+      expect(deaths[2]?.error).toMatchObject({ message: 'outside of the call' })
+      expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+      expect(queue.stats()).toMatchObject({ backlog: 0, inflight: 0, concurrency: 1 })
+    }))
+
+  it('TP-20 of too much memory', () =>
+    withJobqs(async (jobqs) => {
+      const worker = { resourceLimits: { maxOldGenerationSizeMb: 16 } }
+      const queue = jobqs.create('case', { worker })
+      const deaths: WorkerDeath[] = []
+      jobqs.on('fatal', (death) => deaths.push(death))
+      expect(await failureCode(queue.run(of('eatMemory')))).toBe('ERR_WORKER_DIED')
+      await settled(() => deaths.length === 1)
+      expect(deaths[0]?.error).toMatchObject({ code: 'ERR_WORKER_OUT_OF_MEMORY' })
+      expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+    }))
+
+  it('TP-20 many at once lose nothing else', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case', { concurrency: 2 })
+      const ends = await Promise.allSettled(
+        Array.from({ length: 300 }, (_, n) => queue.run(of(n % 60 === 30 ? 'leave' : 'echo'), n)),
+      )
+      const wrong = ends.filter((end, n) =>
+        n % 60 === 30
+          ? end.status !== 'rejected' || end.reason.code !== 'ERR_WORKER_DIED'
+          : end.status !== 'fulfilled' || end.value !== n,
+      )
+      expect(wrong).toEqual([])
+      expect(queue.stats()).toMatchObject({ backlog: 0, inflight: 0, total: 300 })
+    }))
+
+  it('JQ-01 options that no thread can be started with end the jobs that wait for one', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case', { worker: { execArgv: ['--no-such-option-of-node'] } })
+      const code = await failureCode(queue.run(of('echo'), 1))
+      expect(['EAGAIN', 'ERR_WORKER_DIED']).toContain(code)
+    }))
+
+  it('JQ-01 threads get the options they were meant to have', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case', { worker: { env: { GREETING: 'hello' } } })
+      expect(await queue.run(of('environment'), 'GREETING')).toBe('hello')
+      expect(await queue.run(of('environment'), 'HOME')).toBe(undefined)
+    }))
+})
+
+describe('A-AS-6 [AS-09] cancelling', () => {
+  it('signal: the work sees it at the deadline, whether or not it lets anything else run', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      for (const [name, result] of [
+        ['untilSignalled', 'AbortError true'],
+        ['untilAborted', 'heard'],
+      ] as const) {
+        const cells = sharedCells()
+        // Not before the thread is there, lest the deadline pass while it starts.
+        await queue.run(of('nothing'))
+        const deadline = Date.now() + 300
+        expect(await queue.run(of(name), { cells }, { deadline, cancel: 'signal' })).toBe(result)
+        expect(Date.now()).toBeGreaterThanOrEqual(deadline - 1)
+      }
+    }))
+
+  it('signal: an abort tells the work, and the job rejects when that is over', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      for (const name of ['untilSignalled', 'untilAborted', 'untilThrown']) {
+        const cells = sharedCells()
+        const controller = new AbortController()
+        const job = queue.run(of(name), { cells }, { signal: controller.signal, cancel: 'signal' })
+        await settled(() => cells[1] === 1)
+        controller.abort(new Error('enough'))
+        await expect(job).rejects.toThrow('enough')
+      }
+      expect(queue.stats()).toMatchObject({ inflight: 0, concurrency: 1 })
+    }))
+
+  it('terminate: the worker dies, the cleanup runs, the queue keeps its concurrency', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      const deaths: WorkerDeath[] = []
+      jobqs.on('fatal', (death) => deaths.push(death))
+      const cells = sharedCells(8)
+      await queue.run(of('nothing'))
+      const options = { deadline: Date.now() + 300, cancel: 'terminate', cleanup: of('cleanup') } as const
+      const code = await failureCode(queue.run(of('foreverWork'), { cells }, options))
+      expect(['ETIME', 'ERR_WORKER_DIED']).toContain(code)
+      expect(cells[2], 'the work').toBe(1)
+      expect([2, 3], 'the cleanup').toContain(cells[4])
+      expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+      expect(deaths, 'it was asked to').toEqual([])
+    }))
+
+  it('terminate: an abort ends an endless loop', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      const cells = sharedCells()
+      const controller = new AbortController()
+      const job = queue.run(of('forever'), { cells }, { signal: controller.signal, cancel: 'terminate' })
+      await settled(() => cells[1] === 1)
+      controller.abort(new Error('enough'))
+      await expect(job).rejects.toThrow('enough')
+      expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+    }))
+
+  it('without a mode nothing interrupts: a deadline that passes during the work is no matter', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      await queue.run(of('nothing'))
+      const cells = sharedCells()
+      const job = queue.run(of('held'), { cells, value: 'done' }, { deadline: Date.now() + 200 })
+      await settled(() => cells[1] === 1)
+      const passed = Date.now() + 250
+      await settled(() => Date.now() > passed)
+      release(cells)
+      expect(await job).toBe('done')
+      expect(queue.stats().timeouts).toBe(0)
+    }))
+
+  it('JQ-17 a run time-out counts from the start of the work, and tells the caller at once', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      await queue.run(of('nothing'))
+      const cells = sharedCells()
+      expect(await failureCode(queue.run(of('held'), { cells }, { runTimeout: 200 }))).toBe('ETIME')
+      expect(cells[1]).toBe(1)
+      const waiting = queue.run(of('echo'), 1, { runTimeout: 5000 })
+      release(cells)
+      expect(await waiting).toBe(1)
+      const hard = failureCode(queue.run(of('forever'), {}, { runTimeout: 50, cancel: 'terminate' }))
+      expect(await hard).toBe('ETIME')
+      expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+    }))
+
+  it('when every thread ignores its signal what waits ends with ERR_QUEUE_WEDGED', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case', { concurrency: 2, max: 2 })
+      const cells = sharedCells()
+      const controller = new AbortController()
+      const options = { signal: controller.signal, cancel: 'signal' } as const
+      const stuck = [1, 2].map((n) => queue.run(of('held'), { cells, value: n }, options))
+      const settlements = Promise.allSettled(stuck)
+      await settled(() => cells[1] === 2)
+      controller.abort(new Error('stop'))
+      expect(await failureCode(queue.run(of('echo'), 1))).toBe('ERR_QUEUE_WEDGED')
+      release(cells)
+      for (const end of await settlements) expect(end).toMatchObject({ reason: { message: 'stop' } })
+      expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+    }))
+})
+
+describe('A-AS-5 [AS-08] deadlines', () => {
+  it('that have passed when a worker is free skip the work, not the cleanup', () =>
+    withJobqs(async (jobqs) => {
+      for (const deadline of [Date.now() + 20.25, Math.ceil(Date.now() / 1000) * 1000]) {
+        const { queue, letGo } = await blocked(jobqs, 'case')
+        const cells = sharedCells(8)
+        const before = queue.stats().timeouts
+        const phased = failureCode(queue.run(of('work'), { cells }, { deadline, cleanup: of('cleanup') }))
+        const plain = failureCode(queue.run(of('order'), { cells, value: 9 }, { deadline }))
+        await settled(() => Date.now() > deadline + 1)
+        await letGo()
+        expect(await Promise.all([phased, plain])).toEqual(['ETIME', 'ETIME'])
+        expect([...cells.subarray(1, 5)], 'one step, the cleanup, which knows').toEqual([1, 3, cells[3], 0])
+        expect(queue.stats().timeouts).toBe(before + 2)
+        await queue[Symbol.asyncDispose]()
+      }
+    }))
+})
+
+describe('cleanups', () => {
+  it('A-AS-4 [AS-11] run on the thread of the work, whatever has become of that', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case', { concurrency: 2 })
+      const run = async (arg: object, work = 'work') => {
+        const cells = sharedCells(8)
+        const end = await queue
+          .run(of(work), { cells, ...arg }, { cleanup: of('cleanup') })
+          .catch((error) => error)
+        expect([cells[1], cells[2], cells[4]]).toEqual([2, 1, 2])
+        expect(cells[3]).toBe(cells[5])
+        return end
+      }
+      expect(await run({})).toBe('worked')
+      expect(await run({}, 'laterWork')).toBe('worked')
+      expect(await run({ failing: ['work'] })).toMatchObject({ message: 'work failed' })
+      expect(await run({ failing: ['cleanup'] })).toMatchObject({ message: 'cleanup failed' })
+      expect(await run({ failing: ['work', 'cleanup'] })).toMatchObject({ message: 'work failed' })
+    }))
+})
+
+describe('A-JQ-10 [JQ-08] memory safety', () => {
+  it('cs: each job is a section, from its start to its end', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case', { memorySafety: 'cs' })
+      expect(await queue.run(of('inSection'))).toBe(true)
+      expect(await queue.run(of('laterInSection'))).toEqual([true, true])
+      expect(await failureCode(queue.run(of('fail'), { code: 'EX' }))).toBe('EX')
+      expect(await queue.run(of('inSection'))).toBe(true)
+    }))
+
+  it('none and gc: no job is', () =>
+    withJobqs(async (jobqs) => {
+      for (const memorySafety of ['none', 'gc'] as const) {
+        const queue = jobqs.create(memorySafety, { memorySafety })
+        expect(await queue.run(of('inSection'))).toBe(false)
+        expect(await queue.run(of('laterInSection'))).toEqual([false, false])
+      }
+    }))
+
+  it('gc: what was freed goes away between jobs', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case', { memorySafety: 'gc' })
+      await queue.run(of('freeSome'), 50)
+      await queue.run(of('nothing'))
+      await queue.run(of('nothing'))
+      const { freesRequested, freesCompleted } = await queue.run<Record<string, number>>(of('safeStats'))
+      expect(freesRequested).toBeGreaterThanOrEqual(50)
+      expect(freesCompleted).toBe(freesRequested)
+    }))
+})
