@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "job/target.h"
 #include "sys/clock.h"
@@ -102,7 +103,10 @@ void Desk::add(const int32_t* record) {
   }
   if (!freshQueue_) return refuse(wordAt(record, 2), JobOutcome::SHUTDOWN);
   Job* const job = makeJob(record);
-  if (job == nullptr) return;
+  if (job == nullptr) {
+    if ((wordAt(record, 4) & JobFlag::RESERVED) != 0) freshQueue_->unreserve();
+    return;
+  }
   underWay_++;
   tray_->acquire();
   fresh_.push(job);
@@ -172,7 +176,9 @@ bool Desk::fillIn(Job* job, const int32_t* record) {
 bool Desk::keep(Job* job) {
   const uint32_t index = job->handle & kHandleIndexMask;
   if (!jobs_.cover(index + size_t{1})) return false;
-  jobs_[index] = job;
+  Job* const before = std::exchange(jobs_[index], job);
+  // Nobody can complete it any more.
+  if (before != nullptr && before->answer == Job::Answer::kToComplete) Job::destroy(before);
   return true;
 }
 

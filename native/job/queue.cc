@@ -81,7 +81,7 @@ void Queue::stats(double* into) {
   accountAll();
   const uint32_t waiting = backlog();
   into[JobStat::BACKLOG] = waiting;
-  into[JobStat::INFLIGHT] = open_ - waiting;
+  into[JobStat::INFLIGHT] = inflight();
   into[JobStat::TOTAL] = static_cast<double>(total_);
   into[JobStat::TIMEOUTS] = static_cast<double>(timeouts_);
   into[JobStat::AVG_WAIT_MS] = avgWaitNs_ / kNsPerMs;
@@ -99,6 +99,15 @@ void Queue::stats(double* into) {
   into[JobStat::SAFETY] = safety_;
 }
 
+// One for each worker at most: of an isolate the others have ended, which is not yet known here.
+uint32_t Queue::inflight() {
+  uint32_t count = 0;
+  for (Worker* worker = workers_; worker != nullptr; worker = worker->next) {
+    if (worker->given > unbegun(worker)) count++;
+  }
+  return count;
+}
+
 int Queue::jobs(JobInfos* into) {
   const int64_t now = sys::monotonicNs();
   const std::lock_guard<std::mutex> guard(lock_);
@@ -113,14 +122,12 @@ int Queue::jobs(JobInfos* into) {
     add(job->target->number, job->priority, job->subqueue, job->addedNs, false);
   };
   waiting_.each(addJob);
-  for (const Worker* worker = workers_; worker != nullptr; worker = worker->next) {
+  for (Worker* worker = workers_; worker != nullptr; worker = worker->next) {
     for (const Job* job = worker->bound.first; job != nullptr; job = job->next) addJob(job);
-    for (uint32_t i = 0; i < kClaims; i++) {
-      const Slot& slot = worker->slots[i];
-      if (slot.job == nullptr) continue;
+    worker->eachSlot([worker, &add](uint32_t at, const Slot& slot) {
       add(slot.target->number, slot.priority, slot.home->id, slot.addedNs,
-          worker->claims.isRunning(i));
-    }
+          worker->claims.isRunning(at));
+    });
   }
   return 0;
 }

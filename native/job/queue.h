@@ -162,7 +162,8 @@ class Queue {
 
   // This thread is the worker that was asked for. nullptr: the queue does not want it (-ENOENT).
   [[nodiscard]] Worker* serve(uint32_t worker, int32_t* claims, Tray* tray);
-  // Takes jobs for the worker; they are in its slots then. How many, their indexes in `slots`.
+  // Takes jobs for the worker; they are in its slots then. How many, their indexes in `slots`. None
+  // of them (and kJobs): the room is too small for the next one.
   struct Room {
     uint32_t jobs;   // at most so many
     size_t bytes;    // that their small arguments may have altogether
@@ -214,6 +215,7 @@ class Queue {
   struct Batch;
 
   // queue.cc
+  uint32_t inflight();
   void beginDrain();
   void checkDrained();
   static void joinGone(Worker* gone);
@@ -250,20 +252,20 @@ class Queue {
   // queue_take.cc
   void account(Worker* worker);
   void accountAll();
-  void accountSlot(Worker* worker, Slot* slot);
-  void freeSlot(Worker* worker, Slot* slot);
+  void accountSlot(Worker* worker, uint32_t at);
+  void freeSlot(Worker* worker, uint32_t at);
   bool takeBack(Worker* worker, uint32_t slot);
   void takeBackFrom(Worker* worker, uint32_t most);
   void takeBackAll();
   bool steal(const Worker* thief);
-  void takeJobs(Worker* worker, const Room& room, uint32_t* slots, uint32_t* count,
+  bool takeJobs(Worker* worker, const Room& room, uint32_t* slots, uint32_t* count,
                 Aftermath* after);
   Job* pick(Worker* worker, Batch* batch, Aftermath* after);
   void endLate(Job* job, Aftermath* after);
   bool isAlone(const Job* job) const;
   uint32_t place(Worker* worker, Job* job);
-  uint32_t unbegun(const Worker* worker) const;
-  uint32_t unbegun(const Subqueue& home) const;
+  static uint32_t unbegun(Worker* worker);
+  uint32_t unbegun(const Subqueue& home);
 
   const uint32_t number_;
   const JobQueueKind::Id kind_;

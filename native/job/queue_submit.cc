@@ -10,7 +10,7 @@ namespace heddle::job {
 // Waiting ones, those given and not begun among them.
 uint32_t Queue::backlog() {
   uint32_t count = waiting_.count() + boundCount_;
-  for (const Worker* worker = workers_; worker != nullptr; worker = worker->next) {
+  for (Worker* worker = workers_; worker != nullptr; worker = worker->next) {
     count += unbegun(worker);
   }
   return count;
@@ -160,14 +160,16 @@ bool Queue::setDeadline(Job* job, int64_t deadlineNs) {
   return true;
 }
 
-// What waits ends, and what was given and has not begun.
+// What waits ends, and what was given and has not begun. A cleanup that is still to be run is, as
+// long as there are threads.
 void Queue::dropAll(JobOutcome::Id outcome, bool onlyDroppable, Aftermath* after) {
   takeBackAll();
   const auto drop = [this, outcome, onlyDroppable, after](Job* job) {
     const bool stays = onlyDroppable && (job->flags & JobFlag::DROPPABLE) == 0;
-    if (stays || job->fate != JobOutcome::VALUE) return;
+    const bool cleansUp = job->fate != JobOutcome::VALUE;
+    if (stays || (cleansUp && live_ > 0)) return;
     takeOut(job);
-    after->end(job, outcome);
+    after->end(job, cleansUp ? job->fate : outcome);
   };
   waiting_.each(drop);
   for (Worker* worker = workers_; worker != nullptr; worker = worker->next) {
@@ -244,14 +246,13 @@ int64_t Queue::wedgedSince() {
   accountAll();
   if (live_ == 0 || live_ < desired_) return INT64_MAX;
   int64_t since = 0;
-  for (const Worker* worker = workers_; worker != nullptr; worker = worker->next) {
+  for (Worker* worker = workers_; worker != nullptr; worker = worker->next) {
     if (worker->stage == Worker::Stage::kLeaving) continue;
     if (worker->terminated) return INT64_MAX;
     int64_t signalled = INT64_MAX;
-    for (uint32_t i = 0; i < kClaims; i++) {
-      if (worker->slots[i].job == nullptr || !worker->claims.isRunning(i)) continue;
-      if (worker->claims.load(i) == Claim::SIGNALLED) signalled = worker->slots[i].signalledNs;
-    }
+    worker->eachSlot([worker, &signalled](uint32_t at, const Slot& slot) {
+      if (worker->claims.load(at) == Claim::SIGNALLED) signalled = slot.signalledNs;
+    });
     if (signalled == INT64_MAX) return INT64_MAX;
     if (signalled > since) since = signalled;
   }

@@ -32,6 +32,7 @@ struct Queue::Batch {
   size_t bytes = 0;
   uint64_t guessNs = 0;
   bool closed = false;  // nothing may follow
+  bool isFull = false;  // the next one does not fit
 };
 
 bool Queue::isAlone(const Job* job) const {
@@ -56,9 +57,9 @@ Queue::Taken Queue::take(Worker* worker, const Room& room, uint32_t* slots, uint
       if (worker->blocked || paused_ || room.jobs == 0) {
         taken = Taken::kNothing;
       } else {
-        takeJobs(worker, room, slots, count, &after);
-        if (*count == 0 && steal(worker)) takeJobs(worker, room, slots, count, &after);
-        if (*count == 0) taken = Taken::kNothing;
+        bool comes = takeJobs(worker, room, slots, count, &after);
+        if (!comes && steal(worker)) comes = takeJobs(worker, room, slots, count, &after);
+        if (!comes) taken = Taken::kNothing;
       }
       if (taken == Taken::kNothing && worker->given == 0) {
         setIdle(worker);
@@ -76,7 +77,8 @@ Queue::Taken Queue::take(Worker* worker, const Room& room, uint32_t* slots, uint
   return taken;
 }
 
-void Queue::takeJobs(Worker* worker, const Room& room, uint32_t* slots, uint32_t* count,
+// False: there is nothing for the worker.
+bool Queue::takeJobs(Worker* worker, const Room& room, uint32_t* slots, uint32_t* count,
                      Aftermath* after) {
   const uint32_t others = std::max(live_, 1u);
   Batch batch{room, (waiting_.count() + others - 1) / others, sys::monotonicNs()};
@@ -85,11 +87,12 @@ void Queue::takeJobs(Worker* worker, const Room& room, uint32_t* slots, uint32_t
     if (batch.closed || batch.count >= batch.most || batch.count >= room.jobs) break;
   }
   *count = batch.count;
+  return batch.count > 0 || batch.isFull;
 }
 
 // The next job for the worker, out of its list; nullptr: none, or none that may join the batch.
 Job* Queue::pick(Worker* worker, Batch* batch, Aftermath* after) {
-  while (worker->given < kClaims) {
+  while (worker->freeSlot() < kClaims) {
     const bool bound = !worker->bound.empty();
     Job* const job = bound ? worker->bound.first : waiting_.peek(desired_, lifo_);
     if (job == nullptr) return nullptr;
@@ -99,7 +102,10 @@ Job* Queue::pick(Worker* worker, Batch* batch, Aftermath* after) {
     }
     const size_t bytes = job->byteCount();
     const size_t small = bytes > batch->room.largest ? 0 : bytes;
-    if (batch->bytes + small > batch->room.bytes) return nullptr;
+    if (batch->bytes + small > batch->room.bytes) {
+      batch->isFull = true;
+      return nullptr;
+    }
     const uint32_t guess = job->target->guessNs.load(std::memory_order_relaxed);
     const bool alone = isAlone(job);
     if (batch->count > 0 && (alone || batch->guessNs + guess > kBatchNs)) return nullptr;
@@ -133,9 +139,7 @@ void Queue::endLate(Job* job, Aftermath* after) {
 }
 
 uint32_t Queue::place(Worker* worker, Job* job) {
-  uint32_t at = 0;
-  // Free for both sides: an isolate may still hold the record of a job that was taken back.
-  while (worker->slots[at].job != nullptr || worker->claims.load(at) != Claim::FREE) at++;
+  const uint32_t at = worker->freeSlot();
   Slot& slot = worker->slots[at];
   slot.job = job;
   slot.home = job->home;
@@ -148,8 +152,8 @@ uint32_t Queue::place(Worker* worker, Job* job) {
   job->worker = worker;
   job->slot = at;
   job->place.store(Job::Place::kGiven, std::memory_order_relaxed);
+  worker->use(at);
   worker->claims.store(at, Claim::GIVEN);
-  worker->given++;
   return at;
 }
 
@@ -160,31 +164,27 @@ void Queue::ended(Worker* worker, uint32_t slot) {
   ended.over.store(true, std::memory_order_release);
 }
 
-void Queue::accountSlot(Worker* worker, Slot* slot) {
+void Queue::accountSlot(Worker* worker, uint32_t at) {
+  const Slot* const slot = &worker->slots[at];
   smooth(&avgWaitNs_, static_cast<double>(slot->startedNs - slot->addedNs), ran_ == 0);
   smooth(&avgRunNs_, static_cast<double>(slot->endedNs - slot->startedNs), ran_ == 0);
   ran_++;
   total_++;
-  freeSlot(worker, slot);
+  freeSlot(worker, at);
 }
 
-void Queue::freeSlot(Worker* worker, Slot* slot) {
-  waiting_.ungive(slot->home);
-  slot->job = nullptr;
-  slot->over.store(false, std::memory_order_relaxed);
-  worker->given--;
+void Queue::freeSlot(Worker* worker, uint32_t at) {
+  waiting_.ungive(worker->slots[at].home);
+  worker->free(at);
   open_--;
   wedged_ = false;
 }
 
 void Queue::account(Worker* worker) {
-  if (worker->given == 0) return;
-  for (Slot& slot : worker->slots) {
+  worker->eachSlot([this, worker](uint32_t at, const Slot& slot) {
     // Acquire: the times that the worker's thread wrote.
-    if (slot.job != nullptr && slot.over.load(std::memory_order_acquire)) {
-      accountSlot(worker, &slot);
-    }
-  }
+    if (slot.over.load(std::memory_order_acquire)) accountSlot(worker, at);
+  });
 }
 
 void Queue::accountAll() {
@@ -194,10 +194,8 @@ void Queue::accountAll() {
 // True: it waits again, in its old place.
 bool Queue::takeBack(Worker* worker, uint32_t at) {
   if (!worker->claims.takeBack(at)) return false;
-  Slot& slot = worker->slots[at];
-  Job* const job = slot.job;
-  slot.job = nullptr;
-  worker->given--;
+  Job* const job = worker->slots[at].job;
+  worker->free(at);
   if ((job->flags & JobFlag::BOUND) != 0) {
     worker->bound.pushFront(job);
     boundCount_++;
@@ -213,11 +211,10 @@ bool Queue::takeBack(Worker* worker, uint32_t at) {
 void Queue::takeBackFrom(Worker* worker, uint32_t most) {
   for (; most > 0 && worker->given > 0; most--) {
     uint32_t latest = kClaims;
-    for (uint32_t i = 0; i < kClaims; i++) {
-      const Slot& slot = worker->slots[i];
-      if (slot.job == nullptr || !worker->claims.isUnbegun(i)) continue;
-      if (latest == kClaims || slot.number > worker->slots[latest].number) latest = i;
-    }
+    worker->eachSlot([worker, &latest](uint32_t at, const Slot& slot) {
+      if (!worker->claims.isUnbegun(at)) return;
+      if (latest == kClaims || slot.number > worker->slots[latest].number) latest = at;
+    });
     if (latest == kClaims) return;
     // One that has just begun is no loss: the others have a try left each.
     static_cast<void>(takeBack(worker, latest));
@@ -230,23 +227,20 @@ void Queue::takeBackAll() {
   }
 }
 
-uint32_t Queue::unbegun(const Worker* worker) const {
-  if (worker->given == 0) return 0;
+uint32_t Queue::unbegun(Worker* worker) {
   uint32_t count = 0;
-  for (uint32_t i = 0; i < kClaims; i++) {
-    count += worker->slots[i].job != nullptr && worker->claims.isUnbegun(i) ? 1u : 0u;
-  }
+  worker->eachSlot([worker, &count](uint32_t at, const Slot&) {
+    if (worker->claims.isUnbegun(at)) count++;
+  });
   return count;
 }
 
-uint32_t Queue::unbegun(const Subqueue& home) const {
+uint32_t Queue::unbegun(const Subqueue& home) {
   uint32_t count = 0;
-  for (const Worker* worker = workers_; worker != nullptr; worker = worker->next) {
-    for (uint32_t i = 0; i < kClaims; i++) {
-      const Slot& slot = worker->slots[i];
-      const bool here = slot.job != nullptr && slot.home == &home;
-      count += here && worker->claims.isUnbegun(i) ? 1u : 0u;
-    }
+  for (Worker* worker = workers_; worker != nullptr; worker = worker->next) {
+    worker->eachSlot([worker, &count, &home](uint32_t at, const Slot& slot) {
+      if (slot.home == &home && worker->claims.isUnbegun(at)) count++;
+    });
   }
   return count;
 }

@@ -253,9 +253,8 @@ void Queue::loseJobs(Worker* worker, Aftermath* after) {
     takeOut(job);
     after->end(job, JobOutcome::WORKER_DIED);
   }
-  for (Slot& slot : worker->slots) {
+  worker->eachSlot([this, worker, after](uint32_t at, const Slot& slot) {
     Job* const job = slot.job;
-    if (job == nullptr) continue;
     const bool cleansUp = (job->flags & JobFlag::PHASED) != 0 && job->cleanup != nullptr;
     const JobOutcome::Id outcome = job->fate != JobOutcome::VALUE ? job->fate : job->ifDead;
     if (cleansUp && job->fate == JobOutcome::VALUE && host_ != nullptr) {
@@ -263,15 +262,14 @@ void Queue::loseJobs(Worker* worker, Aftermath* after) {
       job->flags &= ~uint32_t{JobFlag::BOUND};
       waiting_.restore(job);
       waiting_.ungive(job->home);
-      slot.job = nullptr;
-      worker->given--;
-      continue;
+      worker->free(at);
+      return;
     }
     job->place.store(Job::Place::kOver, std::memory_order_relaxed);
     total_++;
-    freeSlot(worker, &slot);
+    freeSlot(worker, at);
     after->end(job, outcome);
-  }
+  });
 }
 
 void Queue::workerEnded(uint32_t number) {

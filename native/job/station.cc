@@ -51,6 +51,7 @@ void Station::pass(int64_t nowNs) {
       break;
   }
   gaveNs_ = sys::monotonicNs();
+  sinceNs_ = gaveNs_;
   for (uint32_t i = 0; i < count; i++) give(slots[i]);
 }
 
@@ -154,12 +155,13 @@ void Station::result(const int32_t* record) {
   endedMask_ |= uint64_t{1} << slot;
 }
 
-// The jobs that ran since they were given share the time: their own times are not known.
+// The jobs that ran since they were given, or since the outbox was last applied, share the time:
+// their own times are not known.
 void Station::applied() {
   if (endedCount_ == 0) return;
   const int64_t now = sys::monotonicNs();
-  const int64_t share = (now - gaveNs_) / endedCount_;
-  int64_t started = gaveNs_;
+  const int64_t share = (now - sinceNs_) / endedCount_;
+  int64_t started = sinceNs_;
   for (uint32_t i = 0; i < endedCount_; i++) {
     Slot& slot = worker_->slots[ended_[i]];
     Job* const job = slot.job;
@@ -172,6 +174,7 @@ void Station::applied() {
     Queue::ended(worker_, ended_[i]);
     finish(job);
   }
+  sinceNs_ = now;
   endedCount_ = 0;
   endedMask_ = 0;
   ready_ = !left_;

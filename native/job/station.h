@@ -52,8 +52,9 @@ class Station {
   QueueRef queue_;
   Worker* worker_ = nullptr;
   int64_t leaveNs_ = INT64_MAX;  // when it goes if it stays idle
-  int64_t gaveNs_ = 0;
-  bool ready_ = false;  // the queue may have something
+  int64_t gaveNs_ = 0;           // the last batch
+  int64_t sinceNs_ = 0;          // the isolate has spent its time on it
+  bool ready_ = false;           // the queue may have something
   bool blocked_ = false;
   bool left_ = false;
   uint32_t ended_[kClaims] = {};  // slots whose jobs have ended in this outbox, in order

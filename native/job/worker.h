@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <condition_variable>
 #include <cstdint>
 
@@ -98,8 +99,36 @@ class Worker {
   Claims claims{own};
   Slot slots[kClaims];
   uint32_t given = 0;    // slots in use
+  uint64_t used = 0;     // which ones
   JobList bound;         // waiting for this one
   uint64_t signals = 0;  // slots whose JOB_SIGNAL is due
+
+  // Those in use, as visit(index, slot); it may free them.
+  template <class Visit>
+  void eachSlot(Visit&& visit) {
+    for (uint64_t left = used; left != 0; left &= left - 1) {
+      const auto at = static_cast<uint32_t>(std::countr_zero(left));
+      visit(at, slots[at]);
+    }
+  }
+  // kClaims: there is none. Free for both sides: an isolate may still hold the record of a job that
+  // was taken back.
+  uint32_t freeSlot() const {
+    for (uint64_t left = ~used; left != 0; left &= left - 1) {
+      const auto at = static_cast<uint32_t>(std::countr_zero(left));
+      if (claims.load(at) == Claim::FREE) return at;
+    }
+    return kClaims;
+  }
+  void use(uint32_t at) {
+    used |= uint64_t{1} << at;
+    given++;
+  }
+  void free(uint32_t at) {
+    slots[at].job = nullptr;
+    used &= ~(uint64_t{1} << at);
+    given--;
+  }
 
   enum class Stage : uint8_t { kWanted, kServing, kLeaving } stage = Stage::kWanted;
   bool idle = false;       // in the queue's list of those: to be called when there is work

@@ -4,6 +4,7 @@
 // ended, and as a worker claims and runs what comes.
 
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <functional>
 #include <map>

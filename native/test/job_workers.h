@@ -202,6 +202,17 @@ class HostWorld : public JobWorld {
     return nullptr;
   }
 
+  // Threads that have ended are forgotten.
+  void bury() {
+    for (size_t i = 0; i < players.size();) {
+      if (players[i]->isOver()) {
+        players.erase(players.begin() + static_cast<std::ptrdiff_t>(i));
+      } else {
+        i++;
+      }
+    }
+  }
+
   bool starts = true;  // else the host cannot make threads
   int asked = 0;
   std::vector<std::unique_ptr<Player>> players;
