@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { Backend } from '../backend/backend'
 import { Out } from '../backend/protocol'
 import { HeddleError } from '../errors'
+import { JobQueues } from '../jobq/job-queues'
 import { CallbackError, type CallbackSite, eventSite } from './callback-error'
 import type { Contexts } from './contexts'
 import { type Event, HELD, State } from './event'
@@ -51,6 +52,7 @@ export class Core {
   readonly #emitter: EventEmitter
   readonly #options: ResolvedOptions
   #debugging: boolean
+  #jobqs: JobQueues | undefined
   #instrumented = false
 
   constructor(backend: Backend, options: ResolvedOptions, emitter: EventEmitter) {
@@ -112,8 +114,8 @@ export class Core {
     event.assertAlive()
     const bits = event.bits
     if (bits & (State.SCHEDULED | State.PENDING | State.ADOPTED)) throw alreadyScheduled(event)
-    if (bits & State.ACTIVE && event.kind === 'timer') {
-      throw new HeddleError('ERR_EVENT_ACTIVE', 'a timer is added again by returning non-zero')
+    if (bits & State.ACTIVE && (event.kind === 'timer' || event.kind === 'asynch')) {
+      throw new HeddleError('ERR_EVENT_ACTIVE', `a ${event.kind} event is added again by returning non-zero`)
     }
     event.arm()
     if (bits & State.FLOATING) this.#unfloat(event as FdEvent)
@@ -124,6 +126,7 @@ export class Core {
   remove(event: Event): boolean {
     const bits = event.bits
     if ((bits & HELD) === 0) return false
+    if (event.kind === 'asynch') throw new HeddleError('ERR_NOT_REMOVABLE')
     this.checkOwner(event)
     if (this.#debugging) this.log(`remove ${event.kind} ${maskText(event.mask)} on ${event.owner.name}`)
     if (bits & State.SCHEDULED) event.disarm()
@@ -136,7 +139,7 @@ export class Core {
   update(event: Event, mask: number): void {
     this.assertOpen()
     event.assertAlive()
-    if (!(event instanceof FdEvent))
+    if (!(event instanceof FdEvent) || event.kind !== 'fd')
       throw new HeddleError('EINVAL', `a ${event.kind} event has no mask to update`)
     if (!isFdMask(mask)) throw new HeddleError('EINVAL', `${maskText(mask)} is no descriptor mask`)
     this.checkOwner(event)
@@ -154,8 +157,9 @@ export class Core {
     event.release()
   }
 
-  /** Runs the callback now where that is safe, queues it to the event's loop otherwise. (EK-08) */
+  /** Runs the callback now where that is safe, queues it to the event's loop otherwise. EINVAL. (EK-08) */
   trigger(event: Event, mask: number): void {
+    if (event.kind === 'asynch') throw new HeddleError('EINVAL', 'its job triggers an asynchronous event')
     if ((event.bits & (State.SCHEDULED | State.PENDING | State.ACTIVE)) === 0) return
     if (this.#debugging) this.log(`trigger ${event.kind} ${maskText(mask)} on ${event.owner.name}`)
     const loop = event.owner
@@ -166,7 +170,8 @@ export class Core {
 
   float(event: FdEvent): void {
     event.assertAlive()
-    if (!event.isScheduled) throw new HeddleError('EINVAL', 'only a scheduled descriptor event can float')
+    if (!event.isScheduled || event.kind !== 'fd')
+      throw new HeddleError('EINVAL', 'only a scheduled descriptor event can float')
     this.checkOwner(event)
     event.disarm()
     event.bits |= State.FLOATING
@@ -208,6 +213,16 @@ export class Core {
   /** Reports the failure of a callback that belongs to no event. */
   reportFailed(site: () => CallbackSite, error: unknown): void {
     this.report(this.#reports ? new CallbackError(site(), error) : error)
+  }
+
+  /** The job queues that this isolate sees; made when they are first asked for. ERR_NOT_INIT, ERR_NATIVE_REQUIRED. */
+  get jobqs(): JobQueues {
+    this.assertOpen()
+    if (this.#jobqs !== undefined) return this.#jobqs
+    const jobqs = new JobQueues((this.loops[0] as Loop).port, () => this.assertOpen())
+    this.closers.add(() => jobqs.close())
+    this.#jobqs = jobqs
+    return jobqs
   }
 
   get #reports(): boolean {

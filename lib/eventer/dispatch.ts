@@ -2,8 +2,9 @@ import { Clock, In } from '../backend/protocol'
 import { HeddleError } from '../errors'
 import type { Core } from './core'
 import { type Event, State } from './event'
+import type { AsynchEvent } from './asynch-event'
 import type { FdEvent } from './fd-event'
-import { timeoutSite } from './callback-error'
+import { type CallbackSite, timeoutSite } from './callback-error'
 import { runInstrumented, runInstrumentedTimeout } from './instrument'
 import type { Loop } from './loop'
 import { Mask } from './mask'
@@ -72,6 +73,27 @@ export class Dispatcher {
     this.#beat()
     if (failed) this.#failed(event, mask, result)
     else this.#conclude(event, mask, result)
+  }
+
+  /** Calls a function of the loop that belongs to no event. What it throws is reported, and undefined returned. */
+  perform<T>(call: () => T, site: () => CallbackSite): T | undefined {
+    const core = this.#core
+    const outer = core.current
+    const outerLoop = core.currentLoop
+    core.current = undefined
+    core.currentLoop = this.#loop
+    let failure: { readonly error: unknown } | undefined
+    let result: T | undefined
+    try {
+      result = call()
+    } catch (error) {
+      failure = { error }
+    }
+    core.current = outer
+    core.currentLoop = outerLoop
+    this.#beat()
+    if (failure !== undefined) core.reportFailed(site, failure.error)
+    return result
   }
 
   #conclude(event: Event, mask: number, result: unknown): void {
@@ -185,7 +207,10 @@ export class Dispatcher {
 
   /** Runs a trigger of this loop, or holds it while the event waits for a promise; others are dropped. */
   deliver(event: Event, mask: number): void {
-    if (isReady(event)) {
+    if (event.kind === 'asynch') {
+      const asynch = event as AsynchEvent
+      if (asynch.isDue) asynch.complete()
+    } else if (isReady(event)) {
       this.run(event, mask)
     } else if ((event.bits & State.PENDING) !== 0) {
       const held = this.#core.heldTriggers

@@ -47,7 +47,7 @@ export const State = {
 export const HELD = State.SCHEDULED | State.FLOATING | State.PENDING
 
 /** What an event waits for. */
-export type EventKind = 'fd' | 'timer' | 'recurrent'
+export type EventKind = 'fd' | 'timer' | 'recurrent' | 'asynch'
 
 /**
  * What a loop watches. An event belongs to one loop of this isolate; it is made unscheduled, with one reference

@@ -3,14 +3,15 @@ import type { Backend } from '../backend/backend'
 import { Control } from '../backend/protocol'
 import { selectBackend, selectJsBackend } from '../backend/select'
 import { HeddleError, checkResult } from '../errors'
-import { JobQueues } from '../jobq/job-queues'
+import type { JobQueues } from '../jobq/job-queues'
+import type { AsynchEvent } from './asynch-event'
+import { AsynchEvents } from './asynch-events'
 import { Contexts, type ContextSlot, type ContextType } from './contexts'
 import { Core } from './core'
 import { type Cpu, cpuTopology } from './cpu'
 import { announceDefaultLoop } from './default-loop-id'
 import { describeEvent } from './describe'
 import { type AnyCallback, type Event, State } from './event'
-import { EventIo } from './event-io'
 import type { FdEvent } from './fd-event'
 import type { Loop, Tracer } from './loop'
 import type { Describe } from './names'
@@ -45,7 +46,7 @@ const live = new WeakMap<Backend, Eventer>()
  * Thread rule: every call belongs to the isolate that made the eventer; others use `RemoteEventer`. The declared
  * class of each method is its `threadClass`. After disposal every call throws ERR_NOT_INIT.
  */
-export class Eventer extends EventIo implements AsyncDisposable {
+export class Eventer extends AsynchEvents implements AsyncDisposable {
   /** @internal */
   readonly core: Core
   /** The Momentum names over the same events. */
@@ -53,7 +54,6 @@ export class Eventer extends EventIo implements AsyncDisposable {
   readonly #options: ResolvedOptions
   readonly #pools: Directory
   readonly #crew: Crew
-  #jobqs: JobQueues | undefined
   #epoch: Time | undefined
   #referenced = true
   #leave: (() => void) | undefined
@@ -152,9 +152,7 @@ export class Eventer extends EventIo implements AsyncDisposable {
 
   /** The job queues that this isolate can use. ERR_NOT_INIT, ERR_NATIVE_REQUIRED. (JQ-01) */
   get jobqs(): JobQueues {
-    this.core.assertOpen()
-    this.#jobqs ??= this.#openJobqs()
-    return this.#jobqs
+    return this.core.jobqs
   }
 
   /** Loops of the default pool, of which there is at least one; in a worker of a pool, its loop. */
@@ -268,9 +266,13 @@ export class Eventer extends EventIo implements AsyncDisposable {
     this.core.add(event)
   }
 
-  /** Withdraws an event and hands its reference back; undefined if it was not scheduled. (EK-07) */
+  /**
+   * Withdraws an event and hands its reference back; undefined if it was not scheduled. ERR_NOT_REMOVABLE: it is an
+   * asynchronous one. (EK-07)
+   */
   remove<E extends Event>(event: E): E | undefined {
     this.core.assertOpen()
+    if (event.kind === 'asynch') throw new HeddleError('ERR_NOT_REMOVABLE')
     return this.core.remove(event) ? event : undefined
   }
 
@@ -301,8 +303,13 @@ export class Eventer extends EventIo implements AsyncDisposable {
     this.core.trigger(event, mask)
   }
 
-  /** Moves a timer. Of one that is being dispatched it sets the time of a non-zero return. True if scheduled. (TM-05) */
-  updateWhence(event: TimedEvent, time: TimeInput): boolean {
+  /**
+   * Moves a timer. Of one that is being dispatched it sets the time of a non-zero return. True if scheduled. (TM-05)
+   *
+   * Of an asynchronous event it moves the deadline: false once it has begun, if it has a cancel mode, and before it is
+   * queued. (AS-10)
+   */
+  updateWhence(event: TimedEvent | AsynchEvent, time: TimeInput): boolean {
     this.core.assertOpen()
     event.assertAlive()
     this.core.checkOwner(event)
@@ -475,12 +482,6 @@ export class Eventer extends EventIo implements AsyncDisposable {
   /** Throws the system error of a bad descriptor. (FD-11) */
   setBlocking(fd: number): void {
     checkResult(this.core.backend.sys.setBlocking(fd, true), 'setBlocking', `fd ${fd}`)
-  }
-
-  #openJobqs(): JobQueues {
-    const jobqs = new JobQueues(this.loops[0].port, () => this.core.assertOpen())
-    this.core.closers.add(() => jobqs.close())
-    return jobqs
   }
 
   #reference(on: boolean): this {

@@ -202,6 +202,8 @@ export class FdEvent<C = unknown> extends Event<C> {
    * asks from here on; false in `polled`: the system does not watch such a descriptor, it is ready always.
    */
   adopt(loop: Loop): { readonly opset: Opset; readonly polled: boolean } {
+    if (this.kind !== 'fd')
+      throw new HeddleError('EINVAL', `a coroutine cannot have an event of kind ${this.kind}`)
     assertUnscheduled(this)
     if (this.bits & State.PENDING) throw new HeddleError('ERR_EVENT_SCHEDULED')
     if (this.bits & State.ACTIVE) throw new HeddleError('ERR_EVENT_ACTIVE')
@@ -244,7 +246,7 @@ export class FdEvent<C = unknown> extends Event<C> {
     try {
       stay(this, result)
     } catch (error) {
-      fail(this, result, error)
+      failEvent(this, result, error)
     }
   }
 }
@@ -310,14 +312,15 @@ function stay(event: FdEvent, mask: number): void {
 function finish(event: FdEvent): void {
   const forgotten = (event.bits & (State.SCHEDULED | State.FACADE)) === State.SCHEDULED
   if (forgotten && event.core.strict) {
-    fail(event, 0, new HeddleError('ERR_FD_STILL_REGISTERED'))
+    failEvent(event, 0, new HeddleError('ERR_FD_STILL_REGISTERED'))
     return
   }
   if (event.bits & State.SCHEDULED) event.disarm()
   event.release()
 }
 
-function fail(event: FdEvent, mask: number, error: unknown): void {
+/** @internal Reports what was wrong with the return of a callback, and ends the event. */
+export function failEvent(event: FdEvent, mask: number, error: unknown): void {
   const core = event.core
   const failure = core.failure(event, mask, error)
   core.discard(event)

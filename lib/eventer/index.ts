@@ -1,3 +1,5 @@
+export { AsynchEvent, type CompleteCallback } from './asynch-event'
+export type { AsynchOptions, AsynchEventPlace, AsynchSteps, DependentPlace } from './asynch-spec'
 export { CallbackError } from './callback-error'
 export type { ContextSlot, ContextType } from './contexts'
 export type { Cpu } from './cpu'

@@ -63,6 +63,7 @@ export interface JobDescription extends Omit<JobInfo, 'target'> {
 
 const SAFETIES: readonly JobqSafety[] = ['none', 'cs', 'gc']
 const STATES = ['open', 'draining', 'drained'] as const
+const DRAINED = 2
 const DRAIN: ReadonlySet<string> = new Set(['signal'])
 const MAX_BACKLOG = 0x7fffffff
 
@@ -205,6 +206,16 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
   /** Whether no job begins. */
   get isPaused(): boolean {
     return this.#read(JobStat.PAUSED) === 1
+  }
+
+  /** @internal Nothing waits or runs there any more, or it is destroyed. */
+  get isDrained(): boolean {
+    return !this.#refresh(true) || this.#stats[JobStat.STATE] === DRAINED
+  }
+
+  /** This isolate has asked for its end: it takes no more jobs. */
+  get isDraining(): boolean {
+    return this.#drained !== undefined
   }
 
   /** No job begins until `resume`; those that run go on. (JQ-17) */

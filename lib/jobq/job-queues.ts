@@ -176,7 +176,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   async #end({ queue, host }: Hosted): Promise<void> {
     const told = queue.drain().catch(ignore)
     await host?.close()
-    for (let looks = 0; queue.stats().state !== 'drained'; looks++) {
+    for (let looks = 0; !queue.isDrained; looks++) {
       // Threads may have been asked for that only a running loop can refuse.
       if (looks === MANY_LOOKS) this.#port.engine.start()
       await sleep(1)
