@@ -107,6 +107,7 @@ export type {
   WaitOptions,
 } from './net'
 export { AcoConnection, Connection, Listener, Listeners } from './net'
+export * from './threadpool'
 export type { SharedKey, SharedMapOptions, SharedMapStats, SharedSetOptions } from './shared'
 export { SharedCounter, SharedMap } from './shared'
 export { capabilities, type Version, version } from './version'

@@ -104,7 +104,15 @@ export class Memtypes {
     block.free()
   }
 
-  /** The text in UTF-8 up to its first NUL, and one NUL. ERR_MEMTYPE_KIND, ENOMEM. (MT-08) */
+  /** Whether `free` would take it, without freeing it. ERR_MEMTYPE_MISMATCH, ERR_DOUBLE_FREE, ERR_STALE_BLOCK. (MT-11) */
+  check(memtype: MemtypeLike, block: Block): void {
+    const type = this.#typed('check', memtype)
+    if (!(block instanceof Block)) throw invalid('check takes', 'a block', block)
+    block.checkFree('check')
+    this.#checkOwner('check', type, block)
+  }
+
+  /** The text in UTF-8 up to its first NUL, ERR_MEMTYPE_KIND, ENOMEM. (MT-08) */
   strdup(memtype: MemtypeLike, text: string): Block {
     const type = this.#typed('strdup', memtype, 'vsize')
     if (typeof text !== 'string') throw invalid('strdup takes', 'a string', text)

@@ -1,0 +1,7 @@
+export { AsyncJob, type AsyncJobOptions, type AsyncJobState, type JobWorker } from './async-job'
+export type { Completion, CompletionFunction, CompletionMode, Resumable } from './completion'
+export type { ThreadPoolConfig, ThreadPoolStanza } from './pool-config'
+export type { ThreadPoolOptions } from './pool-spec'
+export { SuspendedSession } from './session'
+export { ThreadPool, type ThreadPoolStats } from './thread-pool'
+export { ThreadPools } from './thread-pools'

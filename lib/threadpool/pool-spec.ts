@@ -1,0 +1,71 @@
+import { availableParallelism } from 'node:os'
+import { checkOptions, flag, invalid } from '../arguments'
+
+/** How a thread pool is made. (TP-17, TP-19) */
+export interface ThreadPoolOptions {
+  /** Who made it, for listings. */
+  readonly owner?: string | undefined
+  /** `worker`: worker threads of Node, which run exports of modules. `native`: plain threads, which run native functions. */
+  readonly kind?: 'worker' | 'native' | undefined
+  /** Threads. Default 4, of `CPU` one a core. */
+  readonly concurrency?: number | undefined
+  /** Bytes of the stack of new threads; 0, the default: as usual. */
+  readonly stackSize?: number | undefined
+  /** Jobs that may wait; above it `queue` answers false and `enqueue` waits. 0, the default: no limit. */
+  readonly maxQueue?: number | undefined
+  /** Idle threads end after a while. Default false. */
+  readonly autoShrink?: boolean | undefined
+  /** Threads are started by the jobs that need them, not at once. Default true. */
+  readonly deferSpawn?: boolean | undefined
+}
+
+export type ThreadPoolSpec = { readonly [K in keyof ThreadPoolOptions]-?: NonNullable<ThreadPoolOptions[K]> }
+
+const KNOWN: ReadonlySet<string> = new Set<keyof ThreadPoolOptions>([
+  'owner',
+  'kind',
+  'concurrency',
+  'stackSize',
+  'maxQueue',
+  'autoShrink',
+  'deferSpawn',
+])
+const MAX_THREADS = 1024
+const MAX_STACK_BYTES = 1 << 30
+
+/** Pools that are always there, in the order of their classes. (TP-10) */
+export const PREDEFINED: ReadonlyMap<string, ThreadPoolOptions> = new Map([
+  ['CPU', { concurrency: availableParallelism() }],
+  ['IO', { concurrency: 4 }],
+  ['SwapIn', { concurrency: 2 }],
+  ['SwapOut', { concurrency: 2 }],
+])
+
+/** ERR_INVALID_ARGUMENT. */
+export function poolSpec(options: ThreadPoolOptions): ThreadPoolSpec {
+  checkOptions('a thread pool', options, KNOWN, '{ concurrency: 4 }')
+  const { owner = 'heddle', kind = 'worker', concurrency = 4, stackSize = 0, maxQueue = 0 } = options
+  if (typeof owner !== 'string') throw invalid('owner', 'is a name', owner)
+  if (kind !== 'worker' && kind !== 'native') throw invalid('kind', "is 'worker' or 'native'", kind)
+  return {
+    owner,
+    kind,
+    concurrency: checkThreads(concurrency),
+    stackSize: checkCount('stackSize', stackSize, MAX_STACK_BYTES),
+    maxQueue: checkCount('maxQueue', maxQueue, 0x7fffffff),
+    autoShrink: flag('autoShrink', options.autoShrink, false),
+    deferSpawn: flag('deferSpawn', options.deferSpawn, true),
+  }
+}
+
+/** ERR_INVALID_ARGUMENT. */
+export function checkThreads(concurrency: number): number {
+  if (Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= MAX_THREADS) return concurrency
+  throw invalid('concurrency', `is an integer from 1 to ${MAX_THREADS}`, concurrency)
+}
+
+/** ERR_INVALID_ARGUMENT. */
+export function checkCount(name: string, value: number, max: number): number {
+  if (Number.isInteger(value) && value >= 0 && value <= max) return value
+  throw invalid(name, `is an integer from 0 to ${max}`, value)
+}
