@@ -12,7 +12,7 @@ import type { Outbox } from '../outbox'
 import { Alarms } from './alarms'
 import { EngineJobs } from './engine-jobs'
 import { NativeThread } from './native-thread'
-import { Queue, QueueState } from './queue'
+import { Queue, QueueState, type SubqueueInfo } from './queue'
 import { writeBackStats, writeStats } from './statistics'
 import { Targets } from './targets'
 import type { Thread } from './thread'
@@ -108,14 +108,8 @@ export class JsJobs implements JobsBackend {
     return loop === undefined ? -errno.ENOENT : 0
   }
 
-  subqueues(id: number): { id: bigint; backlog: number; inflight: number }[] {
-    const queue = this.#queues.get(id)
-    if (queue === undefined) return []
-    return [...queue.waiting.subqueues()].map((one) => ({
-      id: one.id,
-      backlog: one.waiting,
-      inflight: one.inflight,
-    }))
+  subqueues(id: number): SubqueueInfo[] {
+    return this.#queues.get(id)?.subqueues() ?? []
   }
 
   jobs(id: number): JobInfo[] {

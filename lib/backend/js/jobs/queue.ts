@@ -29,6 +29,12 @@ const WEDGE_GRACE_MS = 500
 
 export const QueueState = { OPEN: 0, DRAINING: 1, DRAINED: 2 } as const
 
+export interface SubqueueInfo {
+  readonly id: bigint
+  readonly backlog: number
+  readonly inflight: number
+}
+
 /** What a queue needs of the isolate that it belongs to. */
 export interface QueueHost {
   /** The loop that made it. */
@@ -127,6 +133,25 @@ export class Queue implements ThreadHost {
       for (const job of thread.jobs) list.push(info(job, thread.hasBegun(job) ? 'running' : 'waiting'))
     }
     return list
+  }
+
+  /** Those that have jobs. What stands in line at a thread waits. */
+  subqueues(): SubqueueInfo[] {
+    const list = new Map<bigint, { id: bigint; backlog: number; inflight: number }>()
+    for (const { id, isActive, waiting } of this.waiting.subqueues())
+      if (isActive) list.set(id, { id, backlog: waiting, inflight: 0 })
+    const count = (job: Job, isRunning: boolean): void => {
+      const { subqueue: id } = job.order
+      const one = list.get(id) ?? { id, backlog: 0, inflight: 0 }
+      list.set(id, one)
+      if (isRunning) one.inflight++
+      else one.backlog++
+    }
+    for (const thread of this.threads.values()) {
+      for (const job of thread.jobs) count(job, thread.hasBegun(job))
+      for (const job of thread.bound) count(job, false)
+    }
+    return [...list.values()]
   }
 
   /** Takes a job over. `pump` gets it going. */
