@@ -54,14 +54,14 @@ void Dedicated::stop() {
 
 void Dedicated::flush() {
   if (isolate_.control[Control::OUT_WORDS] == 0) return;
-  holdsUp_.store(true);
+  beginTurn();
   handOver();
 }
 
 void Dedicated::turnEnds() {
   handOver();
-  if (!holdsUp_.load()) return;
-  holdsUp_.store(false);
+  if (turns_.load() % 2 == 0) return;
+  endTurn();
   unpark();
 }
 
@@ -146,7 +146,7 @@ void Dedicated::dispatched() {
   handOver();
   // After the output: who sees that it has been dispatched finds what it asked for.
   dispatched_.fetch_add(1);
-  holdsUp_.store(false);
+  endTurn();
   unpark();
 }
 
@@ -210,10 +210,12 @@ void Dedicated::run() {
     // Before it looks at anything: what comes later is seen by the next look.
     const uint64_t seen = news_.load();
     turn_.begin();
+    const uint64_t turns = turns_.load();
     applyHandedOver();
     if (ends_.load()) return;
     if (held_.load()) publish();
-    if (mayPass() && isDue_) pass();
+    // Of a turn that has begun or ended meanwhile not everything may have been there to be applied.
+    if (turns_.load() == turns && mayPass() && isDue_) pass();
     const Rest next = nextRest();
     turn_.end();
     if (next.how != kAwake) rest(next, seen);
@@ -221,7 +223,7 @@ void Dedicated::run() {
 }
 
 bool Dedicated::mayPass() const {
-  return passes_.load() && !isFull_ && !holdsUp_.load() && dispatched_.load() >= awaited_;
+  return passes_.load() && !isFull_ && turns_.load() % 2 == 0 && dispatched_.load() >= awaited_;
 }
 
 void Dedicated::pass() {
@@ -286,7 +288,8 @@ Dedicated::Rest Dedicated::nextRest() {
 
 void Dedicated::rest(const Rest& rest, uint64_t seen) {
   // An isolate in the middle of a turn is back soon.
-  if (rest.how == kParked && holdsUp_.load()) spinUntil([&] { return news_.load() != seen; });
+  if (rest.how == kParked && turns_.load() % 2 != 0)
+    spinUntil([&] { return news_.load() != seen; });
   sleep_.store(rest.how);
   if (news_.load() == seen) {
     if (rest.how == kInPoller) {

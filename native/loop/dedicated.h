@@ -85,7 +85,7 @@ class Dedicated {
 
   // Ends the loop's wait, once a turn.
   void wake() {
-    holdsUp_.store(true);
+    beginTurn();
     loop_->wake();
   }
   // Hands over the outbox and clears it, if there is anything in it. More is to come in this turn.
@@ -115,7 +115,7 @@ class Dedicated {
   // use(), with the loop to itself. Afterwards the thread looks what has changed.
   template <class Use>
   decltype(auto) visit(Use&& use) {
-    holdsUp_.store(true);
+    beginTurn();
     const Nudge nudge{this};
     return turn_.visit([&]() -> decltype(auto) {
       applyHandedOver();
@@ -125,7 +125,7 @@ class Dedicated {
   // use(), on the loop's thread. The isolate waits for it.
   template <class Use>
   decltype(auto) call(Use&& use) {
-    holdsUp_.store(true);
+    beginTurn();
     using Result = decltype(use());
     if constexpr (std::is_void_v<Result>) {
       Call<std::remove_reference_t<Use>> call(&use);
@@ -202,6 +202,12 @@ class Dedicated {
 
   // The isolate's.
   void handOver();
+  void beginTurn() {
+    if (turns_.load() % 2 == 0) turns_.fetch_add(1);
+  }
+  void endTurn() {
+    if (turns_.load() % 2 != 0) turns_.fetch_add(1);
+  }
 
   // The thread's.
   static void* enter(void* self);
@@ -250,7 +256,9 @@ class Dedicated {
   std::atomic<bool> held_{false};  // the batch that is filled waits for the other to be taken
   std::atomic<uint64_t> dispatched_{0};
   std::atomic<bool> isolateSleeps_{false};
-  std::atomic<bool> holdsUp_{false};  // the isolate is in the middle of a turn: no pass
+  // Counts beginnings and ends of the isolate's turns: while odd it is in the middle of one, and no
+  // pass is made.
+  std::atomic<uint64_t> turns_{0};
   std::atomic<uint32_t> sleep_{kAwake};
   std::atomic<uint64_t> news_{0};  // counts what the thread has to look at
   std::atomic<bool> passes_{false};
