@@ -241,8 +241,8 @@ void Queue::hostGone() {
     host_->release();
     host_ = nullptr;
     if (state_ == State::kOpen) state_ = State::kDraining;
+    forgetWanted(&after);
     dropAll(JobOutcome::SHUTDOWN, false, &after);
-    cancelWanted();
     callEveryIdle();
     checkDrained();
   }

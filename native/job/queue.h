@@ -234,6 +234,7 @@ class Queue {
   // queue_threads.cc
   void plan(Aftermath* after);
   bool wantsThread() const;
+  bool isAbandoned() const;
   bool want(Aftermath* after);
   int startThreads(Aftermath* after, Job* asking);
   void callIdle();
@@ -246,8 +247,10 @@ class Queue {
   void leave(Worker* worker);
   void unlist(Worker* worker);
   void cancelWanted();
+  void forgetWanted(Aftermath* after);
   void tellHost();
   void loseJobs(Worker* worker, Aftermath* after);
+  void endBound(Worker* worker, JobOutcome::Id outcome, Aftermath* after);
 
   // queue_take.cc
   void account(Worker* worker);

@@ -9,6 +9,8 @@ namespace heddle::job {
 struct Queue::Aftermath {
   JobList over;                // to be finished, their outcome is set
   Worker* starting = nullptr;  // plain threads, linked by nextIdle
+  size_t stackBytes = 0;       // of these
+  Worker* gone = nullptr;      // plain threads that have ended and are to be joined
 
   void end(Job* job, JobOutcome::Id outcome) {
     job->outcome = outcome;

@@ -17,9 +17,16 @@ bool Queue::wantsThread() const {
   return live_ == 0 || (live_ < desired_ && live_ < open_);
 }
 
+// Nobody serves it, and nobody ever will.
+bool Queue::isAbandoned() const {
+  return live_ == 0 && kind_ == JobQueueKind::WORKER && host_ == nullptr;
+}
+
 void Queue::plan(Aftermath* after) {
   while (wantsThread()) {
-    if (!want(after)) break;
+    // Jobs that are over and not accounted for are no reason.
+    accountAll();
+    if (!wantsThread() || !want(after)) break;
   }
   if (live_ == 0 && open_ > 0 && !paused_) dropAll(JobOutcome::NO_MEMORY, false, after);
 }
@@ -36,6 +43,9 @@ bool Queue::want(Aftermath* after) {
     worker->stage = Worker::Stage::kServing;
     worker->nextIdle = after->starting;
     after->starting = worker;
+    after->stackBytes = stackBytes_;
+    // A thread that was not joined keeps its stack: where threads come and go none are left behind.
+    if (after->gone == nullptr) after->gone = std::exchange(gone_, nullptr);
   } else {
     worker->wishStart = true;
     tellHost();
@@ -48,11 +58,12 @@ bool Queue::want(Aftermath* after) {
 // caller's again then, the errno is the answer.
 int Queue::startThreads(Aftermath* after, Job* asking) {
   int answer = 0;
+  joinGone(std::exchange(after->gone, nullptr));
   while (after->starting != nullptr) {
     Worker* const worker = after->starting;
     after->starting = worker->nextIdle;
     worker->nextIdle = nullptr;
-    const int started = startThread(worker, stackBytes_);
+    const int started = startThread(worker, after->stackBytes);
     if (started == 0) continue;
     const std::lock_guard<std::mutex> guard(lock_);
     live_--;
@@ -217,6 +228,28 @@ void Queue::cancelWanted() {
   }
 }
 
+// Who was to make them is gone, whether or not it has begun to.
+void Queue::forgetWanted(Aftermath* after) {
+  for (Worker* worker = workers_; worker != nullptr;) {
+    Worker* const following = worker->next;
+    if (worker->stage == Worker::Stage::kWanted) {
+      endBound(worker, JobOutcome::SHUTDOWN, after);
+      live_--;
+      unlist(worker);
+      Workers::destroy(worker);
+    }
+    worker = following;
+  }
+}
+
+void Queue::endBound(Worker* worker, JobOutcome::Id outcome, Aftermath* after) {
+  while (!worker->bound.empty()) {
+    Job* const job = worker->bound.first;
+    takeOut(job);
+    after->end(job, outcome);
+  }
+}
+
 // A plain thread has nothing more to do with the queue but to be joined.
 void Queue::threadEnded(Worker* worker) {
   const std::lock_guard<std::mutex> guard(lock_);
@@ -238,6 +271,7 @@ void Queue::workerGone(Worker* worker) {
     unlist(worker);
     Workers::destroy(worker);
     wedged_ = false;
+    if (isAbandoned()) dropAll(JobOutcome::SHUTDOWN, false, &after);
     callIdle();
     plan(&after);
     checkDrained();
@@ -248,11 +282,7 @@ void Queue::workerGone(Worker* worker) {
 
 void Queue::loseJobs(Worker* worker, Aftermath* after) {
   takeBackFrom(worker, kClaims);
-  while (!worker->bound.empty()) {
-    Job* const job = worker->bound.first;
-    takeOut(job);
-    after->end(job, JobOutcome::WORKER_DIED);
-  }
+  endBound(worker, JobOutcome::WORKER_DIED, after);
   worker->eachSlot([this, worker, after](uint32_t at, const Slot& slot) {
     Job* const job = slot.job;
     const bool cleansUp = (job->flags & JobFlag::PHASED) != 0 && job->cleanup != nullptr;
@@ -279,11 +309,7 @@ void Queue::workerEnded(uint32_t number) {
     Worker* const worker = find(number);
     // One that serves is told of by its own desk, which knows what became of its jobs.
     if (worker == nullptr || worker->stage != Worker::Stage::kWanted) return;
-    while (!worker->bound.empty()) {
-      Job* const job = worker->bound.first;
-      takeOut(job);
-      after.end(job, JobOutcome::WORKER_DIED);
-    }
+    endBound(worker, JobOutcome::WORKER_DIED, &after);
     live_--;
     unlist(worker);
     Workers::destroy(worker);
