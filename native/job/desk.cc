@@ -59,7 +59,11 @@ void Desk::closing() {
     for (uint32_t i = 0; queue && i < reserved.count; i++) queue->unreserve();
   }
   reserved_.clear();
-  while (!arrived_.empty()) Job::destroy(arrived_.pop());
+  while (!arrived_.empty()) {
+    Job* const job = arrived_.pop();
+    forget(job);
+    Job::destroy(job);
+  }
   for (Job* job : jobs_) {
     // Of the others a queue or the tray has the job.
     if (job != nullptr && job->answer == Job::Answer::kToComplete) Job::destroy(job);
@@ -157,6 +161,9 @@ Job* Desk::makeJob(const int32_t* record) {
 bool Desk::fillIn(Job* job, const int32_t* record) {
   if ((record[0] & 0xff) != Out::JOB_ADD_WITH) return true;
   job->cleanup = findTarget(wordAt(record, 7));
+  // Threads of the one kind cannot call what the other can; lib/jobq says so to its callers.
+  if (job->cleanup != nullptr && job->cleanup->isNative() != job->target->isNative())
+    job->cleanup = nullptr;
   job->boundTo = wordAt(record, 8);
   job->priority = record[9];
   job->subqueue = uint64_t{wordAt(record, 12)} << 32 | wordAt(record, 11);

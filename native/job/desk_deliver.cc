@@ -26,7 +26,8 @@ void Desk::timers(int64_t nowNs) {
     job = following;
   }
   deliver(nowNs);
-  tellNotices();
+  // A queue is not said to be drained before its last job is said to be over.
+  if (arrived_.empty()) tellNotices();
   lookAtJobs(nowNs);
   station_.pass(nowNs);
 }
