@@ -12,7 +12,7 @@
 namespace heddle::job {
 namespace {
 
-constexpr size_t kLongestName = 200;
+constexpr size_t kLongestName = 255;
 
 // Process-wide by nature: any isolate may use any queue.
 class Registry {

@@ -1,0 +1,178 @@
+// What is left when threads, loops and hosts end: nothing.
+#include <cstdio>
+#include <string>
+
+#include "test/job_workers.h"
+
+namespace heddle::test {
+namespace {
+
+// Of the process's memory, in bytes, whether or not it is used.
+int64_t mappedBytes() {
+  std::FILE* const file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  long pages = 0;
+  const int read = std::fscanf(file, "%ld", &pages);
+  std::fclose(file);
+  return read == 1 ? int64_t{pages} * 4096 : 0;
+}
+
+// An answer of so many bytes, given without a look from the loop.
+const Body answersLarge = [](job::NativeCall& call) {
+  constexpr size_t kSize = 16'000;
+  uint8_t* const room = call.reserve(kSize);
+  if (room != nullptr) std::memset(room, 'x', kSize);
+};
+// So many of them that the slab cannot hold them all in one pass.
+constexpr int kMany = 40;
+
+CASE("JQ-02 threads that come and go leave no stacks behind") {
+  JobWorld world;
+  constexpr int kThreads = 8;
+  constexpr size_t kStack = size_t{32} << 20;
+  const uint32_t number = world.queue({.desired = kThreads, .stackBytes = kStack});
+  const auto comeAndGo = [&] {
+    Barrier barrier;
+    const Body holds = [&](job::NativeCall&) { barrier.pass(); };
+    job::findQueue(number)->configure({.desired = kThreads});
+    for (int i = 0; i < kThreads; i++) world.submit(number, holds);
+    world.flush();
+    barrier.awaitArrivals(kThreads);
+    barrier.open();
+    CHECK(world.finishAll());
+    job::findQueue(number)->configure({.desired = 1});
+    CHECK(world.until([&] { return world.stat(number, JobStat::CONCURRENCY) == 1; }));
+  };
+  comeAndGo();
+  const int64_t before = mappedBytes();
+  constexpr int kRounds = 20;
+  for (int i = 0; i < kRounds; i++) comeAndGo();
+  // A few may be on their way out; those of all rounds would be ten times as many.
+  CHECK(mappedBytes() - before < int64_t{kRounds} * kThreads * int64_t{kStack} / 4);
+  world.end(number);
+}
+
+CASE("a loop that ends with answers that its inbox had no room for") {
+  JobWorld owner;
+  const uint32_t number = owner.queue();
+  {
+    JobWorld world;
+    for (int i = 0; i < kMany; i++) world.submit(number, answersLarge);
+    world.submit({.queue = number, .flags = JobFlag::COMPLETES}, answersLarge);
+    world.flush();
+    CHECK_EQ(owner.desk().drain(number, 1), 0);
+    job::findQueue(number)->awaitDrained();
+    world.turn();
+    CHECK(!world.done.empty() && !world.allDone());
+  }
+  CHECK(owner.until([&] { return !owner.drained.empty(); }));
+  CHECK_EQ(job::destroyQueue(number), 0);
+}
+
+CASE("JQ-13 a queue is said to be drained after its last job is said to be over") {
+  JobWorld world;
+  const uint32_t number = world.queue();
+  for (int i = 0; i < kMany; i++) world.submit(number, answersLarge);
+  world.flush();
+  CHECK_EQ(world.desk().drain(number, 1), 0);
+  job::findQueue(number)->awaitDrained();
+  CHECK(world.until([&] { return !world.drained.empty(); }));
+  CHECK(world.allDone());
+  CHECK_EQ(job::destroyQueue(number), 0);
+}
+
+CASE("JQ-14 a host that ends before the threads that it was asked for: nothing waits for them") {
+  JobWorld other;
+  uint32_t waits = 0;
+  uint32_t cleansUp = 0;
+  const auto target = static_cast<uint32_t>(job::targetNumber("test.js", "body"));
+  const WorkerBody dies = [](Run& run) { run.dies = true; };
+  {
+    HostWorld host;
+    const uint32_t number = host.workers(1, {.name = "hosted"});
+    // Its worker dies in its work: the cleanup is for the next one, which never comes.
+    cleansUp = other.submit(
+        {.queue = number, .target = target, .flags = JobFlag::PHASED, .cleanup = target},
+        argumentOf(dies));
+    other.flush();
+    CHECK(host.until([&] { return host.players.size() == 1; }));
+    const QueueRef queue = job::findQueue(number);
+    CHECK(other.until([&] { return host.players[0]->isOver(); }));
+    waits = other.submit({.queue = number, .target = target}, argumentOf(dies));
+    other.flush();
+    CHECK(!other.isDone(cleansUp));
+    host.loop().close();
+    CHECK_EQ(other.outcomeOf(waits), JobOutcome::SHUTDOWN);
+    CHECK_EQ(other.outcomeOf(cleansUp), JobOutcome::WORKER_DIED);
+    CHECK_EQ(queue->state(), Queue::State::kDrained);
+  }
+  HostWorld next;
+  const uint32_t again = next.workers(1, {.name = "hosted"});
+  next.end(again);
+}
+
+CASE("JQ-14 a host that ends while a thread that it was asked for is on its way") {
+  JobWorld other;
+  uint32_t waits = 0;
+  int32_t claims[job::kClaims] = {};
+  const auto target = static_cast<uint32_t>(job::targetNumber("test.js", "body"));
+  const WorkerBody nothing = [](Run&) {};
+  uint32_t number = 0;
+  {
+    JobWorld host;
+    QueueSpec spec{.name = "slow", .kind = JobQueueKind::WORKER};
+    number = host.queue(spec);
+    waits = other.submit({.queue = number, .target = target}, argumentOf(nothing));
+    other.flush();
+    CHECK(host.until([&] { return !host.wishes.empty(); }));
+  }
+  CHECK_EQ(other.outcomeOf(waits), JobOutcome::SHUTDOWN);
+  // It comes too late, and the name is free.
+  CHECK_EQ(other.desk().serve(number, 1, claims), -ENOENT);
+  HostWorld next;
+  const uint32_t again = next.workers(1, {.name = "slow"});
+  next.end(again);
+}
+
+CASE("a cleanup that the queue's threads cannot call is none") {
+  JobWorld world;
+  const uint32_t number = world.queue();
+  std::atomic<int> ran{0};
+  const Body counts = [&](job::NativeCall&) { ran++; };
+  const auto module = static_cast<uint32_t>(job::targetNumber("test.js", "cleanup"));
+  const uint32_t handle =
+      world.submit({.queue = number, .flags = JobFlag::PHASED, .cleanup = module}, counts);
+  CHECK_EQ(world.outcomeOf(handle), JobOutcome::VALUE);
+  CHECK_EQ(ran.load(), 1);
+  world.end(number);
+}
+
+CASE("a worker whose claims say that nothing is free gets nothing, and writes nowhere else") {
+  HostWorld host;
+  host.starts = false;
+  const uint32_t number = host.workers(1);
+  struct {
+    int32_t claims[job::kClaims];
+    int32_t behind;
+  } cells{};
+  for (int32_t& claim : cells.claims) claim = Claim::RUNNING;
+  cells.behind = Claim::FREE;
+  JobWorld world;
+  const WorkerBody nothing = [](Run&) {};
+  const auto target = static_cast<uint32_t>(job::targetNumber("test.js", "body"));
+  const QueueRef queue = job::findQueue(number);
+  const uint32_t waits = world.submit({.queue = number, .target = target}, argumentOf(nothing));
+  world.flush();
+  job::Wish wish{};
+  REQUIRE(queue->nextWish(&wish));
+  CHECK_EQ(world.desk().serve(number, wish.worker, cells.claims), 0);
+  for (int i = 0; i < 3; i++) world.turn(1);
+  CHECK_EQ(cells.behind, int32_t{Claim::FREE});
+  CHECK(!world.isDone(waits));
+  CHECK_EQ(world.stat(number, JobStat::BACKLOG), 1.0);
+  world.loop().close();
+  host.loop().close();
+}
+
+}  // namespace
+}  // namespace heddle::test
