@@ -244,6 +244,7 @@ class Queue {
   void clearIdle(Worker* worker);
   Worker* find(uint32_t worker);
   bool mustLeave(const Worker* worker) const;
+  bool mayNotGo(const Worker* worker) const;
   void leave(Worker* worker);
   void unlist(Worker* worker);
   void cancelWanted();

@@ -66,6 +66,7 @@ int Queue::startThreads(Aftermath* after, Job* asking) {
     const int started = startThread(worker, after->stackBytes);
     if (started == 0) continue;
     const std::lock_guard<std::mutex> guard(lock_);
+    loseJobs(worker, after);
     live_--;
     unlist(worker);
     Workers::destroy(worker);
@@ -159,12 +160,17 @@ void Queue::callEveryIdle() {
   while (idle_ != nullptr) call(idle_);
 }
 
+// However long it has been idle. Jobs that are bound to it wait while the queue is paused.
+bool Queue::mayNotGo(const Worker* worker) const {
+  return live_ <= floor_ || !worker->bound.empty();
+}
+
 bool Queue::awaitCall(Worker* worker) {
   std::unique_lock<std::mutex> guard(lock_);
   worker->asleep = true;
   bool stays = true;
   while (stays && !worker->called.load(std::memory_order_relaxed)) {
-    if (live_ <= floor_) {
+    if (mayNotGo(worker)) {
       worker->wake.wait(guard);
       continue;
     }
@@ -184,7 +190,7 @@ bool Queue::awaitCall(Worker* worker) {
 bool Queue::leaveIdle(Worker* worker, int64_t nowNs, int64_t* againNs) {
   const std::lock_guard<std::mutex> guard(lock_);
   *againNs = INT64_MAX;
-  if (!worker->idle || live_ <= floor_) return false;
+  if (!worker->idle || mayNotGo(worker)) return false;
   if (nowNs - worker->idleSinceNs < kIdleNs) {
     *againNs = worker->idleSinceNs + kIdleNs;
     return false;

@@ -565,6 +565,43 @@ CASE("JQ-11 the jobs of a queue can be listed, those that run and those that wai
   sequence.finish();
 }
 
+CASE("NO_THREAD where no thread can be made; the next job tries again") {
+  JobWorld world;
+  const uint32_t number = world.queue({.stackBytes = size_t{1} << 46});
+  const Body nothing = [](job::NativeCall&) {};
+  const uint32_t a = world.submit(number, nothing);
+  const uint32_t b = world.submit({.queue = number, .subqueue = 4}, nothing);
+  CHECK_EQ(world.outcomeOf(a), JobOutcome::NO_THREAD);
+  CHECK_EQ(world.outcomeOf(b), JobOutcome::NO_THREAD);
+  CHECK_EQ(world.stat(number, JobStat::CONCURRENCY), 0.0);
+  CHECK_EQ(world.stat(number, JobStat::BACKLOG), 0.0);
+  job::findQueue(number)->configure({.stackBytes = 0});
+  const uint32_t c = world.submit(number, nothing);
+  CHECK_EQ(world.outcomeOf(c), JobOutcome::VALUE);
+  world.end(number);
+}
+
+CASE("JQ-05 A-JQ-3 after five idle seconds the threads above the floor are gone") {
+  JobWorld world;
+  const uint32_t number = world.queue({.desired = 3, .floor = 1});
+  Barrier barrier;
+  const Body body = [&](job::NativeCall&) { barrier.pass(); };
+  for (int i = 0; i < 3; i++) world.submit(number, body);
+  world.flush();
+  barrier.awaitArrivals(3);
+  const int64_t before = sys::monotonicNs();
+  barrier.open();
+  CHECK(world.finishAll());
+  CHECK_EQ(world.stat(number, JobStat::CONCURRENCY), 3.0);
+  CHECK(world.until([&] { return world.stat(number, JobStat::CONCURRENCY) == 1; }));
+  CHECK(sys::monotonicNs() - before >= Queue::kIdleNs);
+  world.rest(100);
+  CHECK_EQ(world.stat(number, JobStat::CONCURRENCY), 1.0);
+  world.submit(number, body);
+  CHECK(world.finishAll());
+  world.end(number);
+}
+
 CASE("AS-04 a loop may end with jobs under way; they run, nobody is told") {
   std::atomic<int> ran{0};
   Barrier barrier;

@@ -327,15 +327,33 @@ CASE("a job bound to a worker runs there, or ends with it") {
   host.end(number);
 }
 
+CASE("JQ-05 an isolate that has been idle for five seconds leaves, unless it is the floor") {
+  HostWorld host;
+  const uint32_t number = host.workers(2, {.floor = 1});
+  Barrier barrier;
+  const WorkerBody holds = [&](Run&) { barrier.pass(); };
+  host.run(number, holds);
+  host.run(number, holds);
+  CHECK(host.until([&] { return barrier.arrivals() == 2; }));
+  barrier.open();
+  CHECK(host.finishAll());
+  CHECK(host.until([&] { return host.stat(number, JobStat::CONCURRENCY) == 1; }));
+  int left = 0;
+  for (const auto& player : host.players) {
+    CHECK(host.until([&] { return player->left || host.stat(number, JobStat::IDLE) == 1; }));
+    left += player->left ? 1 : 0;
+  }
+  CHECK_EQ(left, 1);
+  host.end(number);
+}
+
 CASE("AS-06 A-AS-7 a parent's end waits for its dependents and theirs to be completed") {
   HostWorld host;
   const uint32_t number = host.workers(1);
   const uint32_t leaves = host.queue({.name = "leaves", .desired = 2});
   Barrier barrier;
   const Body held = [&](job::NativeCall&) { barrier.pass(); };
-  // The worker's own loop submits them, and completes the one that asks for it when it is told to.
-  std::atomic<bool> complete{false};
-  std::atomic<int> dependentsDone{0};
+  // The worker's own loop submits them; the one that asks for it is completed later.
   const WorkerBody parent = [&](Run& run) {
     JobWorld& mine = run.player.world();
     for (int i = 0; i < 3; i++) {
