@@ -83,11 +83,14 @@ export class JobStation implements WorkerSide {
     if (parent.isOver) throw new HeddleError('ERR_PHASE', 'the job is over, nothing can wait for it')
     const { subqueue = parent.subqueue, priority, transfer } = options
     const queue = { id: this.#data.queue, name: this.queueName, isNative: false, mail: undefined }
+    const desk = JobDesk.of(this.#port)
     return new Promise((resolve, reject) => {
-      const order = { target, arg, subqueue, priority, transfer, parent: parent.run }
-      JobDesk.of(this.#port).submit(queue, order, (outcome, value) => {
+      const order = { target, arg, subqueue, priority, transfer, parent: parent.run, completes: true }
+      const handle = desk.submit(queue, order, (outcome, value) => {
         if (outcome === JobOutcome.VALUE) resolve(value)
         else reject(value)
+        // Carried out behind the dispatch: what waits for the promise runs before the parent's end is told.
+        desk.completed(handle)
       })
     })
   }
