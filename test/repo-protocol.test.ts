@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import * as jobs from '../lib/backend/jobs'
 import { loadNative } from '../lib/backend/native'
 import * as protocol from '../lib/backend/protocol'
 import * as shared from '../lib/backend/shared'
@@ -16,11 +17,20 @@ const TABLES = {
   HEDDLE_CLOSE_REASONS: protocol.CloseReason,
 } as const
 
+/** The same of native/job/words.h and jobs.ts. */
+const JOB_TABLES = {
+  HEDDLE_JOB_OUTCOMES: jobs.JobOutcome,
+  HEDDLE_JOB_FLAGS: jobs.JobFlag,
+  HEDDLE_JOB_CLAIMS: jobs.Claim,
+  HEDDLE_JOB_STATS: jobs.JobStat,
+} as const
+
 const header = read('native/loop/protocol.h')
+const words = read('native/job/words.h')
 
 /** Names and numbers of one X-macro list: the run of lines that end in a backslash, and the one after. */
-function macro(name: string): Record<string, number> {
-  const list = new RegExp(`#define ${name}\\(X\\)((?:.*\\\\\\n)+.*)`).exec(header)?.[1] ?? ''
+function macro(name: string, text = header): Record<string, number> {
+  const list = new RegExp(`#define ${name}\\(X\\)((?:.*\\\\\\n)+.*)`).exec(text)?.[1] ?? ''
   const entries = [...list.matchAll(/X\((\w+), (\d+)\)/g)]
   return Object.fromEntries(entries.map((entry) => [entry[1], Number(entry[2])]))
 }
@@ -39,6 +49,21 @@ function constant(name: string, text = header): number {
 describe('the protocol is the same on both sides', () => {
   it.each(Object.keys(TABLES) as (keyof typeof TABLES)[])('%s in the text of the header', (name) => {
     expect(macro(name)).toEqual(TABLES[name])
+  })
+
+  it.each(Object.keys(JOB_TABLES) as (keyof typeof JOB_TABLES)[])('%s of jobs', (name) => {
+    expect(macro(name, words)).toEqual(JOB_TABLES[name])
+  })
+
+  it('kinds of job queues, their safety, wishes and sizes', () => {
+    for (const [name, value] of Object.entries({ ...jobs.JobQueueKind, ...jobs.JobSafety })) {
+      expect(constant(name, words), name).toBe(value)
+    }
+    for (const [name, value] of Object.entries(protocol.JobWorkerWish)) {
+      expect(constant(name, words), name).toBe(value)
+    }
+    expect(constant('kJobStats', words)).toBe(jobs.JOB_STATS)
+    expect(constant('kClaims', words)).toBe(jobs.CLAIMS)
   })
 
   it('sizes of the control and clock memory', () => {
