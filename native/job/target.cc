@@ -19,12 +19,15 @@ T* keep(size_t bytes) {
   return static_cast<T*>(mem::allocateBytes(mem::builtinType(mem::Builtin::kJobName), bytes));
 }
 
-bool copyName(std::string_view text, std::string_view* into) {
-  char* const copy = keep<char>(text.size() + 1);
+// Both in one block, so that there is nothing to give back when there is no memory.
+bool copyNames(std::string_view module, std::string_view name, Target* into) {
+  char* const copy = keep<char>(module.size() + name.size() + 1);
   if (copy == nullptr) return false;
-  if (!text.empty()) std::memcpy(copy, text.data(), text.size());
-  copy[text.size()] = '\0';
-  *into = {copy, text.size()};
+  if (!module.empty()) std::memcpy(copy, module.data(), module.size());
+  if (!name.empty()) std::memcpy(copy + module.size(), name.data(), name.size());
+  copy[module.size() + name.size()] = '\0';
+  into->module = {copy, module.size()};
+  into->name = {copy + module.size(), name.size()};
   return true;
 }
 
@@ -49,7 +52,7 @@ class Targets {
       *chunk = made;
     }
     Target* const target = *chunk + count_ % kChunk;
-    if (!copyName(module, &target->module) || !copyName(name, &target->name)) return nullptr;
+    if (!copyNames(module, name, target)) return nullptr;
     target->number = count_ + 1;
     Target** const head = &chains_[bucket(module, name)];
     target->next = *head;

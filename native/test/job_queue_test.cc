@@ -443,8 +443,8 @@ CASE("JQ-17 AS-09 too long a run is answered when its time is over, and asked to
   world.out(Out::JOB_REMOVE, aborted, 1);
   barrier.open();
   CHECK_EQ(world.outcomeOf(aborted), JobOutcome::ERROR);
-  const uint32_t quick =
-      world.submit({.queue = number, .runLimit = 1e9}, Body([](job::NativeCall&) {}));
+  const Body nothing = [](job::NativeCall&) {};
+  const uint32_t quick = world.submit({.queue = number, .runLimit = 1e9}, nothing);
   world.flush();
   CHECK_EQ(world.outcomeOf(quick), JobOutcome::VALUE);
   CHECK(world.until([&] { return world.stat(number, JobStat::INFLIGHT) == 0; }));
