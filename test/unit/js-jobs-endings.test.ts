@@ -290,6 +290,36 @@ describe('jobs that depend on jobs, on the js backend', () => {
     await host.over(parent)
   })
 
+  it('AS-06 keeps a worker that is one too many until what it submitted is complete', async () => {
+    const queue = host.create({ desired: 2 })
+    const open = hold()
+    host.add(queue, host.target, 'parent')
+    host.add(queue, host.target, 'other')
+    await host.until(() => open.length === 2)
+    const [submitter] = host.workers
+    const parent = open.find(
+      (run) => submitter!.running.has(run.run) && run === submitter!.running.get(run.run),
+    )!
+    const child = submitter!.add(queue, host.target, 'child', {
+      parent: parent.run,
+      flags: JobFlag.COMPLETES,
+    })
+    parent.answer()
+    await host.until(() => open.length === 3)
+    host.queues.configure(queue, { desired: 1 })
+    const late = host.add(queue, host.target, 'late')
+    host.peak = 0
+    for (const run of open.splice(0)) if (run !== parent) run.answer()
+    await host.until(() => submitter!.done.has(child))
+    await host.until(() => open.length === 1)
+    await host.passes(3)
+    expect(host.peak).toBe(1)
+    submitter!.port.push1(Out.JOB_COMPLETED, child)
+    open[0]!.answer()
+    await host.over(late, 1, 2)
+    await host.until(() => host.workers.size === 1)
+  })
+
   it('JQ-06 lets workers try within the same limit', async () => {
     const queue = host.create({ maxBacklog: 1 })
     const tries: number[] = []

@@ -54,6 +54,7 @@ class PlayedThread implements Thread {
   isLeaving = false
   isCondemned = false
   readonly isOccupied = false
+  readonly isNeeded = false
   idleSince = 0
   readonly bound: Job[] = []
 

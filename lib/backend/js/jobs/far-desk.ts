@@ -21,6 +21,10 @@ export class FarDesk implements JobOwner {
     this.#flush = flush
   }
 
+  get isEmpty(): boolean {
+    return this.#jobs.size + this.#completing.size + this.#told.size === 0
+  }
+
   submitted(job: Job): void {
     this.#jobs.set(job.order.handle, job)
   }

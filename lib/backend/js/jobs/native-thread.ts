@@ -16,6 +16,7 @@ export class NativeThread implements Thread {
   isLeaving = false
   readonly isCondemned = false
   readonly isOccupied = false
+  readonly isNeeded = false
   idleSince = 0
   readonly bound: Job[] = []
   readonly room = 1

@@ -412,9 +412,13 @@ export class Queue implements ThreadHost {
   /** The thread that has become idle last, so that those above the floor can leave. */
   #freest(): Thread | undefined {
     let best: Thread | undefined
-    for (const thread of this.threads.values())
-      if (isIdle(thread) && (best === undefined || thread.idleSince > best.idleSince)) best = thread
-    return best
+    let busy = 0
+    for (const thread of this.threads.values()) {
+      if (thread.jobs.size > 0) busy++
+      else if (isIdle(thread) && (best === undefined || thread.idleSince > best.idleSince)) best = thread
+    }
+    // There may be more than are wanted: those that stay for what they have submitted.
+    return busy < this.settings.desired ? best : undefined
   }
 
   /** False: nothing waits any more. */
@@ -568,7 +572,11 @@ export class Queue implements ThreadHost {
   }
 
   #dismiss(thread: Thread): void {
-    if (!isIdle(thread) || thread.bound.length > 0) return
+    if (!isIdle(thread) || thread.bound.length > 0 || thread.isNeeded) return
+    this.#part(thread)
+  }
+
+  #part(thread: Thread): void {
     thread.isLeaving = true
     thread.leave()
   }
@@ -625,7 +633,7 @@ export class Queue implements ThreadHost {
   /** Nothing is left to do: the threads go, and then whoever asked is told. */
   #settle(): void {
     if (this.state === QueueState.OPEN || this.waiting.size + this.#taken() > 0) return
-    for (const thread of [...this.threads.values()]) this.#dismiss(thread)
+    for (const thread of [...this.threads.values()]) if (isIdle(thread)) this.#part(thread)
     if (this.threads.size > 0) return
     this.state = QueueState.DRAINED
     for (const then of this.#drained.splice(0)) then()

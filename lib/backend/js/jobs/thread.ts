@@ -16,6 +16,8 @@ export interface Thread {
   isCondemned: boolean
   /** A job that it runs waits for something: it is given no more, though the thread itself is free. */
   readonly isOccupied: boolean
+  /** Jobs that its isolate has submitted are not complete: it stays to hear of them. */
+  readonly isNeeded: boolean
   idleSince: number
   /** Jobs for this thread and no other. */
   readonly bound: Job[]

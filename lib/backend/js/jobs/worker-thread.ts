@@ -68,6 +68,10 @@ export class WorkerThread implements Thread {
     return port2
   }
 
+  get isNeeded(): boolean {
+    return !this.#desk.isEmpty
+  }
+
   get room(): number {
     if (this.#claims === undefined) return 0
     if (this.#takenBack > 0) this.#takenBack = this.#countTakenBack(this.#claims)
@@ -174,7 +178,7 @@ export class WorkerThread implements Thread {
     this.#theirTargets.learn(message.targets)
     for (const job of message.jobs) this.#submit(job)
     eachRecord(message.words, (kind, at) => this.#record(message, kind, at))
-    this.#queue.pump()
+    this.#queue.turned(this)
   }
 
   #record({ words, bytes, blocks }: Parcel, kind: number, at: number): void {
