@@ -133,7 +133,7 @@ export interface Engine {
   /** Native coroutines of this loop, where there are any. */
   readonly aco?: AcoEngine
   /** Jobs submitted from this loop, and those that a worker serves over it. */
-  readonly jobs?: JobsEngine
+  readonly jobs: JobsEngine
   /** Passes run from now on, driven by the isolate's own event loop. */
   start(): void
   /** No further pass; what is registered stays registered. `start` resumes. */
@@ -241,7 +241,7 @@ export interface Backend {
   readonly safe: SafeBackend
   /** Native coroutines, where there are any. */
   readonly aco?: AcoBackend
-  readonly jobs?: JobsBackend
+  readonly jobs: JobsBackend
   createEngine(memory: PortMemory, options: EngineOptions, dispatch: (words: number) => void): Engine
   /**
    * From any isolate: POST record with these bytes on the loop. -ENOENT if the loop is gone, -ENOBUFS if full, -EMSGSIZE

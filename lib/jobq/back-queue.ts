@@ -28,10 +28,10 @@ export class BackQueue {
   stats(): BackQueueStats | undefined {
     const { backend, engine } = this.#port
     const into = new Float64Array(JOB_STATS)
-    if (backend.jobs !== undefined && backend.jobs.stats(this.#id, into) >= 0)
+    if (backend.jobs.stats(this.#id, into) >= 0)
       return { total: into[JobStat.TOTAL] as number, avgWaitMs: into[JobStat.AVG_WAIT_MS] as number }
     if (!this.name.endsWith(`/${engine.loopId}`)) return undefined
-    engine.jobs?.backStats(into)
+    engine.jobs.backStats(into)
     return { total: into[0] as number, avgWaitMs: into[1] as number }
   }
 }

@@ -85,14 +85,12 @@ export class JobDesk {
   /** Of the argument that was put down last. */
   #mail = NO_MAIL
 
-  /** The desk of a port. ERR_NATIVE_REQUIRED: its backend has no job queues. */
+  /** The desk of a port. */
   static readonly of = onePerPort((port) => new JobDesk(port))
 
   private constructor(port: Port) {
     const { jobs } = port.engine
     const backend = port.backend.jobs
-    if (jobs === undefined || backend === undefined)
-      throw new HeddleError('ERR_NATIVE_REQUIRED', 'this backend has no job queues')
     this.port = port
     this.#backend = backend
     this.#jobs = jobs

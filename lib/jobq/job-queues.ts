@@ -93,8 +93,8 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
     super()
     this.desk = JobDesk.of(port)
     this.#port = port
-    this.#backend = port.backend.jobs as JobsBackend
-    this.#jobs = port.engine.jobs as JobsEngine
+    this.#backend = port.backend.jobs
+    this.#jobs = port.engine.jobs
     this.#assertOpen = assertOpen
     port.handle(In.JOBQ_WORKER, (at) => this.#wish(at))
   }

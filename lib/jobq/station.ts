@@ -49,8 +49,8 @@ export class JobStation implements WorkerSide {
     this.#port = port
     this.#data = data
     this.queueName = data.queueName
-    this.#jobs = port.engine.jobs as JobsEngine
-    this.#backend = port.backend.jobs as JobsBackend
+    this.#jobs = port.engine.jobs
+    this.#backend = port.backend.jobs
     this.#safe = port.backend.safe
     this.#sender = new Sender(port, this.#jobs)
     this.#receiver = new Receiver(port, this.#jobs)

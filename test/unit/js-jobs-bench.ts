@@ -55,8 +55,8 @@ class Loop extends Bench {
 
   constructor() {
     super({ maxSleepMs: 20 })
-    this.jobs = this.engine.jobs as JobsEngine
-    this.queues = this.backend.jobs as JobsBackend
+    this.jobs = this.engine.jobs
+    this.queues = this.backend.jobs
     this.port.handle(In.JOB_DONE, (at) => {
       const [handle, outcome, flags, place, length] = this.port.inbox.subarray(at + 1, at + 6)
       const bytes =
