@@ -51,6 +51,8 @@ class Loop extends Bench {
   readonly done = new Map<number, Done>()
   /** Handles, in the order in which they were told. */
   readonly order: number[] = []
+  /** Called with each. */
+  told: (handle: number) => void = () => {}
   #handle = 0
 
   constructor() {
@@ -69,6 +71,7 @@ class Loop extends Bench {
         text: `${bytes}`,
       })
       this.order.push(handle as number)
+      this.told(handle as number)
     })
     this.engine.start()
   }

@@ -257,6 +257,24 @@ describe('jobs that depend on jobs, on the js backend', () => {
     expect(told).toEqual([0, 0, 0])
   })
 
+  it('AS-06 tells of a job when its dependents have been told of in their isolate, where nothing completes them', async () => {
+    const queue = host.create()
+    let child = 0
+    host.behaviour = (run, at) => {
+      if (run.text === 'parent') child = at.add(queue, host.target, 'child', { parent: run.run })
+      run.answer()
+    }
+    for (let round = 0; round < 20; round++) {
+      const parent = host.add(queue, host.target, 'parent')
+      let wasTold = false
+      host.told = () => {
+        wasTold = worker().done.has(child)
+      }
+      await host.over(parent)
+      expect(wasTold).toBe(true)
+    }
+  })
+
   it('AS-06 forgets dependents whose submitter is gone', async () => {
     const queue = host.create({ desired: 1 })
     host.behaviour = (run, at) => {
