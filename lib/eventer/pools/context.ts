@@ -15,4 +15,6 @@ export interface PoolContext<D = unknown> {
   readonly data: D
   /** Aborted when the pool ends, before the eventer is disposed of. */
   readonly signal: AbortSignal
+  /** @internal To whoever listens under this number in the isolate that made the pool. What cannot be cloned is left out. */
+  tell(listener: number, message: object): void
 }

@@ -44,5 +44,7 @@ export type FromWorker =
   /** Its module, or its eventer, could not be started. */
   | { readonly op: 'failed'; readonly error: CopiedError }
   | { readonly op: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: CopiedError }
+  /** To a listener of its loop. */
+  | { readonly op: 'told'; readonly listener: number; readonly message: object; readonly error?: CopiedError }
   /** Its eventer is disposed of. */
   | { readonly op: 'ended' }

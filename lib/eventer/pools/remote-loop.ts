@@ -29,6 +29,8 @@ export class RemoteLoop implements LoopInfo {
   meter: Meter | undefined
   /** @internal Told, each time another worker has taken this place. */
   readonly replaced = new Set<() => void>()
+  /** @internal Told what its worker tells, by number. */
+  readonly heard = new Map<number, (message: object) => void>()
   readonly #remote: RemoteEventer
   readonly #idle: (() => number) | undefined
   readonly #call: Caller | undefined

@@ -19,7 +19,7 @@ class PoolWorkerThread {
   readonly #eventer: Eventer
   readonly #context: PoolContext
   readonly #leave = new AbortController()
-  #started = false
+  #started: Promise<void> | undefined
 
   constructor({ port, backend, options, index, cells, data }: WorkerStart) {
     this.#port = port
@@ -27,7 +27,15 @@ class PoolWorkerThread {
     this.#eventer = Eventer.ofWorker(selectBackend(), { ...options, log: toStderr }, index)
     const loop = this.#eventer.loops[0]
     loop.port.meter = new Meter(cells)
-    this.#context = { eventer: this.#eventer, loop, pool: loop.pool, index, data, signal: this.#leave.signal }
+    this.#context = {
+      eventer: this.#eventer,
+      loop,
+      pool: loop.pool,
+      index,
+      data,
+      signal: this.#leave.signal,
+      tell: (listener, message) => this.#tell(listener, message),
+    }
     this.#eventer.start()
     port.on('message', (message: ToWorker) => void this.#message(message))
     // The loop keeps the thread alive, not the port.
@@ -36,23 +44,25 @@ class PoolWorkerThread {
   }
 
   async #message(message: ToWorker): Promise<void> {
+    if (this.#leave.signal.aborted) return
     switch (message.op) {
       case 'directory':
         this.#eventer.learnPools(message.pools)
-        if (!this.#started) await this.#start(message.module)
+        this.#started ??= this.#start(message.module)
         return
       case 'call':
         await this.#call(message.id, message.target, message.arg)
         return
       case 'end':
         this.#leave.abort()
+        // A thread that ends in the middle of reading its module leaves the file open.
+        await this.#started
         await this.#eventer[Symbol.asyncDispose]()
         this.#send({ op: 'ended' })
     }
   }
 
   async #start(module: string | undefined): Promise<void> {
-    this.#started = true
     try {
       if (module !== undefined) await run(module, this.#context)
       this.#send({ op: 'ready' })
@@ -71,6 +81,13 @@ class PoolWorkerThread {
     } catch (error) {
       this.#send({ op: 'answer', id, error: copyError(error) })
     }
+  }
+
+  /** An error in the message crosses as errors do. */
+  #tell(listener: number, message: { readonly error?: unknown }): void {
+    const { error, ...rest } = message
+    const copied = 'error' in message ? { error: copyError(error) } : {}
+    this.#send({ op: 'told', listener, message: rest, ...copied })
   }
 
   #send(message: FromWorker): void {

@@ -186,6 +186,7 @@ export class WorkerPlace {
         this.#cause = restoreError(message.error)
         this.#up.reject(this.#cause)
         this.#ready.reject(this.#cause)
+        void this.#worker?.terminate()
         return
       case 'answer': {
         const call = this.#calls.get(message.id)
@@ -193,6 +194,11 @@ export class WorkerPlace {
         this.#reference()
         if (message.error === undefined) call?.resolve(message.value)
         else call?.reject(restoreError(message.error))
+        return
+      }
+      case 'told': {
+        const error = message.error === undefined ? {} : { error: restoreError(message.error) }
+        this.loop.heard.get(message.listener)?.({ ...message.message, ...error })
         return
       }
       case 'ended':
@@ -205,7 +211,7 @@ export class WorkerPlace {
     if (this.#worker === worker) this.#worker = undefined
     this.loop.moved(0, 0, this.#cells)
     const cause = this.#cause
-    const how = cause === undefined ? `exited with code ${code}` : 'had an uncaught exception'
+    const how = cause === undefined ? `exited with code ${code}` : 'ended with an error'
     const options = cause === undefined ? {} : { cause }
     const error = new HeddleError('ERR_WORKER_DIED', `the worker of ${this.loop.name} ${how}`, options)
     for (const { reject } of this.#calls.values()) reject(error)
