@@ -68,6 +68,11 @@ export interface ListenSpec {
   readonly host?: string
   readonly port?: number
   readonly path?: string
+  /**
+   * Accept from the socket of another listener, whose address is given: the number of its `listenerShare`. The socket is open
+   * until the last of them is closed; its file goes with the one that bound it.
+   */
+  readonly share?: number
   readonly backlog: number
   readonly noDelay: boolean
   readonly reusePort: boolean
@@ -163,6 +168,11 @@ export interface Engine {
   /** Returns a listener handle, or a negative errno. */
   listen(spec: ListenSpec): number
   listenerAddress(listener: number): AddressInfo | undefined
+  /**
+   * A number by which others may listen on this very socket (`ListenSpec.share`) while it is open: on the native backend a
+   * descriptor, for all isolates of the process, on the other a name among the engines of this isolate. -EBADF.
+   */
+  listenerShare(listener: number): number
   /** Stops accepting and closes the listening descriptor; its connections go on. */
   listenerClose(listener: number): number
   /**

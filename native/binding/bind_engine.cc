@@ -156,6 +156,13 @@ napi_value listenerConnections(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value listenerShare(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto& args) {
+    const net::Listener* const listener = engine->net().listener(args.handle(0));
+    return integer(env, listener == nullptr ? -EBADF : listener->fd);
+  });
+}
+
 napi_value connect(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
     net::ConnectSpec spec;
@@ -266,6 +273,7 @@ constexpr Method kMethods[] = {
     {"listenerDrain", listenerDrain},
     {"listenerDestroy", listenerDestroy},
     {"listenerConnections", listenerConnections},
+    {"listenerShare", listenerShare},
     {"connect", connect},
     {"adopt", adopt},
     {"connectionAddress", connectionAddress},

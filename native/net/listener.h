@@ -16,11 +16,13 @@ struct Listener {
   uint32_t acceptsPerPass = 64;
   int64_t retryNs = 0;   // see Resting
   bool watching = true;  // in the poller with interest in reading
+  bool isShare = false;  // of another listener's socket, whose file is not ours
   sys::Address bound{};
 };
 
 struct ListenSpec {
   sys::Address address{};
+  int share = -1;  // a listening descriptor of the process, of which a duplicate is used
   int backlog = 511;
   bool reusePort = false;
   bool ipv6Only = false;

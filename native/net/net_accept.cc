@@ -15,24 +15,29 @@ bool isExhaustion(int error) {
 }
 // A socket that was bound for nothing: its file goes, too.
 int64_t abandon(int fd, const ListenSpec& spec, int error) {
-  sys::removeSocketFile(spec.address);
+  if (spec.share < 0) sys::removeSocketFile(spec.address);
   sys::closeFd(fd);
   return error;
 }
-}  // namespace
-
-int64_t Net::listen(const ListenSpec& spec) {
+int openListening(const ListenSpec& spec) {
+  if (spec.share >= 0) return sys::duplicateListening(spec.share);
   sys::ListenFlags flags;
   flags.backlog = spec.backlog;
   flags.reusePort = spec.reusePort;
   flags.ipv6Only = spec.ipv6Only;
-  const int fd = sys::listenStream(spec.address, flags);
+  return sys::listenStream(spec.address, flags);
+}
+}  // namespace
+
+int64_t Net::listen(const ListenSpec& spec) {
+  const int fd = openListening(spec);
   if (fd < 0) return fd;
   const auto created = listeners_.create();
   if (created.value == nullptr) return abandon(fd, spec, noHandle(listeners_));
   Listener* const listener = created.value;
   listener->handle = created.handle;
   listener->fd = fd;
+  listener->isShare = spec.share >= 0;
   listener->settings = SettingsPool::make(spec.settings);
   if (listener->settings == nullptr) {
     listeners_.destroy(created.handle);

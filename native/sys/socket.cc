@@ -1,5 +1,6 @@
 #include "sys/socket.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
@@ -101,6 +102,16 @@ int listenStream(const Address& address, const ListenFlags& flags) {
   if (error == 0) return fd;
   ::close(fd);
   return error;
+}
+
+int duplicateListening(int fd) {
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0)
+    return errno == ENOTSOCK ? -EINVAL : -errno;
+  if (listens == 0) return -EINVAL;
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  return copy < 0 ? -errno : copy;
 }
 
 int removeSocketFile(const Address& address) {

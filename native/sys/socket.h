@@ -59,6 +59,9 @@ struct ListenFlags {
 // Creates, binds and listens. For a Unix path that exists: EADDRINUSE when someone listens there,
 // EEXIST when it is not a socket; a socket left behind by a dead process is replaced.
 [[nodiscard]] int listenStream(const Address& address, const ListenFlags& flags);
+// Another descriptor of a listening socket: both accept from one queue. EBADF; EINVAL: it does not
+// listen.
+[[nodiscard]] int duplicateListening(int fd);
 // Removes the file of a bound Unix socket if a socket is what lies there. 0 for other addresses.
 int removeSocketFile(const Address& address);
 // `peer` may be nullptr. EAGAIN, ECONNABORTED, EMFILE and so on are returned as such; EINTR is

@@ -225,6 +225,29 @@ CASE("socket: a taken port is EADDRINUSE unless both share it") {
   CHECK(third >= 0);
 }
 
+CASE("socket: a duplicate of a listening socket accepts from the same queue") {
+  Fd first(listenStream(loopback(), {}));
+  Address bound;
+  CHECK_EQ(localAddress(first, &bound), 0);
+  const Fd second(duplicateListening(first));
+  CHECK(second >= 0);
+  bool inProgress = false;
+  const Fd one(connectStream(bound, &inProgress));
+  const Fd accepted(acceptStream(second, nullptr));
+  CHECK(accepted >= 0);
+  first.reset();
+  const Fd two(connectStream(bound, &inProgress));
+  const Fd another(acceptStream(second, nullptr));
+  CHECK(another >= 0);
+  CHECK_EQ(duplicateListening(another), -EINVAL);
+  CHECK_EQ(duplicateListening(-1), -EBADF);
+  int ends[2];
+  CHECK_EQ(heddle::sys::pipe(ends), 0);
+  CHECK_EQ(duplicateListening(ends[0]), -EINVAL);
+  closeFd(ends[0]);
+  closeFd(ends[1]);
+}
+
 CASE("socket: IPv6 only or both families") {
   // A mapped address is the loopback of both families: legal only while the socket serves both.
   Address mapped;

@@ -6,6 +6,7 @@ import { errno } from './errno'
 import { HttpConnection } from './http-connection'
 import type { Inbox } from './inbox'
 import { Listener, type ListenerHost } from './listener'
+import type { ListeningSockets } from './listening-socket'
 import { Slots } from './slots'
 import { openSocket } from './socket-descriptor'
 import { StreamConnection } from './stream-connection'
@@ -14,6 +15,7 @@ import { DescriptorTransport, SocketTransport, openSystemStream } from './transp
 /** Everything of one engine that stands on a stream: connections and listeners, by handle. */
 export class Connections {
   readonly #host: Host
+  readonly #sockets: ListeningSockets
   readonly #connections = new Slots<Connection>()
   readonly #listeners = new Slots<Listener>()
   readonly #listenerHost: ListenerHost
@@ -22,8 +24,9 @@ export class Connections {
   #collected: Connection[] = []
   #gathered: Connection[] = []
 
-  constructor(host: Host) {
+  constructor(host: Host, sockets: ListeningSockets) {
     this.#host = host
+    this.#sockets = sockets
     this.#listenerHost = {
       requestPass: () => host.requestPass(),
       admit: (listener, socket) => this.#admit(listener, socket),
@@ -67,7 +70,11 @@ export class Connections {
 
   listen(spec: ListenSpec): number {
     if (spec.reusePort) return -errno.ENOTSUP
-    const listener = this.#listeners.add((handle) => new Listener(this.#listenerHost, handle, spec))
+    const accepting = this.#sockets.find(spec.share, spec)
+    if (typeof accepting === 'number') return accepting
+    const listener = this.#listeners.add(
+      (handle) => new Listener(this.#listenerHost, handle, spec, accepting),
+    )
     if (listener === undefined) return -errno.ENFILE
     const result = listener.open()
     if (result === 0) return listener.handle

@@ -17,6 +17,7 @@ import { DeadlineHeap } from './deadline-heap'
 import { type Descriptors, isSystem } from './descriptors'
 import { Driver } from './driver'
 import { errno } from './errno'
+import type { ListeningSockets } from './listening-socket'
 import type { HeldAccount } from './held-account'
 import { Inbox } from './inbox'
 import type { EngineJobs } from './jobs/engine-jobs'
@@ -70,6 +71,7 @@ export class JsEngine implements Engine {
     remote: Remote,
     accounts: JsMemory,
     queues: JsJobs,
+    sockets: ListeningSockets,
   ) {
     this.#memory = memory
     this.#options = options
@@ -88,7 +90,7 @@ export class JsEngine implements Engine {
       time,
     )
     this.#watches = new Watches(descriptors, () => this.#requestPass())
-    this.#connections = new Connections(this.#host(time))
+    this.#connections = new Connections(this.#host(time), sockets)
     memory.clock[Clock.MAX_SLEEP] = options.maxSleepMs
     registerCommands(this.#outbox, memory, {
       timers: this.#timers,
@@ -175,6 +177,10 @@ export class JsEngine implements Engine {
 
   listenerAddress(listener: number): AddressInfo | undefined {
     return this.#connections.listener(listener)?.address()
+  }
+
+  listenerShare(listener: number): number {
+    return this.#connections.listener(listener)?.share ?? -errno.EBADF
   }
 
   listenerClose(listener: number): number {

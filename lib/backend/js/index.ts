@@ -1,4 +1,5 @@
 import type { Backend, Capabilities, EngineOptions } from '../backend'
+import { ListeningSockets } from './listening-socket'
 import { Descriptors } from './descriptors'
 import { JsEngine } from './engine'
 import { JsJobs } from './jobs/jobs'
@@ -27,6 +28,7 @@ const capabilities: Capabilities = {
 export function createJsBackend(): Backend {
   const descriptors = new Descriptors()
   const remote = new Remote()
+  const sockets = new ListeningSockets()
   const memory = new JsMemory()
   const jobs = new JsJobs()
   const safe = new JsSafe(() => memory.signal())
@@ -38,7 +40,7 @@ export function createJsBackend(): Backend {
     safe,
     jobs,
     createEngine: (port, options, dispatch) =>
-      new JsEngine(port, options, inSections(safe, options, dispatch), descriptors, remote, memory, jobs),
+      new JsEngine(port, options, inSections(safe, options, dispatch), descriptors, remote, memory, jobs, sockets),
     post: (loopId, bytes) => remote.post(loopId, bytes),
     trigger: (loopId, handle, mask) => remote.trigger(loopId, handle, mask),
     wake: (loopId) => remote.wake(loopId),

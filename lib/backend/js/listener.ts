@@ -1,11 +1,10 @@
-import net, { type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { AddressInfo, ListenSpec } from '../backend'
 import { In } from '../protocol'
-import { serverAddress } from './address'
-import { bindServer } from './bind'
 import type { Origin } from './connection'
-import { errnoOf } from './errno'
+import { errno, errnoOf } from './errno'
 import type { Inbox } from './inbox'
+import type { Acceptor, ListeningSocket } from './listening-socket'
 
 /** What an engine does for its listeners. */
 export interface ListenerHost {
@@ -17,36 +16,36 @@ export interface ListenerHost {
 }
 
 /**
- * One listening socket. Node accepts by itself and cannot be told to stop, so sockets above `maxConnections`
+ * One listener on a socket, which it may share with listeners of other loops. Node accepts by itself and cannot be told to stop, so sockets above `maxConnections`
  * are held paused and unreported, as many as the backlog allows; what comes beyond is refused.
  */
-export class Listener implements Origin {
+export class Listener implements Origin, Acceptor {
   readonly handle: number
   readonly spec: ListenSpec
   isDraining = false
   readonly #host: ListenerHost
-  readonly #server: Server
+  readonly #socket: ListeningSocket
   #held: Socket[] = []
   #connections = 0
   #errors: number[] = []
   #isClosed = false
   #isCloseReported = false
 
-  constructor(host: ListenerHost, handle: number, spec: ListenSpec) {
+  constructor(host: ListenerHost, handle: number, spec: ListenSpec, socket: ListeningSocket) {
     this.#host = host
     this.handle = handle
     this.spec = spec
-    const { noDelay } = spec
-    this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay })
-    this.#server.on('connection', (socket) => this.#hold(socket))
-    this.#server.on('error', (error) => this.#failed(error))
+    this.#socket = socket
   }
 
   /** 0 or a negative errno. */
   open(): number {
-    const result = bindServer(this.#server, this.spec)
-    if (result === 0) this.#server.unref()
-    return result
+    return this.#socket.join(this, this.spec)
+  }
+
+  /** Under which others may share the socket, or -EBADF. */
+  get share(): number {
+    return this.#isClosed ? -errno.EBADF : this.#socket.id
   }
 
   get connections(): number {
@@ -62,7 +61,7 @@ export class Listener implements Origin {
   }
 
   address(): AddressInfo | undefined {
-    return this.#isClosed ? undefined : serverAddress(this.#server)
+    return this.#isClosed ? undefined : this.#socket.address()
   }
 
   hasWork(): boolean {
@@ -103,7 +102,7 @@ export class Listener implements Origin {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#server.close()
+    this.#socket.leave(this)
     for (const socket of this.#held) socket.destroy()
     this.#held = []
     this.#host.requestPass()
@@ -113,7 +112,7 @@ export class Listener implements Origin {
     return this.spec.maxConnections <= 0 || this.#connections < this.spec.maxConnections
   }
 
-  #hold(socket: Socket): void {
+  hold(socket: Socket): void {
     const { maxConnections, backlog } = this.spec
     const limit = maxConnections > 0 ? maxConnections + Math.max(backlog, 1) : Infinity
     socket.unref()
@@ -124,7 +123,7 @@ export class Listener implements Origin {
     this.#host.requestPass()
   }
 
-  #failed(error: unknown): void {
+  failed(error: unknown): void {
     this.#errors.push(errnoOf(error))
     this.#host.requestPass()
   }
