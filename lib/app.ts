@@ -1,17 +1,21 @@
 import { checkAdopt, checkConnect, checkListen, checkServer, checkServerListen } from './checked'
 import { defaultLoop, keepAlive } from './default-loop'
 import { type HttpHandler, type HttpListenOptions, HttpServer, type HttpServerOptions } from './http'
+import type { ExportTarget } from './eventer'
 import * as net from './net'
+import { placementOf } from './net/placement'
 
 /**
- * Starts a listener on the default loop, or on `options.loop`; resolves when it accepts. `handlers` serve all its
- * connections. (LS-01, LS-02)
+ * Starts a listener on the default loop, on `options.loop`, or on every loop of `options.pool`; resolves when it accepts.
+ * `handlers` serve all its connections; they may be named by `{ module, export }`, and in a pool of workers must be.
+ * ERR_NO_POOL. (LS-01, LS-02, LS-04)
  */
 export async function listen(
   options: net.ListenOptions,
-  handlers: net.ConnectionHandlers = {},
+  handlers: net.ConnectionHandlers | ExportTarget = {},
 ): Promise<net.Listener> {
   checkListen(options, handlers)
+  if (options.pool !== undefined) return net.listen(options, handlers)
   return onLoop(options, (complete) => net.listen(complete, handlers))
 }
 
@@ -43,15 +47,22 @@ export function adopt(
   return connection
 }
 
-/** An HTTP/1.1 server on the default loop, or on `options.loop`. Without a handler it serves its routes. */
+/**
+ * An HTTP/1.1 server on the default loop, on `options.loop`, or on every loop of `options.pool`. Without a handler it serves
+ * its routes. Handlers may be named by `{ module, export }`, and in a pool of workers must be. ERR_NO_POOL. (RS-01, PO-01)
+ */
 export function createServer(handler?: HttpHandler): HttpServer
-export function createServer(options: HttpServerOptions, handler?: HttpHandler): HttpServer
-export function createServer(first: HttpServerOptions | HttpHandler = {}, second?: HttpHandler): HttpServer {
+export function createServer(options: HttpServerOptions, handler?: HttpHandler | ExportTarget): HttpServer
+export function createServer(
+  first: HttpServerOptions | HttpHandler = {},
+  second?: HttpHandler | ExportTarget,
+): HttpServer {
   const options = typeof first === 'function' ? {} : first
   const handler = typeof first === 'function' ? first : second
   checkServer(options, handler)
-  if (options.loop !== undefined) return new CheckedServer(options.loop, options, handler)
-  return new DefaultServer(defaultLoop(), options, handler)
+  if (options.loop !== undefined || options.pool !== undefined)
+    return new CheckedServer(placementOf(options), options, handler)
+  return new DefaultServer(placementOf({ loop: defaultLoop() }), options, handler)
 }
 
 class CheckedServer extends HttpServer {

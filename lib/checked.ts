@@ -1,6 +1,8 @@
 import { checkCallbacks, checkOptions, invalid } from './arguments'
 import type { HttpListenOptions, HttpServerOptions } from './http'
+import type { ExportTarget } from './eventer'
 import type { ConnectionHandlers, ConnectOptions, ListenOptions } from './net'
+import { isTarget } from './net/placement'
 
 /** Every key of a type; one that is missing or too many does not compile. */
 const keys = <T>(all: Record<keyof T, true>): ReadonlySet<string> => new Set(Object.keys(all))
@@ -17,11 +19,19 @@ const STREAM = {
 const ENDPOINT = { host: true, address: true, port: true, path: true } as const
 const ACCEPT = { backlog: true, reusePort: true, ipv6Only: true, acceptsPerPass: true } as const
 
-const LISTEN = keys<ListenOptions>({ ...STREAM, ...ENDPOINT, ...ACCEPT, loop: true, maxConnections: true })
+const LISTEN = keys<ListenOptions>({
+  ...STREAM,
+  ...ENDPOINT,
+  ...ACCEPT,
+  loop: true,
+  pool: true,
+  maxConnections: true,
+})
 const CONNECT = keys<ConnectOptions>({ ...STREAM, ...ENDPOINT, loop: true, timeout: true, signal: true })
 const HTTP_LISTEN = keys<HttpListenOptions>({ ...ENDPOINT, ...ACCEPT })
 const SERVER = keys<HttpServerOptions>({
   loop: true,
+  pool: true,
   maxHeadBytes: true,
   maxHeaders: true,
   maxBodyBytes: true,
@@ -48,10 +58,10 @@ const CALLBACKS = keys<ConnectionHandlers>({
 })
 
 /** What `listen` was given. ERR_INVALID_ARGUMENT, or a warning for a name that means nothing. */
-export function checkListen(options: ListenOptions, handlers: ConnectionHandlers): void {
+export function checkListen(options: ListenOptions, handlers: ConnectionHandlers | ExportTarget): void {
   checkOptions('listen', options, LISTEN, '{ port: 8080 }')
   checkLoop(options)
-  checkHandlers('listen', handlers)
+  if (!isTarget(handlers)) checkHandlers('listen', handlers)
 }
 
 /** What `connect` was given: a port or a path is needed. */
@@ -77,7 +87,7 @@ export function checkAdopt(fd: number, options: ConnectOptions, handlers: Connec
 export function checkServer(options: HttpServerOptions, handler: unknown): void {
   checkOptions('createServer', options, SERVER, '{ maxBodyBytes: 65536 }')
   checkCallbacks('createServer', options, ['onError', 'onRefused', 'onAcceptError'])
-  if (handler !== undefined && typeof handler !== 'function')
+  if (handler !== undefined && typeof handler !== 'function' && !isTarget(handler))
     throw invalid('the handler', 'is a function', handler)
   checkLoop(options)
 }

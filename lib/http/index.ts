@@ -1,4 +1,4 @@
-import { loopOf } from '../net/loop-option'
+import { placementOf } from '../net/placement'
 import type { HttpServerOptions } from './options'
 import { HttpServer } from './server'
 import type { HttpHandler } from './router'
@@ -11,7 +11,8 @@ export type { BodyCallback } from './request-body'
 export type { HeaderValue } from './header-rules'
 export { HttpResponse } from './response'
 export type { HttpHandler } from './router'
-export { type HttpCloseOptions, type HttpListenOptions, type HttpRouteOptions, HttpServer } from './server'
+export type { HttpCloseOptions } from './options'
+export { type HttpListenOptions, type HttpRouteOptions, HttpServer } from './server'
 
 /** An HTTP/1.1 server; `listen` starts it. Without a handler it serves its routes. */
 export function createServer(handler: HttpHandler): HttpServer
@@ -19,5 +20,5 @@ export function createServer(options: HttpServerOptions, handler?: HttpHandler):
 export function createServer(first: HttpServerOptions | HttpHandler, second?: HttpHandler): HttpServer {
   const options = typeof first === 'function' ? {} : first
   const handler = typeof first === 'function' ? first : second
-  return new HttpServer(loopOf(options), options, handler)
+  return new HttpServer(placementOf(options), options, handler)
 }

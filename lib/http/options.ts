@@ -1,6 +1,7 @@
 import type { HttpSpec } from '../backend/backend'
 import { HeddleError } from '../errors'
-import { type PortHolder, size } from '../net/options'
+import { size } from '../net/options'
+import type { PlaceOptions } from '../net/placement'
 
 /**
  * What a server allows its clients. Sizes are bytes, times milliseconds; 0 means no limit where that is said, and is
@@ -43,10 +44,16 @@ export interface Refusal {
   readonly errno: number
 }
 
+/** How `HttpServer.close` treats open connections. */
+export interface HttpCloseOptions {
+  /** Answer what is under way, then close its connection; resolve after the last one. Default false. */
+  readonly drain?: boolean
+  /** With `drain`: connections that are still busy after so many milliseconds are destroyed. Default 0, never. */
+  readonly timeout?: number
+}
+
 /** Limits of a server, and who is told of what it does by itself. */
-export interface HttpServerOptions extends HttpLimits {
-  /** Default: the default loop of this isolate. */
-  readonly loop?: PortHolder
+export interface HttpServerOptions extends HttpLimits, PlaceOptions {
   /** Told of handlers that threw or rejected. Default: one line on stderr. */
   readonly onError?: (error: unknown, request: { readonly method: string; readonly url: string }) => void
   readonly onRefused?: (refusal: Refusal) => void

@@ -1,7 +1,7 @@
-import type { AddressInfo, HttpSpec } from '../backend/backend'
+import type { HttpSpec } from '../backend/backend'
 import { HeddleError } from '../errors'
 import { ListeningSocket } from '../net/listening-socket'
-import type { ListenOptions } from '../net/options'
+import type { SocketOptions } from '../net/spread'
 import { within } from '../net/wait'
 import type { HttpDriver, RequestSink } from './http-driver'
 
@@ -31,8 +31,8 @@ export class ServerSockets {
     this.#idle = idle
   }
 
-  get addresses(): AddressInfo[] {
-    return this.#listening.map((socket) => socket.address)
+  get listening(): readonly ListeningSocket[] {
+    return this.#listening
   }
 
   /** Open connections, those of closed sockets too. */
@@ -44,7 +44,7 @@ export class ServerSockets {
   }
 
   /** ERR_CLOSED if `close` is called meanwhile. */
-  async open(options: ListenOptions, http: HttpSpec): Promise<void> {
+  async open(options: SocketOptions, http: HttpSpec): Promise<ListeningSocket> {
     const driver = this.#driver
     const owner = {
       // At once: requests may come while a unix socket is still being looked at.
@@ -61,6 +61,7 @@ export class ServerSockets {
       throw new HeddleError('ERR_CLOSED', 'the server was closed while it began to listen')
     }
     this.#listening.push(socket)
+    return socket
   }
 
   /** Stops accepting; resolves when the addresses are free. */

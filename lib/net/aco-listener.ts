@@ -55,7 +55,11 @@ export function acoHandlers(loop: PortHolder, name: string, fn: AcoListenerFunct
       await event[Symbol.asyncDispose]()
     }
   }
-  return { onConnection: (connection) => void aco.start(serve, connection, { name, owner: loop }) }
+  const ownerOf = ({ home: { port } }: Connection): Loop =>
+    port === loop.port ? loop : (loop.core.loops.find((other) => other.port === port) as Loop)
+  return {
+    onConnection: (connection) => void aco.start(serve, connection, { name, owner: ownerOf(connection) }),
+  }
 }
 
 function isOwnFailure(error: unknown): boolean {

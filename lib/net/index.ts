@@ -1,5 +1,6 @@
 import { adoptDescriptor, open } from './connect'
 import type { Connection, ConnectionHandlers } from './connection'
+import type { ExportTarget } from '../eventer'
 import { Listener } from './listener'
 import { loopOf } from './loop-option'
 import type { ConnectOptions, ListenOptions } from './options'
@@ -17,8 +18,11 @@ export type { ConnectOptions, ListenOptions, PortHolder, StreamOptions } from '.
 export type { WaitOptions } from './wait'
 
 /** Starts a listener; resolves when it accepts. `handlers` serve all its connections. (LS-01, LS-02) */
-export function listen(options: ListenOptions, handlers: ConnectionHandlers = {}): Promise<Listener> {
-  return Listener.open(loopOf(options), options, handlers)
+export function listen(
+  options: ListenOptions,
+  handlers: ConnectionHandlers | ExportTarget = {},
+): Promise<Listener> {
+  return Listener.open(options, handlers)
 }
 
 /** Connects; resolves when the connection is established. Without `onData` it is read in the async style. */

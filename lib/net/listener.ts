@@ -1,15 +1,19 @@
 import { EventEmitter } from 'node:events'
+import { invalid } from '../arguments'
 import type { AddressInfo } from '../backend/backend'
+import { selectBackend } from '../backend/select'
 import { HeddleError, systemError } from '../errors'
-import type { Loop } from '../eventer'
-import { Connection, type ConnectionHandlers } from './connection'
-import { NetDriver } from './driver'
+import type { ExportTarget, Loop } from '../eventer'
+import { importExport } from '../eventer/pools/target'
+import type { Connection, ConnectionHandlers } from './connection'
 import { HandlerSet } from './handlers'
-import { Home } from './home'
-import { ListeningSocket } from './listening-socket'
+import { LoopListener } from './loop-listener'
 import { type NativeService, NativeSocket } from './native-socket'
-import { type ListenOptions, type PortHolder, streamLimits } from './options'
-import { deadlineOf, within } from './wait'
+import type { ListenOptions, PortHolder } from './options'
+import { isTarget, type Placement, placementOf } from './placement'
+import { type SocketOptions, spread } from './spread'
+import { deadlineOf } from './wait'
+import { WorkerSite } from './worker-site'
 
 /** How `Listener.close` treats open connections. */
 export interface CloseOptions {
@@ -22,56 +26,65 @@ export interface CloseOptions {
 export interface ListenerEvents {
   /** Accepting failed, for example with EMFILE; the listener goes on. Unlike elsewhere in Node it needs no listener. */
   error: [Error]
-  /** A connection was accepted, before its `onConnection`. */
-  connection: [Connection]
+  /** A connection was accepted by this loop, before its `onConnection`. Not where workers of a pool accept. */
+  connection: [connection: Connection, owner: PortHolder]
   /** The listening descriptor is closed. */
   close: []
 }
 
-/** A listening socket whose connections run callbacks. Belongs to the isolate of its loop. (LS-01) */
+/** What listens: parts on loops of this isolate, a socket of native coroutines, or parts in workers. */
+interface Body {
+  readonly addresses: readonly AddressInfo[]
+  readonly connections: number
+  close(): Promise<void>
+  drain?(deadline: number): Promise<void>
+}
+
+/**
+ * A listening socket whose connections run callbacks; with a pool one for each of its loops. Belongs to the isolate that made
+ * it; connections and their callbacks to that of their loop. (LS-01, LS-04)
+ */
 export class Listener extends EventEmitter<ListenerEvents> {
-  readonly #home: Home
-  readonly #driver: NetDriver
-  readonly #handlers: HandlerSet<Connection>
-  #socket!: ListeningSocket | NativeSocket
+  #body!: Body
+  #address!: AddressInfo
   #closed: Promise<void> | undefined
 
-  private constructor(loop: PortHolder, options: ListenOptions, handlers: ConnectionHandlers) {
+  private constructor() {
     super()
-    this.#driver = NetDriver.of(loop.port)
-    this.#home = new Home(loop.port, this.#driver.received, streamLimits(options), options)
-    this.#handlers = new HandlerSet(handlers)
   }
 
   /** @internal See `listen`. */
-  static async open(
-    loop: PortHolder,
-    options: ListenOptions,
-    handlers: ConnectionHandlers,
-  ): Promise<Listener> {
-    const listener = new Listener(loop, options, handlers)
-    listener.#socket = await ListeningSocket.open(loop.port, options, {
-      accepted: (handle) => listener.#accepted(handle),
-      failed: (errno) => listener.#failed(errno),
-    })
-    return listener
+  static async open(options: ListenOptions, handlers: ConnectionHandlers | ExportTarget): Promise<Listener> {
+    const listener = new Listener()
+    const placement = placementOf(options)
+    listener.#body = placement.isHere
+      ? await listener.#openHere(placement, options, handlers)
+      : await listener.#openInWorkers(placement, options, handlers)
+    return listener.#opened()
   }
 
   /** @internal One whose connections native coroutines serve. */
   static async openNative(loop: Loop, options: ListenOptions, service: NativeService): Promise<Listener> {
-    const listener = new Listener(loop, options, {})
-    const failed = (errno: number): void => listener.#failed(errno)
-    listener.#socket = await NativeSocket.open(loop, options, service, failed)
-    return listener
+    const listener = new Listener()
+    const failed = (errno: number): void => listener.#failed(systemError(errno, 'accept'))
+    const socket = await NativeSocket.open(loop, options, service, failed)
+    listener.#body = {
+      addresses: [socket.address],
+      get connections() {
+        return socket.connections
+      },
+      close: () => socket.close(),
+    }
+    return listener.#opened()
   }
 
   /** Where it listens. `port` is the one the system chose if 0 was asked for. (LS-02) */
   get address(): AddressInfo {
-    return this.#socket.address
+    return this.#address
   }
 
   get port(): number {
-    return this.#socket.address.port
+    return this.address.port
   }
 
   /** Socket path of a unix listener. */
@@ -79,9 +92,9 @@ export class Listener extends EventEmitter<ListenerEvents> {
     return this.address.family === 'unix' ? this.address.address : undefined
   }
 
-  /** Open connections that came from here. */
+  /** Open connections that came from here; where they are in workers, up to a quarter of a second ago. */
   get connections(): number {
-    return this.#socket instanceof NativeSocket ? this.#socket.connections : this.#home.open
+    return this.#body.connections
   }
 
   /**
@@ -89,43 +102,86 @@ export class Listener extends EventEmitter<ListenerEvents> {
    * is free. The time counts from the call. ERR_NOT_SUPPORTED: `drain`, where native coroutines serve. (LS-12)
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    if (options.drain && this.#socket instanceof NativeSocket)
+    if (options.drain && this.#body.drain === undefined)
       throw new HeddleError('ERR_NOT_SUPPORTED', 'a listener of a native procedure knows no drain')
     const deadline = deadlineOf(options)
-    this.#closed ??= this.#socket.close().finally(() => void this.emit('close'))
+    this.#closed ??= this.#body.close().finally(() => void this.emit('close'))
     await this.#closed
-    if (options.drain) await this.#drain(deadline)
+    if (options.drain) await this.#body.drain?.(deadline)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
-  #accepted(handle: number): void {
-    const home = this.#home
-    const connection = new Connection(handle, home, this.#handlers)
-    home.open++
-    this.#driver.add(connection)
-    try {
-      if (this.listenerCount('connection') > 0) this.emit('connection', connection)
-    } finally {
-      connection.opened()
+  #opened(): this {
+    this.#address = this.#body.addresses[0] as AddressInfo
+    return this
+  }
+
+  async #openHere(
+    { loops }: Placement & { isHere: true },
+    options: ListenOptions,
+    given: ConnectionHandlers | ExportTarget,
+  ): Promise<Body> {
+    const handlers = new HandlerSet<Connection>(isTarget(given) ? await loadHandlers(given) : given)
+    const owner = {
+      accepted: (connection: Connection, loop: PortHolder) => this.#accepted(connection, loop),
+      failed: (errno: number) => this.#failed(systemError(errno, 'accept')),
+    }
+    const open = (loop: PortHolder, where: SocketOptions) =>
+      LoopListener.open(loop, where, options, handlers, owner)
+    const parts = await spread(selectBackend(), loops, options, open)
+    return {
+      addresses: parts.map(({ address }) => address),
+      get connections() {
+        return parts.reduce((sum, part) => sum + part.connections, 0)
+      },
+      close: async () => void (await Promise.all(parts.map((part) => part.close()))),
+      drain: async (deadline) => void (await Promise.all(parts.map((part) => part.drain(deadline)))),
     }
   }
 
-  #failed(errno: number): void {
-    if (this.listenerCount('error') > 0) this.emit('error', systemError(errno, 'accept'))
-  }
-
-  async #drain(deadline: number): Promise<void> {
-    const empty = this.#home.whenEmpty()
-    await within(empty, 'drain', deadline, undefined).catch(() => this.#destroyAll())
-    await empty
-  }
-
-  #destroyAll(): void {
-    for (const connection of this.#driver.connections()) {
-      if (connection.home === this.#home) connection.cut()
+  async #openInWorkers(
+    { loops }: Placement & { isHere: false },
+    { pool: _, loop: __, ...options }: ListenOptions,
+    target: ConnectionHandlers | ExportTarget,
+  ): Promise<Body> {
+    if (!isTarget(target))
+      throw invalid('the handlers of a pool of workers', 'are named, { module, export }', target)
+    const hears = ['acceptError'] as const
+    const site = new WorkerSite(loops, 'net/worker-service.js', { options, target, hears }, (message) => {
+      if (message.kind === 'acceptError') this.#failed(message.error as Error)
+    })
+    await site.listen(options)
+    const { addresses } = site
+    return {
+      addresses,
+      get connections() {
+        return site.connections
+      },
+      close: () => site.close({}),
+      drain: (deadline) => site.close({ drain: true, ...timeLeft(deadline) }),
     }
   }
+
+  #accepted(connection: Connection, loop: PortHolder): void {
+    if (this.listenerCount('connection') > 0) this.emit('connection', connection, loop)
+  }
+
+  #failed(error: Error): void {
+    if (this.listenerCount('error') > 0) this.emit('error', error)
+  }
+}
+
+/** What is left until a deadline, as an option of a call; a call knows no 0. */
+function timeLeft(deadline: number): { timeout?: number } {
+  return deadline === Infinity ? {} : { timeout: Math.max(1, deadline - performance.now()) }
+}
+
+/** @internal The object of callbacks that a module exports. ERR_INVALID_ARGUMENT: it is none. */
+export async function loadHandlers(target: ExportTarget): Promise<ConnectionHandlers> {
+  const handlers = await importExport(target)
+  if (typeof handlers === 'object' && handlers !== null) return handlers as ConnectionHandlers
+  throw invalid(`${target.export} of ${String(target.module)}`, 'is an object of callbacks', handlers)
 }

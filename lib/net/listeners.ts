@@ -19,7 +19,7 @@ export interface ListenerConfig extends Omit<ListenOptions, 'loop'> {
   readonly skip?: boolean
   /** `NAME`: only if the variable is set; `NAME=value`: only if it has this value; `!NAME`: only if it is not set. */
   readonly requireEnv?: string
-  /** Needs pools. */
+  /** Spread connections over the loops of `fanoutPool`, by default those of the default pool. (LS-04) */
   readonly fanout?: boolean
   readonly fanoutPool?: string
   readonly acceptThread?: boolean
@@ -92,7 +92,7 @@ export class Listeners extends EventEmitter<ListenersEvents> {
   /** Starts one listener. ENOENT if its type is not registered. Port 0 lets the system choose. */
   async listen(config: ListenerConfig): Promise<Listener> {
     const listener = await this.#start(config)
-    listener.on('connection', (connection) => this.#accepted(connection))
+    listener.on('connection', (connection, owner) => this.#accepted(connection, owner))
     listener.on('error', (error) => this.#report(error))
     listener.once('close', () => this.#open.delete(listener))
     this.#open.add(listener)
@@ -132,19 +132,23 @@ export class Listeners extends EventEmitter<ListenersEvents> {
 
   async #start(config: ListenerConfig): Promise<Listener> {
     const { type } = config
-    const options = { backlog: CONFIGURED_BACKLOG, ...config }
+    const { pool: _, ...options } = { backlog: CONFIGURED_BACKLOG, ...config }
     const service = this.#native.get(type)
     const handlers = this.#types.get(type)
     if (handlers === undefined && service === undefined)
       throw new HeddleError('ENOENT', `no listener type ${type} is registered`)
     refuseUnsupported(config)
-    if (service === undefined) return Listener.open(this.#loop, options, handlers as ConnectionHandlers)
+    const pool = config.pool ?? (config.fanout ? (config.fanoutPool ?? 'default') : undefined)
+    const place = pool === undefined ? { loop: this.#loop } : { pool }
+    if (service === undefined) return Listener.open({ ...options, ...place }, handlers as ConnectionHandlers)
+    if (pool !== undefined)
+      throw new HeddleError('ERR_NOT_SUPPORTED', `native procedures of listener ${type} are not spread`)
     return Listener.openNative(checkNativeService(this.#loop, service), options, service)
   }
 
-  #accepted(connection: Connection): void {
+  #accepted(connection: Connection, owner: PortHolder): void {
     if (this.listenerCount('connection') === 0) return
-    this.emit('connection', { fd: connection.fd, owner: this.#loop, connection })
+    this.emit('connection', { fd: connection.fd, owner, connection })
   }
 
   #report(error: Error): void {
@@ -164,7 +168,7 @@ function requirePort(config: ListenerConfig): void {
 }
 
 function refuseUnsupported(config: ListenerConfig): void {
-  for (const name of ['fanout', 'fanoutPool', 'acceptThread', 'tls'] as const) {
+  for (const name of ['acceptThread', 'tls'] as const) {
     if (config[name]) throw new HeddleError('ERR_NOT_SUPPORTED', `listener option ${name}`)
   }
 }

@@ -3,7 +3,8 @@ import type { Port } from '../backend/port'
 import { systemError } from '../errors'
 import { type Endpoint, resolveEndpoints } from './address'
 import { NetDriver } from './driver'
-import { type ListenOptions, listenSpec } from './options'
+import { listenSpec } from './options'
+import type { SocketOptions } from './spread'
 import { pathIdentity, preparePath, removePath } from './unix-path'
 
 /** What the owner of a listening socket hears of it. */
@@ -29,26 +30,29 @@ export class ListeningSocket {
     this.#resolveEmpty = resolve
   })
 
-  private constructor(port: Port, handle: number, spec: ListenSpec) {
+  private constructor(port: Port, handle: number, spec: ListenSpec, path: string | undefined) {
     this.port = port
     this.handle = handle
-    this.#path = spec.path
+    this.#path = path
     this.address = port.engine.listenerAddress(handle) ?? addressOf(spec)
   }
 
   /** Binds and listens; fails with the POSIX code of the first address that cannot be had. */
   static async open(
     port: Port,
-    options: ListenOptions,
+    options: SocketOptions,
     owner: SocketOwner,
     http?: HttpSpec,
   ): Promise<ListeningSocket> {
     const endpoint = (await resolveEndpoints(options))[0] as Endpoint
-    const spec = listenSpec(endpoint, options, http)
-    if (spec.path !== undefined) await preparePath(spec.path)
+    const { share } = options
+    const spec = { ...listenSpec(endpoint, options, http), ...(share !== undefined && { share }) }
+    // The file of a shared socket is that of whoever bound it.
+    const path = share === undefined ? spec.path : undefined
+    if (path !== undefined) await preparePath(path)
     const handle = port.engine.listen(spec)
     if (handle < 0) throw systemError(handle, 'listen', describe(spec))
-    const socket = new ListeningSocket(port, handle, spec)
+    const socket = new ListeningSocket(port, handle, spec, path)
     NetDriver.of(port).addListener(handle, {
       accepted: (connection) => owner.accepted(connection),
       failed: (errno) => owner.failed(errno),
@@ -56,8 +60,13 @@ export class ListeningSocket {
       empty: () => socket.#resolveEmpty(),
     })
     owner.opened?.(handle)
-    if (spec.path !== undefined) await socket.#identify(spec.path)
+    if (path !== undefined) await socket.#identify(path)
     return socket
+  }
+
+  /** See `ListenSpec.share`; negative once it is closed. */
+  get share(): number {
+    return this.port.engine.listenerShare(this.handle)
   }
 
   /** Stops accepting and gives the address free. Idempotent. */

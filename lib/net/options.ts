@@ -2,6 +2,7 @@ import type { ConnectSpec, HttpSpec, ListenSpec } from '../backend/backend'
 import type { Port } from '../backend/port'
 import { flag, invalid } from '../arguments'
 import type { Endpoint, EndpointOptions } from './address'
+import type { PlaceOptions } from './placement'
 import type { WaitOptions } from './wait'
 
 /** Whatever drives connections: a loop of the eventer. */
@@ -31,9 +32,7 @@ export interface StreamOptions {
 }
 
 /** Where to listen, how to accept, and what each connection may hold. */
-export interface ListenOptions extends EndpointOptions, StreamOptions {
-  /** Default: the default loop of this isolate. */
-  readonly loop?: PortHolder
+export interface ListenOptions extends EndpointOptions, StreamOptions, PlaceOptions {
   /** Default 511. */
   readonly backlog?: number
   /** Default false. */

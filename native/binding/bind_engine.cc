@@ -158,8 +158,10 @@ napi_value listenerConnections(napi_env env, napi_callback_info info) {
 
 napi_value listenerShare(napi_env env, napi_callback_info info) {
   return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    const net::Listener* const listener = engine->net().listener(args.handle(0));
-    return integer(env, listener == nullptr ? -EBADF : listener->fd);
+    return integer(env, engine->visit([&args](loop::Loop&, const net::Net& net) {
+      const net::Listener* const listener = net.listener(args.handle(0));
+      return listener == nullptr ? -EBADF : listener->fd;
+    }));
   });
 }
 
