@@ -217,7 +217,7 @@ describe.each(KINDS)('loops of a pool that is %s', (kind) => {
     }))
 
   it('EV-03 A-EV-6 start once, before any callback, however many pools there are', () =>
-    withEventer({ pools: { ...pools, web: { kind } } }, async (bench) => {
+    withEventer({ pools: { ...pools, web: { kind, concurrency: 1 } } }, async (bench) => {
       const { eventer } = bench
       const seen: string[] = []
       eventer.on('started', () => seen.push('started'))
