@@ -40,7 +40,16 @@ export function createJsBackend(): Backend {
     safe,
     jobs,
     createEngine: (port, options, dispatch) =>
-      new JsEngine(port, options, inSections(safe, options, dispatch), descriptors, remote, memory, jobs, sockets),
+      new JsEngine(
+        port,
+        options,
+        inSections(safe, options, dispatch),
+        descriptors,
+        remote,
+        memory,
+        jobs,
+        sockets,
+      ),
     post: (loopId, bytes) => remote.post(loopId, bytes),
     trigger: (loopId, handle, mask) => remote.trigger(loopId, handle, mask),
     wake: (loopId) => remote.wake(loopId),

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { METER_CELLS } from '../../backend/meter'
 import { compiledFile } from '../../backend/platform'
@@ -12,6 +13,8 @@ import { located } from './target'
 
 /** A worker that does not end its eventer within so long is terminated: something in it does not return. */
 const END_MS = 5000
+/** So long it may have handles of its own afterwards. */
+const LINGER_MS = 500
 
 interface PendingCall {
   readonly resolve: (value: unknown) => void
@@ -138,10 +141,13 @@ export class WorkerPlace {
     this.#ending = true
     this.#starting = true
     this.#reference()
+    const stop = new AbortController()
+    const sleep = (ms: number) => delay(ms, undefined, { signal: stop.signal }).catch(() => {})
     this.#send({ op: 'end' })
-    const late = setTimeout(() => this.#ended.resolve(), END_MS)
-    await Promise.race([this.#ended.come, this.#exited]).catch(() => {})
-    clearTimeout(late)
+    await Promise.race([this.#ended.come.catch(() => {}), this.#exited, sleep(END_MS)])
+    // A thread that is ended from outside in the middle of reading a file leaves it open, so it may go by itself.
+    await Promise.race([this.#exited, sleep(LINGER_MS)])
+    stop.abort()
     await this.#worker?.terminate()
     await this.#exited
   }
