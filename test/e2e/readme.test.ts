@@ -103,7 +103,7 @@ describe('programs of the README (PK-05)', () => {
 })
 
 describe('programs of the reference', () => {
-  const pages = ['eventer', 'aco', 'net', 'http', 'shared', 'jobs', 'errors'].flatMap((page) =>
+  const pages = ['eventer', 'aco', 'net', 'http', 'shared', 'jobs', 'pools', 'errors'].flatMap((page) =>
     references(`docs/reference/${page}.md`).map((text, index) => ({
       name: `${page}-${index}.mjs`,
       page: `docs/reference/${page}.md`,
