@@ -8,11 +8,8 @@ export {
   type AcoStartOptions,
   type AcoStats,
   type AcoWaitOptions,
-  type AsynchCall,
   type AsynchPhase,
   type AsynchPlace,
-  type AsynchQueueOptions,
-  type AsynchRunner,
   aco,
   Coroutine,
   type CoroutineInfo,
@@ -24,7 +21,6 @@ export {
   type NativeStartOptions,
   type ResumeReport,
   type SharedStacksOptions,
-  WorkerQueue,
 } from './aco'
 export { adopt, connect, createServer, listen } from './app'
 export type { AddressInfo, Capabilities } from './backend/backend'

@@ -18,7 +18,6 @@ import { NativeRuntime, nativeBackend } from './native-runtime'
 import { type NativeStartOptions, shareStacks, type SharedStacksOptions, startNative } from './native-start'
 import { Runtime } from './runtime'
 import { type ResumeReport, watchers } from './watchers'
-import type { AsynchQueueOptions, WorkerQueue } from './worker-queue'
 
 /** How a coroutine starts. */
 export interface AcoStartOptions {
@@ -157,15 +156,7 @@ export class Aco {
   /** Collects asynchronous calls, to wait for all of them at once. (AC-24) */
   gate(): Gate {
     const loop = homeLoop()
-    return new Gate(Runtime.of(loop.core).usualRunners(loop))
-  }
-
-  /**
-   * A queue for asynchronous calls, by name: made when it is first named, as it is from then on. The one named `default`
-   * is used where a call names none. ERR_INVALID_ARGUMENT.
-   */
-  asynchQueue(name: string, options: AsynchQueueOptions = {}): WorkerQueue {
-    return Runtime.of(homeLoop().core).queues.get(name, options)
+    return new Gate(loop)
   }
 
   /**

@@ -1,6 +1,5 @@
 import { invalid } from '../arguments'
-import { type AsynchPlace, type PreparedCall, settling } from './asynch-call'
-import type { AsynchCall } from './asynch-runner'
+import type { AsynchPlace, PreparedCall } from './asynch-call'
 import type { Coroutine } from './coroutine'
 import { Gate } from './gate'
 import { type AcoWaitOptions, WaitPoint } from './wait-point'
@@ -16,15 +15,18 @@ export function waitFor(co: Coroutine, prepared: PreparedCall, options: AcoAsync
   const { gate, timeout, signal } = options
   if (gate !== undefined && !(gate instanceof Gate)) throw invalid('gate', 'is a gate of aco.gate', gate)
   if (gate !== undefined) return gate.add(prepared)
-  const { runner, trying } = prepared
-  if (trying && runner.isFull) return Promise.resolve(false)
-  const wait = new WaitPoint<unknown>(() => runner.withdraw(call))
-  const call: AsynchCall = settling(
-    prepared,
-    (value) => wait.resolve(value),
-    (error) => wait.reject(error),
-  )
+  let forget: (() => void) | undefined
+  const wait = new WaitPoint<unknown>(() => forget?.())
   const result = wait.begin(co, 'asynch', timeout, signal)
-  if (wait.busy) runner.submit(call)
+  if (!wait.busy) return result
+  try {
+    forget = prepared.submit(
+      (value) => wait.resolve(value),
+      (error) => wait.reject(error),
+    )
+    if (forget === undefined) wait.resolve(false)
+  } catch (error) {
+    wait.reject(error)
+  }
   return result
 }

@@ -1,6 +1,7 @@
+import type { AsynchEvent } from '../eventer/asynch-event'
 import type { Accepted, AcoEvent } from './aco-event'
 import { type AcoAsynchOptions, waitFor } from './asynch'
-import { prepare } from './asynch-call'
+import { prepare, prepareEvent } from './asynch-call'
 import type { JobTarget } from '../jobq/targets'
 import { CoroutineLife } from './coroutine-life'
 import { SleepPoint } from './sleep-point'
@@ -78,6 +79,20 @@ export class Coroutine<A = unknown, R = unknown> extends CoroutineLife<A, R> {
     return this.#asynch(target, arg, options, true) as Promise<T>
   }
 
+  /**
+   * Hands a whole asynchronous event to a queue and waits for its end: `work` and `cleanup` run there, the completion resumes the
+   * coroutine in place of the event's own, and the event is freed. Resolves with what the work returned, rejects with its error;
+   * whoever stops waiting leaves the event to its way. ERR_EVENT_SCHEDULED, ERR_INVALID_ARGUMENT. (AC-20)
+   */
+  runAsynch<T = unknown>(event: AsynchEvent, options: AcoAsynchOptions = {}): Promise<T> {
+    return this.#run(event, options, ({ value }) => value) as Promise<T>
+  }
+
+  /** The same: true. False at once where as many wait as may, and the event is the caller's. (AC-21) */
+  tryRunAsynch(event: AsynchEvent, options: AcoAsynchOptions = {}): Promise<boolean> {
+    return this.#run(event, { ...options, try: true }, () => true) as Promise<boolean>
+  }
+
   /** (AC-09) */
   read(event: AcoEvent, into: Uint8Array, options?: AcoWaitOptions): Promise<number> {
     return event.read(into, options)
@@ -121,11 +136,19 @@ export class Coroutine<A = unknown, R = unknown> extends CoroutineLife<A, R> {
     phased: boolean,
   ): Promise<unknown> {
     try {
-      return waitFor(
-        this,
-        prepare(this.runtime.usualRunners(this.loop), target, arg, options, phased),
-        options,
-      )
+      return waitFor(this, prepare(this.loop, target, arg, options, phased), options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #run(
+    event: AsynchEvent,
+    options: AcoAsynchOptions,
+    answer: (event: AsynchEvent) => unknown,
+  ): Promise<unknown> {
+    try {
+      return waitFor(this, prepareEvent(this.loop, event, options, answer), options)
     } catch (error) {
       return Promise.reject(error)
     }

@@ -1,5 +1,7 @@
 import { HeddleError } from '../errors'
-import { type AsynchPlace, type PreparedCall, prepare, settling, type UsualRunners } from './asynch-call'
+import type { AsynchEvent } from '../eventer/asynch-event'
+import type { Loop } from '../eventer/loop'
+import { type AsynchPlace, type PreparedCall, prepare, prepareEvent } from './asynch-call'
 import type { JobTarget } from '../jobq/targets'
 import { current } from './current'
 import { type AcoWaitOptions, WaitPoint } from './wait-point'
@@ -9,15 +11,15 @@ import { type AcoWaitOptions, WaitPoint } from './wait-point'
  * is resumed. (AC-24)
  */
 export class Gate {
-  readonly #usual: UsualRunners
+  readonly #loop: Loop
   readonly #wait = new WaitPoint()
   #pending = 0
   #used = false
   #failure: { readonly error: unknown } | undefined
 
   /** @internal See `aco.gate`. */
-  constructor(usual: UsualRunners) {
-    this.#usual = usual
+  constructor(loop: Loop) {
+    this.#loop = loop
   }
 
   /** Calls that are not over. */
@@ -31,7 +33,7 @@ export class Gate {
    */
   asynch<T = unknown>(target: JobTarget, arg?: unknown, place: AsynchPlace = {}): Promise<T> {
     try {
-      return this.add(prepare(this.#usual, target, arg, place, false)) as Promise<T>
+      return this.add(prepare(this.#loop, target, arg, place, false)) as Promise<T>
     } catch (error) {
       return Promise.reject(error)
     }
@@ -50,15 +52,24 @@ export class Gate {
     if (this.#failure !== undefined) throw this.#failure.error
   }
 
-  /** @internal */
+  /** The same with an asynchronous event, as `co.runAsynch`. (AC-20, AC-24) */
+  runAsynch(event: AsynchEvent, place: AsynchPlace = {}): Promise<unknown> {
+    try {
+      return this.add(prepareEvent(this.#loop, event, place, (ended) => ended.value))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** @internal A call that is refused does not count; one that cannot be made is over at once. */
   add(prepared: PreparedCall): Promise<unknown> {
     if (this.#used) throw new HeddleError('ERR_GATE_USED')
-    const { runner, trying } = prepared
-    if (trying && runner.isFull) return Promise.resolve(false)
-    this.#pending++
+    let refused = false
     const result = new Promise<unknown>((resolve, reject) => {
-      runner.submit(settling(prepared, resolve, reject))
+      refused = prepared.submit(resolve, reject) === undefined
     })
+    if (refused) return Promise.resolve(false)
+    this.#pending++
     result.then(
       () => this.#over(),
       (error: unknown) => {

@@ -8,7 +8,6 @@ export { AcoStream } from './aco-stream'
 export { type Adoptable, type Adopted, kAdopt, kCoroutine, kRelease } from './adopt'
 export type { AcoAsynchOptions } from './asynch'
 export type { AsynchPhase, AsynchPlace } from './asynch-call'
-export type { AsynchCall, AsynchRunner } from './asynch-runner'
 export { fulfilled } from './count'
 export { type AcoFunction, Coroutine, type CoroutineInfo } from './coroutine'
 export { Gate } from './gate'
@@ -19,7 +18,6 @@ export type { NativeStackOptions, NativeStartOptions, SharedStacksOptions } from
 export { stackSpec as nativeStack } from './native-start'
 export type { ResumeReport } from './watchers'
 export { type AcoWaitOptions, type CoroutineState, WaitPoint } from './wait-point'
-export { type AsynchQueueOptions, WorkerQueue } from './worker-queue'
 
 /** Coroutines of this isolate. */
 export const aco: Aco = new Aco()

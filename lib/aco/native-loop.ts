@@ -3,7 +3,6 @@ import { In } from '../backend/protocol'
 import { HeddleError, systemError } from '../errors'
 import type { Loop } from '../eventer/loop'
 import type { CoroutineInfo } from './coroutine'
-import { NativeFunctions } from './native-functions'
 import { infoOf, NativeCoroutine } from './native-coroutine'
 import { watchers } from './watchers'
 
@@ -31,8 +30,6 @@ export class NativeLoop {
   readonly loop: Loop
   readonly engine: AcoEngine
   started = 0
-  /** Runs the asynchronous calls of native functions. */
-  readonly functions: NativeFunctions
   readonly #coroutines = new Map<number, NativeCoroutine>()
   readonly #names = new Map<number, string>()
   readonly #listeners = new Map<string, Set<NativeListenerSink>>()
@@ -41,7 +38,6 @@ export class NativeLoop {
   constructor(loop: Loop, engine: AcoEngine) {
     this.loop = loop
     this.engine = engine
-    this.functions = new NativeFunctions(this)
     const { port } = loop
     const word = (at: number, n: number): number => port.inbox[at + n] as number
     const id = (at: number, n: number): number => (word(at, n + 1) >>> 0) * 2 ** 32 + (word(at, n) >>> 0)
@@ -113,7 +109,6 @@ export class NativeLoop {
       co.end(undefined, ignore)
     }
     this.#coroutines.clear()
-    this.functions.abandon(reason)
   }
 
   #ended(id: number, outcome: number): void {

@@ -1,11 +1,8 @@
 import { HeddleError } from '../errors'
 import type { Core } from '../eventer/core'
 import type { Loop } from '../eventer/loop'
-import type { UsualRunners } from './asynch-call'
 import { type AcoFunction, Coroutine } from './coroutine'
 import { current } from './current'
-import { nativeLoop } from './native-runtime'
-import { Queues } from './queues'
 import { watchers } from './watchers'
 import type { CoroutineState } from './wait-point'
 
@@ -22,7 +19,6 @@ export interface StartSettings {
 export class Runtime {
   readonly core: Core
   readonly live = new Set<Coroutine>()
-  readonly queues = new Queues()
   started = 0
   switches = 0
   /** Calls of `assertNoYield` under way. */
@@ -60,14 +56,6 @@ export class Runtime {
     this.live.add(co)
     co.run(fn, settings.signal)
     return co
-  }
-
-  /** @internal Where the asynchronous calls of a loop's coroutines run. */
-  usualRunners(loop: Loop): UsualRunners {
-    return {
-      modules: () => this.queues.get('default'),
-      native: () => nativeLoop(loop).functions,
-    }
   }
 
   /** @internal ERR_ACO_YIELD inside `assertNoYield`. */
@@ -119,7 +107,6 @@ export class Runtime {
       await new Promise(setImmediate)
     }
     this.live.clear()
-    await this.queues.close()
   }
 }
 

@@ -59,6 +59,7 @@ const DEFAULT = 'default'
 const DEFAULT_NATIVE = 'default_native'
 /** What a default queue may have: more rarely pays, as each worker thread is a JavaScript engine of its own. */
 const MOST_DEFAULT_THREADS = 4
+const LEAST_NATIVE_THREADS = 4
 const EXIT_CODE = 70
 const LAST_WORD_MS = 50
 const MANY_LOOKS = 20
@@ -156,7 +157,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   get native(): JobQueue {
     return (
       this.get(DEFAULT_NATIVE) ??
-      this.create(DEFAULT_NATIVE, { kind: 'native', concurrency: defaultThreads() })
+      this.create(DEFAULT_NATIVE, { kind: 'native', concurrency: defaultNativeThreads() })
     )
   }
 
@@ -244,6 +245,11 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
 
 /** Nobody waits for it. */
 function ignore(): void {}
+
+/** Native functions mostly wait for something, so there are some threads however few processors there are. */
+function defaultNativeThreads(): number {
+  return Math.max(LEAST_NATIVE_THREADS, availableParallelism())
+}
 
 function defaultThreads(): number {
   return Math.min(availableParallelism(), MOST_DEFAULT_THREADS)

@@ -2,9 +2,10 @@ import { pathToFileURL } from 'node:url'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
-import { aco, type Coroutine, type WorkerQueue } from '../../lib/aco'
-import { Eventer } from '../../lib/eventer'
-import { type Bench, backend, codeOf, failure, failureCode, withAco } from './aco-harness'
+import { aco, type Coroutine } from '../../lib/aco'
+import { type AsynchEvent, Eventer } from '../../lib/eventer'
+import type { JobQueue, JobQueueOptions } from '../../lib'
+import { type Bench, backend, failure, failureCode, withAco } from './aco-harness'
 
 const PATH = join(__dirname, 'aco-asynch-module.mjs')
 const of = (name: string) => ({ module: pathToFileURL(PATH), export: name })
@@ -16,6 +17,28 @@ function release(cells: Int32Array): void {
   Atomics.store(cells, 0, 1)
   Atomics.notify(cells, 0)
 }
+
+/** A queue of the eventer of the case. */
+const queueOf = (name: string, options: JobQueueOptions = {}): JobQueue =>
+  Eventer.current().jobqs.create(name, options)
+
+/** Jobs that run, and that wait. */
+const counts = (queue: JobQueue): number[] => {
+  const { inflight, backlog } = queue.stats()
+  return [inflight, backlog]
+}
+
+/** Subqueues with something that waits, and how much. */
+const waiting = (queue: JobQueue): [bigint, number][] =>
+  queue
+    .subqueues()
+    .filter(({ backlog }) => backlog > 0)
+    .map(({ id, backlog }): [bigint, number] => [id, backlog])
+    .sort(([a], [b]) => Number(a - b))
+
+/** Until somebody is `held`. */
+const begun = (bench: Bench, cells: Int32Array): Promise<void> =>
+  bench.until(() => Atomics.load(cells, 1) > 0, 'the call that holds the thread')
 
 /** Runs a case as a coroutine. */
 const inCoroutine = (body: (co: Coroutine, bench: Bench) => Promise<void>) =>
@@ -64,8 +87,12 @@ describe('asynchronous calls', () => {
     inCoroutine(async (co) => {
       expect((await failure(co.asynch(of('add'), () => {}))).name).toBe('DataCloneError')
       expect((await failure(co.asynch(of('unclonable')))).name).toBe('DataCloneError')
-      expect((await failure(co.asynch(of('noSuchThing')))).message).toMatch('exports no function noSuchThing')
-      expect((await failure(co.asynch(of('notAFunction')))).message).toMatch('no function notAFunction')
+      expect((await failure(co.asynch(of('noSuchThing')))).message).toMatch(
+        /^noSuchThing of .* is an exported function/,
+      )
+      expect((await failure(co.asynch(of('notAFunction')))).message).toMatch(
+        /^notAFunction of .* is an exported function/,
+      )
       expect(await failureCode(co.asynch({ module: `${PATH}.js`, export: 'x' }))).toBe('ERR_MODULE_NOT_FOUND')
       for (const target of [
         () => {},
@@ -98,23 +125,29 @@ describe('asynchronous calls', () => {
     }))
 
   it('AC-19 AC-32 a wait that ends early leaves the call alone, or takes it out of the queue', () =>
-    inCoroutine(async (co) => {
-      const queue = aco.asynchQueue('narrow', { concurrency: 1 })
+    inCoroutine(async (co, bench) => {
+      const queue = queueOf('narrow', { concurrency: 1 })
       const cells = sharedCells()
+      const impatience = new AbortController()
+      const running = co.asynch(of('held'), { cells }, { queue, signal: impatience.signal })
+      await begun(bench, cells)
+      impatience.abort(new Error('no patience'))
+      expect((await failure(running)).message).toBe('no patience')
+      expect(counts(queue)).toEqual([1, 0])
       expect(await failureCode(co.asynch(of('held'), { cells }, { queue, timeout: 1 }))).toBe('ETIME')
-      expect([queue.inflight, queue.backlog]).toEqual([1, 0])
+      expect(counts(queue)).toEqual([1, 0])
       const reason = new Error('no more')
       const waiting = co.asynch(of('held'), { cells }, { queue, signal: AbortSignal.timeout(60_000) })
       const controller = new AbortController()
       const aborted = co.asynch(of('held'), { cells }, { queue, signal: controller.signal })
-      expect([queue.inflight, queue.backlog]).toEqual([1, 2])
+      expect(counts(queue)).toEqual([1, 2])
       expect(co.state).toBe('asynch')
       controller.abort(reason)
       expect(await failure(aborted)).toBe(reason)
-      expect([queue.inflight, queue.backlog]).toEqual([1, 1])
+      expect(counts(queue)).toEqual([1, 1])
       release(cells)
       await waiting
-      expect([queue.inflight, queue.backlog]).toEqual([0, 0])
+      expect(counts(queue)).toEqual([0, 0])
     }))
 
   it('AC-19 the end of the eventer ends waits and threads', async () => {
@@ -180,12 +213,13 @@ describe('options of asynchronous calls', () => {
   )
 
   it.each(matrix)('AC-23 A-AC-15 queue %i, subqueue %i, deadline %i, gate %i, try %i', (q, s, d, g, t) =>
-    inCoroutine(async (co) => {
-      const named = aco.asynchQueue('named', { concurrency: 1, maxBacklog: 10 })
-      const used = q === 1 ? named : aco.asynchQueue('default', { concurrency: 1, maxBacklog: 10 })
+    inCoroutine(async (co, bench) => {
+      const named = queueOf('named', { concurrency: 1, maxBacklog: 10 })
+      const used = q === 1 ? named : queueOf('default', { concurrency: 1, maxBacklog: 10 })
       const cells = sharedCells()
       const blocker = aco.gate()
       void blocker.asynch(of('held'), { cells }, { queue: used })
+      await begun(bench, cells)
       const gate = g === 1 ? aco.gate() : undefined
       const call = co.asynch(
         of('add'),
@@ -198,8 +232,8 @@ describe('options of asynchronous calls', () => {
           try: t === 1 ? true : undefined,
         },
       )
-      expect([...used.subqueues()]).toEqual([[s === 1 ? 7n : 0n, 1]])
-      expect((q === 1 ? aco.asynchQueue('default') : named).backlog).toBe(0)
+      expect(waiting(used)).toEqual([[s === 1 ? 7n : 0n, 1]])
+      expect((q === 1 ? queueOf('default') : named).stats().backlog).toBe(0)
       expect(gate?.pending ?? 0).toBe(g)
       release(cells)
       const ended = gate?.wait() ?? call
@@ -211,18 +245,18 @@ describe('options of asynchronous calls', () => {
   )
 
   it('AC-23 AC-21 a try over the backlog is false and runs nothing', () =>
-    inCoroutine(async (co) => {
-      const queue = aco.asynchQueue('small', { concurrency: 1, maxBacklog: 1 })
+    inCoroutine(async (co, bench) => {
+      const queue = queueOf('small', { concurrency: 1, maxBacklog: 1 })
       const cells = sharedCells()
       const gate = aco.gate()
       void gate.asynch(of('held'), { cells }, { queue, try: true })
+      await begun(bench, cells)
       void gate.asynch(of('held'), { cells }, { queue, try: true })
-      expect(queue.isFull).toBe(true)
       expect(await gate.asynch(of('held'), { cells }, { queue, try: true })).toBe(false)
       expect(await co.asynch(of('held'), { cells }, { queue, try: true })).toBe(false)
       expect(gate.pending).toBe(2)
       const taken = co.asynch(of('add'), { a: 1, b: 1 }, { queue })
-      expect(queue.backlog).toBe(2)
+      expect(counts(queue)).toEqual([1, 2])
       release(cells)
       await gate.wait()
       expect(await taken).toBe(2)
@@ -230,50 +264,107 @@ describe('options of asynchronous calls', () => {
     }))
 
   it('AC-23 subqueues take turns', () =>
-    inCoroutine(async () => {
-      const queue = aco.asynchQueue('fair', { concurrency: 1 })
+    inCoroutine(async (_, bench) => {
+      const queue = queueOf('fair', { concurrency: 1 })
       const held = sharedCells()
       const gate = aco.gate()
       void gate.asynch(of('held'), { cells: held }, { queue })
+      await begun(bench, held)
       const cells = sharedCells(16)
       for (const value of [11, 12, 13, 14]) {
         void gate.asynch(of('order'), { cells, value }, { queue, subqueue: 1n })
       }
       for (const value of [21, 22]) void gate.asynch(of('order'), { cells, value }, { queue, subqueue: 2n })
-      expect(queue.subqueues()).toEqual(
-        new Map([
-          [1n, 4],
-          [2n, 2],
-        ]),
-      )
+      expect(waiting(queue)).toEqual([
+        [1n, 4],
+        [2n, 2],
+      ])
       release(held)
       await gate.wait()
       expect([...cells.subarray(2, 8)]).toEqual([11, 21, 12, 22, 13, 14])
-      expect(queue.subqueues()).toEqual(new Map())
+      expect(waiting(queue)).toEqual([])
+    }))
+})
+
+describe('asynchronous events of coroutines', () => {
+  /** An event that a coroutine hands over; its own completion must not be called. */
+  const eventOf = (work: string, closure?: unknown, cleanup?: string): AsynchEvent => {
+    const complete = () => expect.fail('the coroutine goes on instead')
+    const what =
+      cleanup === undefined
+        ? { work: of(work), complete }
+        : { work: of(work), cleanup: of(cleanup), complete }
+    return Eventer.current().asynch(what, closure) as AsynchEvent
+  }
+
+  it('AC-20 A-AC-14 work and cleanup run there, the completion resumes the coroutine, and the event is freed', () =>
+    inCoroutine(async (co) => {
+      const cells = sharedCells(16)
+      const order = (value: number) => ({ cells, value })
+      const event = Eventer.current().asynch(
+        { work: of('order'), cleanup: of('order') },
+        order(5),
+      ) as AsynchEvent
+      expect(await co.runAsynch(event)).toBeUndefined()
+      expect([...cells.subarray(1, 4)]).toEqual([2, 5, 5])
+      expect([event.isFreed, aco.current() === co]).toEqual([true, true])
+      expect(await co.runAsynch(eventOf('add', { a: 1, b: 2 }))).toBe(3)
+      const failing = eventOf('fail', { text: 'there', code: 'EMINE' })
+      expect(await failureCode(co.runAsynch(failing))).toBe('EMINE')
+      const late = eventOf('add', { a: 1, b: 2 })
+      expect(await failureCode(co.runAsynch(late, { deadline: Date.now() - 1 }))).toBe('ETIME')
+      expect([failing.isFreed, late.isFreed]).toEqual([true, true])
     }))
 
-  it('AC-23 queues are found by name, and refuse what makes no sense', () =>
-    withAco(() => {
-      const queue: WorkerQueue = aco.asynchQueue('once', { concurrency: 3, maxBacklog: 5 })
-      expect(aco.asynchQueue('once', { concurrency: 9 })).toBe(queue)
-      expect([queue.name, queue.concurrency, queue.maxBacklog]).toEqual(['once', 3, 5])
-      for (const bad of ['', 5, undefined])
-        expect(codeOf(() => aco.asynchQueue(bad as never))).toBe('ERR_INVALID_ARGUMENT')
-      for (const bad of [
-        5,
-        { concurrency: 0 },
-        { concurrency: 1.5 },
-        { maxBacklog: -1 },
-        { concurrency: 2000 },
-      ])
-        expect(codeOf(() => aco.asynchQueue('bad', bad as never))).toBe('ERR_INVALID_ARGUMENT')
+  it('AC-21 A-AC-14 a try over the backlog is false, and the event can be run later', () =>
+    inCoroutine(async (co, bench) => {
+      const queue = queueOf('small', { concurrency: 1, maxBacklog: 1 })
+      const cells = sharedCells()
+      const gate = aco.gate()
+      void gate.asynch(of('held'), { cells }, { queue })
+      await begun(bench, cells)
+      const value = { a: 1, b: 2 }
+      const [first, second] = [eventOf('add', value), eventOf('add', value)]
+      const done = gate.runAsynch(first, { queue, try: true })
+      expect(await co.tryRunAsynch(second, { queue })).toBe(false)
+      expect(await gate.runAsynch(second, { queue, try: true })).toBe(false)
+      expect([second.isScheduled, second.isFreed, gate.pending]).toEqual([false, false, 2])
+      release(cells)
+      await gate.wait()
+      expect(await done).toBe(3)
+      expect(await co.tryRunAsynch(second, { queue })).toBe(true)
+      expect([first.isFreed, second.isFreed]).toEqual([true, true])
+    }))
+
+  it('AC-20 AC-23 queue and subqueue count; whoever stops waiting leaves the event to its way', () =>
+    inCoroutine(async (co, bench) => {
+      const queue = queueOf('named')
+      const cells = sharedCells()
+      const gate = aco.gate()
+      void gate.asynch(of('held'), { cells }, { queue })
+      await begun(bench, cells)
+      const event = eventOf('add', { a: 1, b: 2 })
+      const run = co.runAsynch(event, { queue, subqueue: 9n, timeout: 1 })
+      expect(waiting(queue)).toEqual([[9n, 1]])
+      expect(await failureCode(run)).toBe('ETIME')
+      expect([event.isFreed, event.isScheduled]).toEqual([false, true])
+      expect(await failureCode(co.runAsynch(event, { queue }))).toBe('ERR_EVENT_SCHEDULED')
+      release(cells)
+      await gate.wait()
+      await bench.until(() => event.isFreed)
+      expect(await failureCode(co.runAsynch(event))).toBe('ERR_EVENT_FREED')
+      for (const bad of [undefined, {}, of('add')])
+        expect(await failureCode(co.runAsynch(bad as never))).toBe('ERR_INVALID_ARGUMENT')
+      const good = eventOf('add', { a: 1, b: 2 })
+      expect(await failureCode(co.runAsynch(good, { queue: {} } as never))).toBe('ERR_INVALID_ARGUMENT')
+      good.free()
     }))
 })
 
 describe('gates', () => {
   it('AC-24 A-AC-16 one wait is for all calls, which run at the same time', () =>
     inCoroutine(async (_, { until }) => {
-      const queue = aco.asynchQueue('five', { concurrency: 5 })
+      const queue = queueOf('five', { concurrency: 5 })
       const cells = sharedCells()
       const gate = aco.gate()
       const results = [0, 1, 2, 3, 4].map((value) => gate.asynch(of('held'), { cells, value }, { queue }))

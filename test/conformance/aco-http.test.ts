@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { aco } from '../../lib/aco'
+import { Eventer } from '../../lib/eventer'
 import { createServer, type HttpServer } from '../../lib/http'
 import { type Bench, codeOf, withAco } from './aco-harness'
 import { makeLoop } from './net-harness'
@@ -35,7 +36,7 @@ describe('request handlers in coroutines', () => {
           'GET',
           '/hello',
           async (_, res) => {
-            const queue = aco.asynchQueue('slow', { concurrency: REQUESTS })
+            const queue = Eventer.current().jobqs.create('slow', { concurrency: REQUESTS })
             res.end(await aco.current()?.asynch(HELD, { cells, value: 'Hello world.\n' }, { queue }))
           },
           { aco: true },
