@@ -48,6 +48,10 @@ export class Program {
     }
   }
 
+  write(input: string): void {
+    this.#child.stdin?.write(input)
+  }
+
   endInput(): void {
     this.#child.stdin?.end()
   }
