@@ -1,9 +1,8 @@
 import { Out } from '../backend/protocol'
 import { HeddleError } from '../errors'
 import { JobOutcome } from '../backend/jobs'
-import type { JobContext, JobDesk, JobDone, JobHandle, JobOrder, JobQueue } from '../jobq'
+import type { JobDesk, JobDone, JobHandle, JobOrder, JobQueue } from '../jobq'
 import { orderOf } from '../jobq/run-options'
-import type { WorkerJob } from '../jobq/worker-job'
 import { type Time, type TimeInput, toLoopMs } from '../time'
 import type { AsynchDefinition, AsynchEventPlace, AsynchWork } from './asynch-spec'
 import { deskOf } from './desk'
@@ -28,8 +27,6 @@ interface Submission {
   readonly place: AsynchEventPlace
   readonly desk: JobDesk
   readonly handle: JobHandle
-  /** A job waits for its completion, and has to be told. */
-  reports: boolean
 }
 
 /** An end of a job, as the completion sees it. */
@@ -146,28 +143,22 @@ export class AsynchEvent<C = unknown> extends FdEvent<C> {
   }
 
   /**
-   * @internal Hands it to a queue. False where `trying` and the queue takes no more: it is the caller's then. `parent`: the job
-   * of this thread, or the event, that waits for its completion.
+   * @internal Hands it to a queue. False where `trying` and the queue takes no more: it is the caller's then. `waiter`:
+   * waits for its completion.
    */
-  submit(
-    queue: JobQueue,
-    place: AsynchEventPlace,
-    trying: boolean,
-    waiter?: AsynchEvent | JobContext,
-  ): boolean {
+  submit(queue: JobQueue, place: AsynchEventPlace, trying: boolean, waiter?: AsynchEvent): boolean {
     this.assertNew()
-    const ofJob = waiter !== undefined && !(waiter instanceof AsynchEvent)
     const loop = this.owner
     const desk = deskOf(loop)
-    const order = this.#order(place, ofJob ? waiter : undefined)
+    const order = this.#order(place)
     const done: JobDone = (outcome, value) => this.#ended(loop, endOf(outcome, value))
     const handle = trying ? desk.trySubmit(queue, order, done) : desk.submit(queue, order, done)
     if (handle === undefined) return false
-    this.#submission = { queue, place, desk, handle, reports: ofJob }
+    this.#submission = { queue, place, desk, handle }
     this.#end = NOT_ENDED
     this.#stage = Stage.QUEUED
     this.bits |= State.SCHEDULED
-    if (waiter instanceof AsynchEvent) this.#waitFor(waiter)
+    if (waiter !== undefined) this.#waitFor(waiter)
     return true
   }
 
@@ -236,7 +227,7 @@ export class AsynchEvent<C = unknown> extends FdEvent<C> {
     super.release()
   }
 
-  #order(place: AsynchEventPlace, parent: JobContext | undefined): JobOrder {
+  #order(place: AsynchEventPlace): JobOrder {
     const { target, argument, phased, options } = this.#work
     const { subqueue, priority } = place
     const { deadline } = this
@@ -245,8 +236,6 @@ export class AsynchEvent<C = unknown> extends FdEvent<C> {
       ...orderOf(target, arg, { ...options, subqueue, priority }),
       phased,
       deadline: deadline === Number.POSITIVE_INFINITY ? undefined : deadline,
-      parent: (parent as WorkerJob | undefined)?.run,
-      completes: parent !== undefined,
     }
   }
 
@@ -273,13 +262,8 @@ export class AsynchEvent<C = unknown> extends FdEvent<C> {
 
   /** Whoever waits for the completion hears of it, once. */
   #completed(): void {
-    const submission = this.#submission
     const waiter = this.#waiter
     this.#waiter = undefined
-    if (submission?.reports) {
-      submission.reports = false
-      submission.desk.completed(submission.handle)
-    }
     if (waiter === undefined || --waiter.#awaited > 0) return
     if (waiter.#stage === Stage.ENDED && !waiter.isFreed) waiter.#announce()
   }

@@ -1,6 +1,6 @@
 import { checkOptions, invalid } from '../arguments'
 import { HeddleError } from '../errors'
-import { JobQueue, type JobQueues, type JobTarget, currentJob } from '../jobq'
+import { JobQueue, type JobQueues, type JobTarget } from '../jobq'
 import { AsynchEvent } from './asynch-event'
 import {
   type AsynchOptions,
@@ -54,15 +54,15 @@ export abstract class AsynchEvents extends EventIo {
   }
 
   /**
-   * Hands over an event for whose completion that of another waits: of the event `dependOn`, which is queued or running, or of
-   * the job in whose code this is called, on its own thread. (AS-06)
+   * Hands over an event for whose completion that of `dependOn` waits, which is queued or running. The function of a job adds
+   * dependents by `addDependent` of its context. EINVAL: `dependOn` is not queued. (AS-06)
    */
-  addAsynchDep(event: AsynchEvent, place: DependentPlace = {}): void {
+  addAsynchDep(event: AsynchEvent, place: DependentPlace): void {
     this.#hand('addAsynchDep', event, place, false, waiterOf(place))
   }
 
   /** The same, unless as many wait as may, or the queue takes no more: false, and nobody waits. (AS-06) */
-  tryAddAsynchDep(event: AsynchEvent, place: DependentPlace = {}): boolean {
+  tryAddAsynchDep(event: AsynchEvent, place: DependentPlace): boolean {
     return this.#hand('tryAddAsynchDep', event, place, true, waiterOf(place))
   }
 
@@ -71,7 +71,7 @@ export abstract class AsynchEvents extends EventIo {
     event: AsynchEvent,
     place: AsynchEventPlace,
     trying: boolean,
-    waiter?: ReturnType<typeof waiterOf>,
+    waiter?: AsynchEvent,
   ): boolean {
     this.core.assertOpen()
     if (!(event instanceof AsynchEvent)) throw invalid(`${call} takes`, 'an asynchronous event', event)
@@ -83,15 +83,8 @@ export abstract class AsynchEvents extends EventIo {
   }
 }
 
-function waiterOf({ dependOn }: DependentPlace): AsynchEvent | NonNullable<ReturnType<typeof currentJob>> {
-  if (dependOn === undefined) {
-    const job = currentJob()
-    if (job === undefined)
-      throw new HeddleError('EINVAL', 'a dependent needs dependOn, or a job in whose code it is added')
-    return job
-  }
+function waiterOf({ dependOn }: DependentPlace): AsynchEvent {
   if (!(dependOn instanceof AsynchEvent)) throw invalid('dependOn', 'is an asynchronous event', dependOn)
-  if (!dependOn.mayBeWaitedFor)
-    throw new HeddleError('EINVAL', 'dependOn is not queued, or has ended already')
-  return dependOn
+  if (dependOn.mayBeWaitedFor) return dependOn
+  throw new HeddleError('EINVAL', 'dependOn is not queued, or has ended already')
 }

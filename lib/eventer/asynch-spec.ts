@@ -48,8 +48,8 @@ export interface AsynchEventPlace {
 
 /** Where a dependent runs, and who waits for it. (AS-06) */
 export interface DependentPlace extends AsynchEventPlace {
-  /** Its completion waits for that of this event. Default: the job in whose code this is. */
-  readonly dependOn?: AsynchEvent | undefined
+  /** Its completion waits for that of this event. */
+  readonly dependOn: AsynchEvent
 }
 
 /** What an asynchronous event asks of a queue; it can be asked again. */

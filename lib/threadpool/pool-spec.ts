@@ -17,6 +17,8 @@ export interface ThreadPoolOptions {
   readonly autoShrink?: boolean | undefined
   /** Threads are started by the jobs that need them, not at once. Default true. */
   readonly deferSpawn?: boolean | undefined
+  /** When a worker thread dies: another takes its place (the default), or the process ends, after `fatal` of `eventer.jobqs`. (TP-20) */
+  readonly onWorkerDeath?: 'respawn' | 'exit' | undefined
 }
 
 export type ThreadPoolSpec = { readonly [K in keyof ThreadPoolOptions]-?: NonNullable<ThreadPoolOptions[K]> }
@@ -29,6 +31,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof ThreadPoolOptions>([
   'maxQueue',
   'autoShrink',
   'deferSpawn',
+  'onWorkerDeath',
 ])
 const MAX_THREADS = 1024
 const MAX_STACK_BYTES = 1 << 30
@@ -44,9 +47,18 @@ export const PREDEFINED: ReadonlyMap<string, ThreadPoolOptions> = new Map([
 /** ERR_INVALID_ARGUMENT. */
 export function poolSpec(options: ThreadPoolOptions): ThreadPoolSpec {
   checkOptions('a thread pool', options, KNOWN, '{ concurrency: 4 }')
-  const { owner = 'heddle', kind = 'worker', concurrency = 4, stackSize = 0, maxQueue = 0 } = options
+  const {
+    owner = 'heddle',
+    kind = 'worker',
+    concurrency = 4,
+    stackSize = 0,
+    maxQueue = 0,
+    onWorkerDeath = 'respawn',
+  } = options
   if (typeof owner !== 'string') throw invalid('owner', 'is a name', owner)
   if (kind !== 'worker' && kind !== 'native') throw invalid('kind', "is 'worker' or 'native'", kind)
+  if (onWorkerDeath !== 'respawn' && onWorkerDeath !== 'exit')
+    throw invalid('onWorkerDeath', "is 'respawn' or 'exit'", onWorkerDeath)
   return {
     owner,
     kind,
@@ -55,6 +67,7 @@ export function poolSpec(options: ThreadPoolOptions): ThreadPoolSpec {
     maxQueue: checkCount('maxQueue', maxQueue, 0x7fffffff),
     autoShrink: flag('autoShrink', options.autoShrink, false),
     deferSpawn: flag('deferSpawn', options.deferSpawn, true),
+    onWorkerDeath,
   }
 }
 

@@ -52,6 +52,7 @@ export class ThreadPool {
   readonly active = new Set<AsyncJob>()
   readonly #jobqs: JobQueues
   readonly #queueName: string
+  readonly #onWorkerDeath: 'respawn' | 'exit'
   #concurrency: number
   #maxQueue: number
   #stackSize: number
@@ -73,6 +74,7 @@ export class ThreadPool {
     this.#concurrency = spec.concurrency
     this.#maxQueue = spec.maxQueue
     this.#stackSize = spec.stackSize
+    this.#onWorkerDeath = spec.onWorkerDeath
   }
 
   /** Threads there may be. Set, it counts at once: running jobs end before a thread does. ERR_INVALID_ARGUMENT. (TP-17) */
@@ -196,6 +198,7 @@ export class ThreadPool {
       floor: this.autoShrink ? 0 : this.#concurrency,
       maxBacklog: this.#maxQueue,
       stackSize: this.#stackSize,
+      onWorkerDeath: this.#onWorkerDeath,
     })
     return this.#queue
   }

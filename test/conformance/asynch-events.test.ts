@@ -197,6 +197,36 @@ describe('the life of an asynchronous event', () => {
       expect(queue?.stats().timeouts).toBe(2)
     }))
 
+  it.each(['signal', 'terminate'] as const)(
+    'AS-09 A-AS-6 work in progress is stopped at the deadline: %s',
+    (cancel) =>
+      withEventer({}, async (bench) => {
+        const { eventer } = bench
+        const queue = eventer.jobqs.create('stopped')
+        const cells = sharedCells(16)
+        const outcomes: unknown[] = []
+        const work = cancel === 'signal' ? of('untilSignal') : of('forEver')
+        const look = (e: AsynchEvent) =>
+          void outcomes.push(e.timedOut, (e.error as HeddleError | undefined)?.code)
+        const { event, ended } = watched(
+          eventer,
+          { work, cleanup: of('cleanup') },
+          { cells },
+          { deadline: Date.now() + 300, cancel, look },
+        )
+        eventer.addAsynch(event, { queue })
+        await bench.until(ended)
+        // What stops by itself has a result like others.
+        expect(outcomes).toEqual(cancel === 'signal' ? [false, undefined] : [true, 'ETIME'])
+        expect(Atomics.load(cells, 15)).toBe(1)
+        // What was told to stop cleans up; the queue goes on.
+        if (cancel === 'signal') expect(steps(cells).map(({ step }) => step)).toEqual(['cleanup'])
+        const next = watched(eventer, { work: of('echo') }, 'next')
+        eventer.addAsynch(next.event, { queue })
+        await bench.until(next.ended)
+      }),
+  )
+
   it('AS-10 the deadline of a queued event can be moved, that of one that has begun cannot', () =>
     withEventer({}, async (bench) => {
       const { eventer } = bench

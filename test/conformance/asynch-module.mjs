@@ -41,6 +41,16 @@ export const failingSteps = ({ cells, failing }, step) => {
 export const workThatFails = (closure) => failingSteps(closure, 'work')
 export const cleanupThatFails = (closure) => failingSteps(closure, 'cleanup')
 
+/** Goes on until it is told to stop; the last cell says that it has begun. */
+export const untilSignal = ({ cells }, { signal }) => {
+  Atomics.store(cells, 15, 1)
+  while (!signal.aborted);
+}
+export const forEver = ({ cells }) => {
+  Atomics.store(cells, 15, 1)
+  for (;;);
+}
+
 /** Blocks its thread until the first cell is set; the second counts who has begun, the third how many at once, at most. */
 export const held = ({ cells, value }) => {
   Atomics.add(cells, 1, 1)

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type AsyncJob, type Eventer, type HeddleError, Semaphore, ThreadPools } from '../../lib'
 import { of, release, sharedCells } from './asynch-harness'
@@ -292,6 +295,26 @@ describe('the end of pools', () => {
       expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
       expect((leaving.error as HeddleError).code).toBe('ERR_WORKER_DIED')
     }))
+
+  it('TP-20 A-TP-11 with the policy exit the process ends, after fatal', async () => {
+    const program = `
+      const { Eventer, ThreadPools } = require(${JSON.stringify(join(__dirname, '../../dist/index.js'))})
+      Eventer.init().then((eventer) => {
+        eventer.start()
+        eventer.jobqs.on('fatal', ({ exitCode }) => console.log('fatal', exitCode))
+        const pools = ThreadPools.of(eventer)
+        pools.create('frail', { concurrency: 1, onWorkerDeath: 'exit' })
+        pools.queue(pools.job({ worker: ${JSON.stringify(of('poolLeave'))}, jobClass: 'frail', completion: { mode: 'callback-sched', fn() {} } }))
+        setTimeout(() => {}, 60_000)
+      })`
+    const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    child.stdout.on('data', (chunk) => {
+      output += chunk
+    })
+    const [code] = (await once(child, 'close')) as [number]
+    expect([output, code === 0]).toEqual(['fatal 7\n', false])
+  })
 
   it('TP-01 an eventer that ends takes its pools along', async () => {
     await withEventer({}, async (bench) => {
