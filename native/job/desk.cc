@@ -100,15 +100,18 @@ void Desk::applied() {
 void Desk::add(const int32_t* record) {
   if (addNs_ == 0) addNs_ = sys::monotonicNs();
   const uint32_t number = wordAt(record, 1);
-  if ((wordAt(record, 4) & JobFlag::RESERVED) != 0) useReservation(number);
+  const uint32_t flags = wordAt(record, 4);
+  // At once, so that it is freed where the job is refused.
+  Payload block = (flags & JobFlag::BLOCK) == 0 ? Payload() : takeBlock(wordAt(record, 5));
+  if ((flags & JobFlag::RESERVED) != 0) useReservation(number);
   if (!freshQueue_ || freshQueue_->number() != number) {
     submitAll();
     freshQueue_ = findQueue(number);
   }
   if (!freshQueue_) return refuse(wordAt(record, 2), JobOutcome::SHUTDOWN);
-  Job* const job = makeJob(record);
+  Job* const job = makeJob(record, std::move(block));
   if (job == nullptr) {
-    if ((wordAt(record, 4) & JobFlag::RESERVED) != 0) freshQueue_->unreserve();
+    if ((flags & JobFlag::RESERVED) != 0) freshQueue_->unreserve();
     return;
   }
   underWay_++;
@@ -117,7 +120,7 @@ void Desk::add(const int32_t* record) {
 }
 
 // nullptr: it is answered already.
-Job* Desk::makeJob(const int32_t* record) {
+Job* Desk::makeJob(const int32_t* record, Payload&& block) {
   const uint32_t handle = wordAt(record, 2);
   const uint32_t flags = wordAt(record, 4);
   const uint32_t offset = wordAt(record, 5);
@@ -145,7 +148,7 @@ Job* Desk::makeJob(const int32_t* record) {
   job->flags = flags & ~uint32_t{JobFlag::BLOCK};
   job->addedNs = addNs_;
   if (isBlock) {
-    job->large = takeBlock(offset);
+    job->large = std::move(block);
   } else {
     job->size = length;
     if (length > 0) std::memcpy(job->room(), memory.send + offset, length);

@@ -114,7 +114,7 @@ class Desk final : public loop::Guest {
 
   // desk.cc: what the isolate asks for
   void add(const int32_t* record);
-  Job* makeJob(const int32_t* record);
+  Job* makeJob(const int32_t* record, Payload&& block);
   bool fillIn(Job* job, const int32_t* record);
   [[nodiscard]] bool keep(Job* job);
   void refuse(uint32_t handle, JobOutcome::Id outcome);

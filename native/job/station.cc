@@ -127,18 +127,18 @@ Payload Station::takeArgument(uint32_t slot) {
 void Station::result(const int32_t* record) {
   const auto slot = static_cast<uint32_t>(record[1]);
   Job* const job = running(slot);
-  if (job == nullptr) return;
   const auto flags = static_cast<uint32_t>(record[3]);
   const auto offset = static_cast<uint32_t>(record[4]);
+  Payload block = (flags & JobFlag::BLOCK) == 0 ? Payload() : desk_->takeBlock(offset);
+  if (job == nullptr) return;
   const auto length = static_cast<uint32_t>(record[5]);
   const loop::PortMemory& memory = loop_->port().memory();
   job->outcome = record[2] == JobOutcome::VALUE ? JobOutcome::VALUE : JobOutcome::ERROR;
   job->resultFlags = flags & ~uint32_t{JobFlag::BLOCK};
   bool complete = true;
   if ((flags & JobFlag::BLOCK) != 0) {
-    Payload bytes = desk_->takeBlock(offset);
-    complete = !bytes.empty();
-    job->setResult(std::move(bytes));
+    complete = !block.empty();
+    job->setResult(std::move(block));
   } else {
     complete = offset <= memory.sendBytes && length <= memory.sendBytes - offset &&
                job->setResult(memory.send + offset, length);

@@ -134,6 +134,30 @@ CASE("JQ-14 a host that ends while a thread that it was asked for is on its way"
   next.end(again);
 }
 
+CASE("the bytes of a job that is refused are freed") {
+  JobWorld world;
+  const uint32_t number = world.queue();
+  const std::vector<uint8_t> bytes(20'000);
+  const auto native =
+      static_cast<uint32_t>(job::targetNumber(job::kNativeModule, "heddle:nothing"));
+  const auto module = static_cast<uint32_t>(job::targetNumber("test.js", "body"));
+  const auto refused = [&](uint32_t queue, uint32_t target, int32_t outcome) {
+    const int64_t block = world.desk().block(bytes.data(), bytes.size());
+    static uint32_t handle = 1000;
+    world.out(Out::JOB_ADD, queue, ++handle, target, JobFlag::BLOCK, block, bytes.size());
+    CHECK_EQ(world.outcomeOf(handle), outcome);
+    CHECK(world.desk().takeBlock(static_cast<uint32_t>(block)).empty());
+  };
+  refused(number, module, JobOutcome::NO_THREAD);
+  refused(number, 0, JobOutcome::NO_THREAD);
+  refused(12'345, native, JobOutcome::SHUTDOWN);
+  const int64_t result = world.desk().block(bytes.data(), bytes.size());
+  world.out(Out::JOB_RESULT, 3, 0, JobFlag::BLOCK, result, bytes.size());
+  world.flush();
+  CHECK(world.desk().takeBlock(static_cast<uint32_t>(result)).empty());
+  world.end(number);
+}
+
 CASE("a cleanup that the queue's threads cannot call is none") {
   JobWorld world;
   const uint32_t number = world.queue();
