@@ -98,7 +98,6 @@ void Desk::applied() {
 }
 
 void Desk::add(const int32_t* record) {
-  if (addNs_ == 0) addNs_ = sys::monotonicNs();
   const uint32_t number = wordAt(record, 1);
   const uint32_t flags = wordAt(record, 4);
   // At once, so that it is freed where the job is refused.
@@ -108,6 +107,7 @@ void Desk::add(const int32_t* record) {
     submitAll();
     freshQueue_ = findQueue(number);
   }
+  if (addNs_ == 0) addNs_ = sys::monotonicNs();
   if (!freshQueue_) return refuse(wordAt(record, 2), JobOutcome::SHUTDOWN);
   Job* const job = makeJob(record, std::move(block));
   if (job == nullptr) {

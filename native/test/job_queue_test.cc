@@ -533,6 +533,32 @@ CASE("JQ-08 A-JQ-10 mode cs: each job is a section; gc: the threads reclaim betw
   }
 }
 
+CASE("JQ-10 A-JQ-7 the wait counts from the job's arrival, whichever of its outbox it was") {
+  JobWorld world;
+  const uint32_t first = world.queue({.name = "first"});
+  const uint32_t second = world.queue({.name = "second"});
+  Barrier barrier;
+  const Body passes = [&](job::NativeCall&) { barrier.pass(); };
+  for (int i = 0; i < 3; i++) {
+    world.submit(first, passes);
+    world.submit(second, passes);
+  }
+  world.flush();
+  for (const uint32_t number : {first, second}) {
+    job::JobInfos infos;
+    REQUIRE(job::findQueue(number)->jobs(&infos) == 0);
+    // Since a moment ago; not since the machine was started, nor from now on.
+    for (const job::JobInfo& info : infos) CHECK(info.ageMs >= 0 && info.ageMs < 60'000);
+  }
+  barrier.open();
+  CHECK(world.finishAll());
+  for (const uint32_t number : {first, second}) {
+    const double wait = world.stat(number, JobStat::AVG_WAIT_MS);
+    CHECK(wait >= 0 && wait < 60'000);
+    world.end(number);
+  }
+}
+
 CASE("JQ-11 A-JQ-13 threads bear the queue's short name") {
   JobWorld world;
   const uint32_t number = world.queue({.name = "a-rather-long-name", .stackBytes = 200'000});
