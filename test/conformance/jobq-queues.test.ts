@@ -365,7 +365,7 @@ describe('A-AS-10 [AS-12] aborting a job', () => {
         isOver = true
         return [error.message, cells[1], cells[4]]
       })
-      await queue.desk.port.engine.flush()
+      queue.desk.port.engine.flush()
       expect(isOver).toBe(false)
       release(cells)
       expect(await rejected).toEqual(['in the middle', 2, 2])
