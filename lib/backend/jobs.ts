@@ -175,6 +175,8 @@ export interface JobsEngine {
   setDeadline(handle: number, ms: number): number
   /** Copies bytes too large for the slab out of the isolate. A number for the next record with BLOCK, or -ENOMEM. */
   block(bytes: Uint8Array): number
+  /** Frees the memory of an ArrayBuffer of our own at once; where that can only be left to the collector it is missing. */
+  detach?(buffer: ArrayBuffer): number
   /** The bytes of a record with BLOCK, once: memory of the caller's own. undefined: there is no such block. */
   takeBlock(block: number): ArrayBuffer | undefined
   /**

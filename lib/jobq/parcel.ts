@@ -44,7 +44,7 @@ export class Sender {
       if (length < 0) return false
       this.#bytes(encoder.bytes, length)
     }
-    if (transfer !== undefined) detachAll(transfer)
+    if (transfer !== undefined) detachAll(transfer, this.#jobs)
     return true
   }
 

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import type { JobsEngine } from '../backend/jobs'
 import type { JobTransfer } from './job-order'
 
 /** Copying so much is cheaper than moving it by a message. */
@@ -15,6 +16,10 @@ export function isCopied(list: JobTransfer, always: boolean): boolean {
 }
 
 /** Takes memory out of everybody's sight, as moving it does. Throws where it cannot be moved, or is listed twice. */
-export function detachAll(list: JobTransfer): void {
-  for (const item of list) structuredClone(item, { transfer: [item] })
+export function detachAll(list: JobTransfer, jobs: JobsEngine): void {
+  for (const item of list) {
+    const moved = structuredClone(item, { transfer: [item] })
+    // Left to the collector it would cost more than all the rest of its job.
+    jobs.detach?.(moved as ArrayBuffer)
+  }
 }

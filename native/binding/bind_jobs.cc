@@ -2,7 +2,6 @@
 // `engine.jobs` JobsEngine, both in lib/backend/jobs.ts. The jobs themselves cross as records of
 // the port, which the desk of each loop reads and writes (job/desk.h).
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -287,9 +286,9 @@ napi_value block(napi_env env, napi_callback_info info) {
   });
 }
 
-void freeBlock(napi_env, void* data, void*) { job::Payload::free(static_cast<uint8_t*>(data)); }
-
-// The block itself where this runtime lets JavaScript have memory of others, else a copy of it.
+// A copy, which is collected with the young: memory of ours in the hands of JavaScript costs its
+// collector more than the copy costs us, and would not be there again for the next block until
+// then.
 napi_value takeBlock(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
   Engine* const engine = args.data<Engine>();
@@ -297,17 +296,20 @@ napi_value takeBlock(napi_env env, napi_callback_info info) {
   job::Payload payload =
       engine->withDesk([&args](job::Desk& desk) { return desk.takeBlock(args.handle(0)); });
   if (payload.empty()) return undefined(env);
-  const size_t size = payload.size();
+  // A Buffer, unlike an ArrayBuffer, is not filled with zeros before; it has the memory to itself.
+  napi_value bytes = nullptr;
   napi_value buffer = nullptr;
-  if (size > 0 && napi_create_external_arraybuffer(env, payload.data(), size, freeBlock, nullptr,
-                                                   &buffer) == napi_ok) {
-    static_cast<void>(payload.release());
-    return buffer;
+  if (napi_create_buffer_copy(env, payload.size(), payload.data(), nullptr, &bytes) != napi_ok ||
+      napi_get_typedarray_info(env, bytes, nullptr, nullptr, nullptr, &buffer, nullptr) !=
+          napi_ok) {
+    return undefined(env);
   }
-  void* copy = nullptr;
-  if (napi_create_arraybuffer(env, size, &copy, &buffer) != napi_ok) return undefined(env);
-  if (size > 0) std::memcpy(copy, payload.data(), size);
   return buffer;
+}
+
+napi_value detach(napi_env env, napi_callback_info info) {
+  const Args<1> args(env, info);
+  return integer(env, napi_detach_arraybuffer(env, args.at(0)) == napi_ok ? 0 : -EINVAL);
 }
 
 napi_value serve(napi_env env, napi_callback_info info) {
@@ -337,6 +339,7 @@ constexpr Method kEngineMethods[] = {
     {"setDeadline", setDeadline}, {"block", block},
     {"takeBlock", takeBlock},     {"serve", serve},
     {"workerEnded", workerEnded}, {"backStats", backStats},
+    {"detach", detach},
 };
 
 }  // namespace
