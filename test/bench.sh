@@ -16,3 +16,4 @@ node bench/run.mjs sharedmap --json --rounds 1 --seconds 0.2 --case 'get a numbe
 node bench/run.mjs timers --json --rounds 1 --case lateness | rows
 node bench/run.mjs aco --json --rounds 1 --case 'the same coroutine again' | rows
 node bench/run.mjs aco-echo --json --rounds 1 --seconds 0.3 | rows
+node bench/run.mjs jobq --json --rounds 1 --seconds 0.2 --case 'an empty native job, 16' | rows
