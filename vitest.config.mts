@@ -16,7 +16,7 @@ const dedicated = {
   extends: true as const,
   test: {
     name: 'dedicated',
-    include: ['test/conformance/{eventer,net,http,aco}-*.test.ts'],
+    include: ['test/conformance/{eventer,net,http,aco,jobq,asynch}-*.test.ts'],
     // They look at what lies above the loops only.
     exclude: [
       'test/conformance/http-{differential,routing,misuse}.test.ts',

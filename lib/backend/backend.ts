@@ -158,6 +158,11 @@ export interface Engine {
   /** Stops watching. -ENOENT if it was not watched. */
   fdRemove(handle: number, fd: number): number
   /**
+   * Dedicated loops only: the outbox goes to the loop's thread, which applies it when it comes to it. `flush` waits until
+   * it is applied.
+   */
+  handOver?(): void
+  /**
    * Dedicated loops only: the answer to a withdrawn FD_READ of this handle that is on its way still, once. Its bytes go
    * to `into`; the result is that of FD_DATA, or -ENOENT: there is none and none will come.
    */

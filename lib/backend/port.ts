@@ -93,7 +93,7 @@ export class Port {
     const control = this.control
     let at = control[Control.OUT_WORDS] as number
     if (at + words > OUTBOX_WORDS) {
-      this.engine.flush()
+      this.#makeRoom()
       at = 0
     }
     control[Control.OUT_WORDS] = at + words
@@ -135,8 +135,15 @@ export class Port {
       (this.control[Control.OUT_WORDS] as number) + LONGEST_RECORD <= OUTBOX_WORDS
     )
       return used
-    this.engine.flush()
+    this.#makeRoom()
     return 0
+  }
+
+  /** A loop with a thread of its own need not be waited for. */
+  #makeRoom(): void {
+    const { engine } = this
+    if (engine.handOver === undefined) engine.flush()
+    else engine.handOver()
   }
 
   /** Reports an exception thrown by a user's callback as an uncaught one; the batch goes on. */

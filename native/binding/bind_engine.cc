@@ -90,6 +90,13 @@ napi_value fdRemove(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value handOver(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    engine->handOver();
+    return undefined(env);
+  });
+}
+
 napi_value takeAhead(napi_env env, napi_callback_info info) {
   return with<2>(env, info, [env](Engine* engine, const auto& args) {
     return integer(env, engine->takeAhead(args.handle(0), bytesOf(env, args.at(1))));
@@ -286,7 +293,7 @@ constexpr Method kMethods[] = {
     {"stats", stats},
 };
 
-constexpr Method kDedicatedMethods[] = {{"takeAhead", takeAhead}};
+constexpr Method kDedicatedMethods[] = {{"handOver", handOver}, {"takeAhead", takeAhead}};
 
 }  // namespace
 

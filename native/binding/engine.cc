@@ -307,7 +307,7 @@ int Engine::writeBlock(uint32_t connection, int32_t seq, napi_value value) {
 int Engine::handBlockOver(const net::BlockTarget& target, const Bytes& bytes) {
   loop::Errand* const errand = net::blockErrand(net_.get(), target, bytes.data, bytes.size);
   if (errand == nullptr) return -ENOMEM;
-  dedicated_->flush();
+  dedicated_->handOver();
   if (dedicated_->isBehind()) {
     dedicated_->visit([this, errand] { errand->run(errand, *loop_); });
   } else {

@@ -88,7 +88,8 @@ class Engine final : public Embedded::Driver {
     loop_->wake();
   }
   bool isDedicated() const { return isDedicated_; }
-  // Of a dedicated one.
+  // Both of a dedicated one.
+  void handOver() { dedicated_->handOver(); }
   int64_t takeAhead(uint32_t handle, const Bytes& into) {
     return dedicated_->takeAhead(handle, into.data, static_cast<uint32_t>(into.size));
   }

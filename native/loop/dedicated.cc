@@ -52,20 +52,25 @@ void Dedicated::stop() {
 
 // --- the isolate's side
 
-void Dedicated::flush() {
+void Dedicated::handOver() {
   if (isolate_.control[Control::OUT_WORDS] == 0) return;
   beginTurn();
+  copyOut();
+}
+
+void Dedicated::flush() {
   handOver();
+  visit([] {});
 }
 
 void Dedicated::turnEnds() {
-  handOver();
+  copyOut();
   if (turns_.load() % 2 == 0) return;
   endTurn();
   unpark();
 }
 
-void Dedicated::handOver() {
+void Dedicated::copyOut() {
   int32_t* const control = isolate_.control;
   if (control[Control::OUT_WORDS] == 0 && control[Control::TRACE] == toldTrace_) return;
   toldTrace_ = control[Control::TRACE];
@@ -107,7 +112,7 @@ int32_t* findAnswer(int32_t* words, uint32_t count, uint32_t handle) {
 }  // namespace
 
 int64_t Dedicated::takeAhead(uint32_t handle, uint8_t* into, uint32_t most) {
-  flush();
+  handOver();
   return visit([&]() -> int64_t {
     for (const Batch* batch : {batches_.published(), &batches_.filling()}) {
       int32_t* const found =
@@ -143,7 +148,7 @@ uint32_t Dedicated::take() {
 }
 
 void Dedicated::dispatched() {
-  handOver();
+  copyOut();
   // After the output: who sees that it has been dispatched finds what it asked for.
   dispatched_.fetch_add(1);
   endTurn();

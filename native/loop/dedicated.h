@@ -89,6 +89,8 @@ class Dedicated {
     loop_->wake();
   }
   // Hands over the outbox and clears it, if there is anything in it. More is to come in this turn.
+  void handOver();
+  // The same, and has it applied when it returns.
   void flush();
   // Copies the next batch, if one is there, to the port's memory: its words, 0 for none.
   uint32_t take();
@@ -201,7 +203,7 @@ class Dedicated {
   };
 
   // The isolate's.
-  void handOver();
+  void copyOut();
   void beginTurn() {
     if (turns_.load() % 2 == 0) turns_.fetch_add(1);
   }

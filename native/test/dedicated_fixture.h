@@ -87,7 +87,7 @@ class DedicatedWorld {
     constexpr uint32_t kWords = 1 + sizeof...(args);
     int32_t* const control = memory_.control;
     if (static_cast<uint32_t>(control[Control::OUT_WORDS]) + kWords > memory_.outboxWords) {
-      dedicated_->flush();
+      dedicated_->handOver();
     }
     const int32_t words[kWords] = {loop::recordHead(kind, kWords), static_cast<int32_t>(args)...};
     std::memcpy(memory_.outbox + control[Control::OUT_WORDS], words, sizeof words);
@@ -101,7 +101,7 @@ class DedicatedWorld {
   void write(uint32_t connection, std::string_view bytes) {
     int32_t* const control = memory_.control;
     const auto used = static_cast<uint32_t>(control[Control::SEND_BYTES]);
-    if (used + bytes.size() > memory_.sendBytes) dedicated_->flush();
+    if (used + bytes.size() > memory_.sendBytes) dedicated_->handOver();
     const int32_t offset = control[Control::SEND_BYTES];
     std::memcpy(memory_.send + offset, bytes.data(), bytes.size());
     control[Control::SEND_BYTES] += static_cast<int32_t>(bytes.size());

@@ -87,7 +87,7 @@ CASE("PO-01 a dedicated loop: blocks leave in order between other output") {
     const std::string head = "head" + std::to_string(i);
     const std::string block = pattern(100'000, i);
     world.write(connection, head);
-    world.dedicated().flush();
+    world.dedicated().handOver();
     loop::Errand* const errand = net::blockErrand(
         &world.net(), {connection}, reinterpret_cast<const uint8_t*>(block.data()), block.size());
     REQUIRE(errand != nullptr);
@@ -162,7 +162,7 @@ CASE("EV-05 a dedicated loop sees a turn of its isolate as one") {
     CHECK_EQ(sys::sendSome(far, "a", 1), 1);
     CHECK_EQ(world.dedicated().visit([&] { return world.loop().fdAdd(5, near, sys::kRead); }), 0);
     world.addTimer(6, 0);
-    world.dedicated().flush();
+    world.dedicated().handOver();
     world.addTimer(7, 0);
     world.dedicated().start();
     CHECK(world.until([&] { return world.log.size() >= 3; }));
@@ -200,7 +200,7 @@ CASE("PO-01 a dedicated loop: a visit finds done what was handed over, a call is
   DedicatedWorld world;
   for (uint32_t id = 1; id <= 100; id++) {
     world.addTimer(id, 1e9);
-    world.dedicated().flush();
+    world.dedicated().handOver();
     CHECK_EQ(world.dedicated().visit([&] { return world.loop().timersArmed(); }), size_t{id});
   }
   const auto here = std::this_thread::get_id();
@@ -220,7 +220,7 @@ CASE("PO-01 a dedicated loop: without memory its isolate applies the output itse
     world.write(connection, "with");
     mem::failpoint().countdown.store(0);
     world.write(connection, "out ");
-    world.dedicated().flush();
+    world.dedicated().handOver();
     mem::failpoint().countdown.store(-1);
   }
   CHECK(world.until([&] {
@@ -251,11 +251,11 @@ CASE("PO-01 a dedicated loop: an isolate far ahead does the work itself") {
   const std::string& bytes = *hold;
   while (!world.dedicated().isBehind()) {
     for (int i = 0; i < 200; i++) world.write(77, bytes);
-    world.dedicated().flush();
+    world.dedicated().handOver();
   }
   go.store(true);
   world.write(77, bytes);
-  world.dedicated().flush();
+  world.dedicated().handOver();
   CHECK(!world.dedicated().isBehind());
   delete hold;
 }
@@ -393,7 +393,7 @@ CASE("PO-01 a dedicated loop ends in every state") {
           world.addTimer(step + 1, random.below(2) == 0 ? 0 : 1e9);
           break;
         case 1:
-          world.dedicated().flush();
+          world.dedicated().handOver();
           break;
         case 2:
           for (const uint32_t connection : connections) world.write(connection, "hello");
