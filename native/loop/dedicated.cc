@@ -35,7 +35,6 @@ void Dedicated::close() {
     nudge();
   });
   thread_.join();
-  alarm_.close();
 }
 
 void Dedicated::start() {

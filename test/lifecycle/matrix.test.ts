@@ -19,14 +19,21 @@ const NONE_LEFT = 'heddle: memory: no block is left\n'
 /** Far more than a busy machine needs; a child that hangs is ended by the test's own time-out. */
 const BOUND_MS = 240_000
 
+/** The native backend with each loop on a thread of its own, here and in workers. */
+const DEDICATED = './test/lifecycle/programs/dedicated-loops.mjs'
+
 const programs = new Set<Program>()
 
 afterAll(async () => {
   for (const program of programs) await program.stop()
 })
 
-async function run(backend: string, program: string, options: object): Promise<Program> {
-  const args = ['--expose-gc', `test/lifecycle/programs/${program}.mjs`, JSON.stringify(options)]
+type Variant = 'native' | 'dedicated' | 'js'
+
+async function run(variant: Variant, program: string, options: object): Promise<Program> {
+  const before = variant === 'dedicated' ? [`--import=${DEDICATED}`] : []
+  const args = ['--expose-gc', ...before, `test/lifecycle/programs/${program}.mjs`, JSON.stringify(options)]
+  const backend = variant === 'js' ? 'js' : 'native'
   const child = new Program(args, { HEDDLE_BACKEND: backend, HEDDLE_MEMORY_REPORT: '1' })
   programs.add(child)
   await child.exit()
@@ -34,8 +41,8 @@ async function run(backend: string, program: string, options: object): Promise<P
   return child
 }
 
-function lastWords(backend: string, code: number): string {
-  return backend === 'native' && code === 0 ? NONE_LEFT : ''
+function lastWords(variant: Variant, code: number): string {
+  return variant !== 'js' && code === 0 ? NONE_LEFT : ''
 }
 
 /** An isolate has one eventer, so its states need a child each; of the others a child has one of each. */
@@ -49,20 +56,23 @@ function batches(kind: string): (readonly string[])[] {
  */
 const DEATHS_OF = {
   native: Object.entries(DEATHS),
+  dedicated: Object.entries(DEATHS),
   js: Object.entries(DEATHS).filter(([death]) => death === 'throw' || death === 'double'),
 }
 
-describe.each(['native', 'js'] as const)('every state of every handle on the %s backend', (backend) => {
+const VARIANTS: readonly Variant[] = ['native', 'dedicated', 'js']
+
+describe.each(VARIANTS)('every state of every handle (%s)', (variant) => {
   describe.each(KINDS)('%s', (kind) => {
-    it.concurrent.each(DEATHS_OF[backend])(
+    it.concurrent.each(DEATHS_OF[variant])(
       'survives the death of the process by %s and leaves no block of memory (PK-06, MT-18)',
       async (death, code) => {
         for (const states of batches(kind)) {
-          const child = await run(backend, 'die', { kind, death, states })
+          const child = await run(variant, 'die', { kind, death, states })
           expect([states, await child.exit(), child.stderr]).toEqual([
             states,
             code,
-            death === 'throw' ? expect.stringContaining('Error: planned') : lastWords(backend, code),
+            death === 'throw' ? expect.stringContaining('Error: planned') : lastWords(variant, code),
           ])
           // It died where it was to die, not before.
           expect(child.stdout.includes('in flight')).toBe(states.includes('inFlight'))
@@ -74,10 +84,10 @@ describe.each(['native', 'js'] as const)('every state of every handle on the %s 
     it.concurrent(
       'survives worker.terminate() and leaves no descriptor and no block of memory (PK-06, MT-18, A-SD-3)',
       async () => {
-        const child = await run(backend, 'terminate', { kind })
+        const child = await run(variant, 'terminate', { kind })
         // Said each time that no worker is left.
         expect([await child.exit(), child.stderr.replaceAll(NONE_LEFT, '')]).toEqual([0, ''])
-        expect(child.stderr.includes(NONE_LEFT)).toBe(backend === 'native')
+        expect(child.stderr.includes(NONE_LEFT)).toBe(variant !== 'js')
         expect(JSON.parse(child.stdout)).toEqual({ codes: STATES.map(() => 1), leftOver: [] })
       },
       BOUND_MS,

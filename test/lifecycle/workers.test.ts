@@ -17,8 +17,8 @@ afterEach(async () => {
   for (const program of programs.splice(0)) await program.stop()
 })
 
-async function play(name: string, backend: string, options: object): Promise<Rounds> {
-  const args = ['--expose-gc', `test/lifecycle/programs/${name}.mjs`, JSON.stringify(options)]
+async function play(name: string, backend: string, options: object, before: string[] = []): Promise<Rounds> {
+  const args = ['--expose-gc', ...before, `test/lifecycle/programs/${name}.mjs`, JSON.stringify(options)]
   const program = new Program(args, { HEDDLE_BACKEND: backend })
   programs.push(program)
   expect([await program.exit(), program.stderr]).toEqual([0, ''])
@@ -44,6 +44,15 @@ describe('worker threads that serve and are terminated in the middle of traffic'
     expect(report).toMatchObject({ undisturbed: true, mainAnswered: true })
     // Nobody waits for a peer or a job; what remains is Node's own work on a busy machine.
     expect(report.slowestTerminateMs).toBeLessThan(10_000)
+  })
+
+  it('leave nothing behind where loops have threads of their own (PO-01, PK-06, A-SD-3)', {
+    timeout: 300_000,
+  }, async () => {
+    const before = ['--import=./test/lifecycle/programs/dedicated-loops.mjs']
+    const report = await play('worker-rounds', 'native', { rounds: 10, workers: 4 }, before)
+    expectNothingLeft(report, 10)
+    expect(report).toMatchObject({ undisturbed: true, mainAnswered: true })
   })
 
   it('share a port with others that go on serving (PK-06, EV-24)', { timeout: 300_000 }, async () => {

@@ -1,3 +1,5 @@
+import { constants } from 'node:os'
+import { systemError } from '../../errors'
 import type { Backend, Capabilities, EngineOptions } from '../backend'
 import { ListeningSockets } from './listening-socket'
 import { Descriptors } from './descriptors'
@@ -39,8 +41,9 @@ export function createJsBackend(): Backend {
     memory,
     safe,
     jobs,
-    createEngine: (port, options, dispatch) =>
-      new JsEngine(
+    createEngine: (port, options, dispatch) => {
+      if (options.dedicated) throw systemError(-constants.errno.ENOTSUP, 'createEngine', options.name)
+      return new JsEngine(
         port,
         options,
         inSections(safe, options, dispatch),
@@ -49,7 +52,8 @@ export function createJsBackend(): Backend {
         memory,
         jobs,
         sockets,
-      ),
+      )
+    },
     post: (loopId, bytes) => remote.post(loopId, bytes),
     trigger: (loopId, handle, mask) => remote.trigger(loopId, handle, mask),
     wake: (loopId) => remote.wake(loopId),
