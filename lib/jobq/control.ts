@@ -40,7 +40,7 @@ const EDITS: Readonly<Record<string, Edit>> = {
 }
 
 /** Any function that every worker has. */
-const PING = { module: 'node:util', export: 'format' }
+const PING = { module: 'node:os', export: 'uptime' }
 
 const USAGE = `<name> ${Object.keys(EDITS).join('|')} [value]`
 

@@ -47,6 +47,7 @@ const EXPECTED: Record<string, { serves?: string; says?: RegExp }> = {
   'echo.mjs': { says: /^over and under\n$/ },
   'events.mjs': { says: /^3 ticks\n$/ },
   'coroutine.mjs': { says: /^slept, then got an id of 36\n$/ },
+  'jobs.mjs': { says: /^sums 3 7 11\n$/ },
   'shared.mjs': { says: /^2000 visits\n$/ },
 }
 
@@ -103,7 +104,7 @@ describe('programs of the README (PK-05)', () => {
 })
 
 describe('programs of the reference', () => {
-  const pages = ['eventer', 'aco', 'net', 'http', 'shared', 'jobs', 'pools', 'errors'].flatMap((page) =>
+  const pages = ['eventer', 'aco', 'net', 'http', 'shared', 'jobq', 'jobs', 'pools', 'errors'].flatMap((page) =>
     references(`docs/reference/${page}.md`).map((text, index) => ({
       name: `${page}-${index}.mjs`,
       page: `docs/reference/${page}.md`,
