@@ -219,7 +219,11 @@ export class Core {
   get jobqs(): JobQueues {
     this.assertOpen()
     if (this.#jobqs !== undefined) return this.#jobqs
-    const jobqs = new JobQueues((this.loops[0] as Loop).port, () => this.assertOpen())
+    const loop = this.loops[0] as Loop
+    const jobqs = new JobQueues(loop.port, {
+      assertOpen: () => this.assertOpen(),
+      isRunning: () => loop.isRunning,
+    })
     this.closers.add(() => jobqs.close())
     this.#jobqs = jobqs
     return jobqs

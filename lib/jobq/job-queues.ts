@@ -61,8 +61,14 @@ const DEFAULT_NATIVE = 'default_native'
 const MOST_DEFAULT_THREADS = 4
 const LEAST_NATIVE_THREADS = 4
 const EXIT_CODE = 70
-const LAST_WORD_MS = 50
 const MANY_LOOKS = 20
+
+/** What it needs of the eventer. */
+export interface QueuesOwner {
+  /** ERR_NOT_INIT. */
+  assertOpen(): void
+  isRunning(): boolean
+}
 
 interface Hosted {
   readonly queue: JobQueue
@@ -81,7 +87,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   readonly #port: Port
   readonly #backend: JobsBackend
   readonly #jobs: JobsEngine
-  readonly #assertOpen: () => void
+  readonly #owner: QueuesOwner
   #nativeJobs: NativeJobs | undefined
   readonly #known = new Map<number, JobQueue>()
   /** Those made here. */
@@ -90,13 +96,13 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   readonly #hosts = new Map<number, WorkerHost>()
 
   /** @internal ERR_NATIVE_REQUIRED: the backend has no job queues. */
-  constructor(port: Port, assertOpen: () => void) {
+  constructor(port: Port, owner: QueuesOwner) {
     super()
     this.desk = JobDesk.of(port)
     this.#port = port
     this.#backend = port.backend.jobs
     this.#jobs = port.engine.jobs
-    this.#assertOpen = assertOpen
+    this.#owner = owner
     port.handle(In.JOBQ_WORKER, (at) => this.#wish(at))
   }
 
@@ -105,7 +111,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
    * another, EINVAL if its kind is. EINVAL, ERR_INVALID_ARGUMENT, ENOMEM, ERR_NOT_INIT. (JQ-01)
    */
   create(name: string, options: JobQueueOptions = {}): JobQueue {
-    this.#assertOpen()
+    this.#owner.assertOpen()
     checkName(name)
     checkOptions('jobqs.create', options, KNOWN, '{ concurrency: 4 }')
     checkChoices(options)
@@ -129,7 +135,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
 
   /** The queue of that name; undefined if there is none. (JQ-01) */
   get(name: string): JobQueue | undefined {
-    this.#assertOpen()
+    this.#owner.assertOpen()
     checkName(name)
     const id = this.#backend.find(name)
     return id < 0 ? undefined : this.#of(id)
@@ -139,7 +145,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   list(): JobQueue[]
   list(options: { readonly includeInternal: boolean }): (JobQueue | BackQueue)[]
   list(options: { readonly includeInternal?: boolean } = {}): (JobQueue | BackQueue)[] {
-    this.#assertOpen()
+    this.#owner.assertOpen()
     const queues: (JobQueue | BackQueue)[] = []
     for (const info of this.#backend.list()) {
       if (!info.internal) queues.push(this.#of(info.id, info))
@@ -177,13 +183,17 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   async #end({ queue, host }: Hosted): Promise<void> {
     const told = queue.drain().catch(ignore)
     await host?.close()
-    for (let looks = 0; !queue.isDrained; looks++) {
+    let isRunning = this.#owner.isRunning()
+    for (let looks = 0; queue.stats().state !== 'drained'; looks++) {
       // Threads may have been asked for that only a running loop can refuse.
-      if (looks === MANY_LOOKS) this.#port.engine.start()
+      if (looks === MANY_LOOKS) {
+        this.#port.engine.start()
+        isRunning = true
+      }
       await sleep(1)
     }
-    // Ends that are on their way come before the word of it, but where the loop is not running nothing comes.
-    await Promise.race([told, sleep(LAST_WORD_MS, undefined, { ref: false })])
+    // Ends that are on their way come before the word of it.
+    if (isRunning) await told
     queue.destroy()
   }
 

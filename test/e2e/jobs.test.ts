@@ -21,8 +21,8 @@ async function run(
   }
 }
 
-/** A program of a few lines, with a module for its jobs. */
-async function runText(text: string, backend: string) {
+/** A program of a few lines, with a module for its jobs. `isThreaded`: threads with the argument `other` run it as well. */
+async function runText(text: string, backend: string, isThreaded = false) {
   const folder = mkdtempSync(join(tmpdir(), 'heddle-jobs-'))
   try {
     const path = join(folder, 'program.mjs')
@@ -35,7 +35,16 @@ async function runText(text: string, backend: string) {
       export const leave = () => process.exit(3)
       export const echo = (value) => value
       export const forever = (cells) => new Promise(() => setInterval(() => { cells[0] = 1 }, 1))
-      if (isMainThread) await main()
+      export const movePort = (_, job) => {
+        const { port1, port2 } = new MessageChannel()
+        port1.unref()
+        return job.transfer(port2, [port2])
+      }
+      export const moveBytes = (size, job) => {
+        const memory = new ArrayBuffer(size)
+        return job.transfer(memory, [memory])
+      }
+      if (isMainThread ${isThreaded ? "|| process.argv.includes('other')" : ''}) await main()
       async function main() { ${text} }`,
     )
     return await run(path, backend)
@@ -69,6 +78,39 @@ describe.each(BACKENDS)('programs with job queues, on the %s backend', (backend)
       const queue = eventer.jobqs.create('q', { concurrency: 2, floor: 2 })
       queue.run(of('echo'), 'under way').then((value) => console.log(value))`
     expect(await runText(text, backend)).toEqual({ code: 0, out: 'under way\n', err: '' })
+  })
+
+  it('JQ-01 see the queues of other isolates, where that is possible at all', async () => {
+    const text = `
+      const { threadId, Worker } = await import('node:worker_threads')
+      const eventer = await Eventer.init()
+      eventer.start()
+      if (threadId === 0) {
+        const queue = eventer.jobqs.create('q')
+        const other = new Worker(new URL(import.meta.url), { argv: ['other'] })
+        await new Promise((ended) => other.once('exit', ended))
+        console.log(queue.stats().backlog, queue.stats().inflight)
+      } else {
+        const queue = eventer.jobqs.get('q')
+        console.log(queue === undefined ? 'none' : await queue.run(of('echo'), 'from afar'))
+        if (queue !== undefined) {
+          const bytes = new Uint8Array(2 << 20)
+          const back = await queue.run(of('echo'), bytes, { transfer: [bytes.buffer] })
+          console.log(bytes.length, back.length, (await queue.run(of('moveBytes'), 3 << 20)).byteLength)
+          const name = (error) => error.name
+          console.log(await queue.run(of('echo'), new SharedArrayBuffer(4)).catch(name))
+          console.log(await queue.run(of('movePort')).catch(name))
+          queue.run(of('echo'), 'nobody hears')
+        }
+        process.exit()
+      }
+      await eventer[Symbol.asyncDispose]()`
+    const seen = 'from afar\n0 2097152 3145728\nDataCloneError\nDataCloneError\n'
+    expect(await runText(text, backend, true)).toEqual({
+      code: 0,
+      out: `${backend === 'native' ? seen : 'none\n'}0 0\n`,
+      err: '',
+    })
   })
 
   it('end when they say so, whatever their workers do', async () => {

@@ -131,8 +131,10 @@ export class EngineJobs implements JobsEngine {
 
   collect(inbox: Inbox): void {
     this.#wishes = collectTriples(inbox, this.#wishes)
-    this.#drained = this.#drained.filter((request) => !writeDrained(inbox, request))
     this.desk.collect(inbox)
+    // A queue is drained when its jobs have been told of.
+    if (this.desk.backlog === 0)
+      this.#drained = this.#drained.filter((request) => !writeDrained(inbox, request))
     this.#station?.collect(inbox)
   }
 
