@@ -39,7 +39,9 @@ void Queue::unreserve() {
 JobOutcome::Id Queue::admit(Job* job) {
   if ((job->flags & JobFlag::RESERVED) != 0 && reserved_ > 0) reserved_--;
   if (state_ != State::kOpen) return JobOutcome::SHUTDOWN;
-  if (wedged_ && live_ >= desired_) return JobOutcome::WEDGED;
+  // A thread may have come back and not been here since.
+  if (wedged_ && wedgedSince() == INT64_MAX) wedged_ = false;
+  if (wedged_) return JobOutcome::WEDGED;
   job->number = ++arrivals_;
   job->fate = JobOutcome::VALUE;
   if ((job->flags & JobFlag::BOUND) == 0) {
