@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createServer, listen, Listeners } from '../../lib'
-import type { Eventer, PoolKind, PoolOptions, RemoteLoop } from '../../lib/eventer'
+import type { Eventer, Pool, PoolKind, PoolOptions, RemoteLoop } from '../../lib/eventer'
 import { backend, codeOf, isNative, withEventer } from './eventer-harness'
 
 const MODULE = join(__dirname, 'pools-servers-module.mjs')
@@ -21,7 +21,12 @@ interface Kind {
 const KINDS: Kind[] = [
   { kind: 'embedded', concurrency: 1 },
   { kind: 'embedded', concurrency: 3 },
-  ...(backend.capabilities.dedicatedLoops ? ([{ kind: 'native', concurrency: 1 }, { kind: 'native', concurrency: 2 }] as const) : []),
+  ...(backend.capabilities.dedicatedLoops
+    ? ([
+        { kind: 'native', concurrency: 1 },
+        { kind: 'native', concurrency: 2 },
+      ] as const)
+    : []),
   { kind: 'worker', concurrency: 1 },
   ...(isNative ? ([{ kind: 'worker', concurrency: 2 }] as const) : []),
 ]
@@ -56,7 +61,8 @@ function greeting(where: { port: number } | { path: string }): Promise<{ socket:
 }
 
 /** Threads that connections of a server may run on. */
-const threadsOf = (eventer: Eventer) => eventer.pool('io')?.threads.map((thread) => thread.threadId) as number[]
+const threadsOf = (eventer: Eventer) =>
+  eventer.pool('io')?.threads.map((thread) => thread.threadId) as number[]
 
 describe.each(KINDS.map(title))('a server on a pool of %s', (_, pool) => {
   it('PO-01 RS-01 serves HTTP with handlers and routes that are named, whatever the kind', () =>
@@ -266,28 +272,32 @@ describe('a server on a pool', () => {
   it.runIf(!isNative)('PO-01 cannot listen in several workers without native code', () =>
     withEventer({ pools: { web: { kind: 'worker', concurrency: 2 } } }, async () => {
       const required = { code: 'ERR_NATIVE_REQUIRED' }
-      await expect(createServer({ pool: 'web' }, of('who')).listen({ port: 0 })).rejects.toMatchObject(required)
+      await expect(createServer({ pool: 'web' }, of('who')).listen({ port: 0 })).rejects.toMatchObject(
+        required,
+      )
       await expect(listen({ pool: 'web', port: 0 }, of('greeter'))).rejects.toMatchObject(required)
     }),
   )
 
-  it.each(isNative ? [1, 2] : [1])('TP-20 PO-01 listens again when its worker, one of %i, was replaced', (concurrency) =>
-    withEventer({ pools: { web: { kind: 'worker', concurrency } } }, async ({ eventer }) => {
-      eventer.on('fatal', () => {})
-      const server = createServer({ pool: 'web' }, of('who'))
-      await server.listen({ port: 0 })
-      const [first] = eventer.pool('web')?.threads as [RemoteLoop]
-      const { threadId: old } = first
-      await expect(first.call(of('die'))).rejects.toMatchObject({ code: 'ERR_WORKER_DIED' })
-      const seen = new Set<number>()
-      const ask = async () => {
-        const answer = await get(server.port).catch(() => undefined)
-        if (answer !== undefined) seen.add(((await answer.json()) as { threadId: number }).threadId)
-        return seen.has(first.threadId) && seen.size === concurrency
-      }
-      await expect.poll(ask, { timeout: 60_000, interval: 5 }).toBe(true)
-      expect(seen.has(old)).toBe(false)
-      await server.close({ drain: true })
-    }),
+  it.each(isNative ? [1, 2] : [1])(
+    'TP-20 PO-01 listens again when its worker, one of %i, was replaced',
+    (concurrency) =>
+      withEventer({ pools: { web: { kind: 'worker', concurrency } } }, async ({ eventer }) => {
+        eventer.on('fatal', () => {})
+        const server = createServer({ pool: 'web' }, of('who'))
+        await server.listen({ port: 0 })
+        const [first] = (eventer.pool('web') as Pool).threads as [RemoteLoop]
+        const { threadId: old } = first
+        await expect(first.call(of('die'))).rejects.toMatchObject({ code: 'ERR_WORKER_DIED' })
+        const seen = new Set<number>()
+        const ask = async () => {
+          const answer = await get(server.port).catch(() => undefined)
+          if (answer !== undefined) seen.add(((await answer.json()) as { threadId: number }).threadId)
+          return seen.has(first.threadId) && seen.size === concurrency
+        }
+        await expect.poll(ask, { timeout: 60_000, interval: 5 }).toBe(true)
+        expect(seen.has(old)).toBe(false)
+        await server.close({ drain: true })
+      }),
   )
 })
