@@ -75,8 +75,8 @@ class Dedicated {
   // `start`. 0, -ENOMEM, -EMFILE, -ENFILE, -EAGAIN (no thread): nothing is left behind then but the
   // loop.
   [[nodiscard]] int open(const char* name);
-  // Waits until the thread has ended the loop and itself. After a successful `open`, once. The alarm
-  // stays until the destructor: the isolate's multiplexer may let go of it later.
+  // Waits until the thread has ended the loop and itself. After a successful `open`, once. The
+  // alarm stays until the destructor: the isolate's multiplexer may let go of it later.
   void close();
 
   void start();
