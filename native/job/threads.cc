@@ -9,6 +9,7 @@
 #include "job/target.h"
 #include "mem/epoch.h"
 #include "sys/clock.h"
+#include "sys/spin.h"
 
 namespace heddle::job {
 namespace {
@@ -76,7 +77,7 @@ class Thread {
           vain_ = 0;
           return true;
         }
-        sys::pauseThread();
+        sys::relax();
       }
     } while (sys::monotonicNs() < end);
     if (vain_ < kMostVain) vain_++;

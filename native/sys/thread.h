@@ -30,13 +30,4 @@ void nameThread(const char* name);
 // Lets another thread of this processor run.
 inline void yieldThread() { sched_yield(); }
 
-// Inside a loop that waits for another thread to write.
-inline void pauseThread() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
 }  // namespace heddle::sys
