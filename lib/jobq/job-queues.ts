@@ -62,6 +62,8 @@ const MOST_DEFAULT_THREADS = 4
 const LEAST_NATIVE_THREADS = 4
 const EXIT_CODE = 70
 const MANY_LOOKS = 20
+/** How often a queue of native functions is asked whether they are over, when the eventer ends. */
+const MOST_NATIVE_LOOKS = 500
 
 /** What it needs of the eventer. */
 export interface QueuesOwner {
@@ -184,12 +186,14 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
     const told = queue.drain().catch(ignore)
     await host?.close()
     let isRunning = this.#owner.isRunning()
-    for (let looks = 0; queue.stats().state !== 'drained'; looks++) {
+    for (let looks = 0; !queue.isDrained; looks++) {
       // Threads may have been asked for that only a running loop can refuse.
       if (looks === MANY_LOOKS) {
         this.#port.engine.start()
         isRunning = true
       }
+      // Nobody can end a native function: one that goes on is left to its thread, and its queue with it.
+      if (host === undefined && looks === MOST_NATIVE_LOOKS) return
       await sleep(1)
     }
     // Ends that are on their way come before the word of it.
