@@ -25,5 +25,5 @@ async function main(kind = 'embedded', loops = '2', port = '8890') {
   })
 }
 
-// Workers import this file for its handler.
-if (threadId === 0) await main(...process.argv.slice(2))
+// Workers import this file for its handler; so does the server here, which a top-level await would keep waiting.
+if (threadId === 0) main(...process.argv.slice(2))
