@@ -232,7 +232,9 @@ class Queue {
   bool isOverBacklog();
 
   // queue_threads.cc
-  void plan(Aftermath* after);
+  // Without a thread and without memory for one what waits ends; the job that asks for it is the
+  // caller's again then: -ENOMEM.
+  int plan(Aftermath* after, Job* asking = nullptr);
   bool wantsThread() const;
   bool isAbandoned() const;
   bool want(Aftermath* after);

@@ -80,6 +80,7 @@ void Queue::submit(JobList* jobs) {
 
 int Queue::submitOne(Job* job, bool tries) {
   Aftermath after;
+  int planned = 0;
   {
     const std::lock_guard<std::mutex> guard(lock_);
     if (tries && state_ == State::kOpen && isOverBacklog()) return -EAGAIN;
@@ -93,11 +94,11 @@ int Queue::submitOne(Job* job, bool tries) {
     }
     giveBackForTurns();
     callIdle();
-    plan(&after);
+    planned = plan(&after, job);
   }
-  const int started = startThreads(&after, job);
+  const int started = startThreads(&after, planned < 0 ? nullptr : job);
   after.finishAll();
-  return started;
+  return planned < 0 ? planned : started;
 }
 
 // A job that came may have its turn before some that were given: a subqueue of its own, a higher

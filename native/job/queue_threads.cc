@@ -22,13 +22,16 @@ bool Queue::isAbandoned() const {
   return live_ == 0 && kind_ == JobQueueKind::WORKER && host_ == nullptr;
 }
 
-void Queue::plan(Aftermath* after) {
+int Queue::plan(Aftermath* after, Job* asking) {
   while (wantsThread()) {
     // Jobs that are over and not accounted for are no reason.
     accountAll();
     if (!wantsThread() || !want(after)) break;
   }
-  if (live_ == 0 && open_ > 0 && !paused_) dropAll(JobOutcome::NO_MEMORY, false, after);
+  if (live_ > 0 || open_ == 0 || paused_) return 0;
+  const bool refused = asking != nullptr && removeLocked(asking) == Removal::kRemoved;
+  dropAll(JobOutcome::NO_MEMORY, false, after);
+  return refused ? -ENOMEM : 0;
 }
 
 // False without memory.

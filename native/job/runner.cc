@@ -29,6 +29,24 @@ void runAsynch(NativeCall& call) {
   asynch->work(asynch);
 }
 
+// What kept the function from being called; 0 where it was.
+int statusOf(const Job& job) {
+  if (job.startedNs.load(std::memory_order_relaxed) != 0) return 0;
+  switch (job.outcome) {
+    case JobOutcome::TIMED_OUT:
+      return -ETIME;
+    case JobOutcome::SHUTDOWN:
+      return -ECANCELED;
+    case JobOutcome::NO_MEMORY:
+      return -ENOMEM;
+    case JobOutcome::NO_THREAD:
+    case JobOutcome::WEDGED:
+      return -EAGAIN;
+    default:
+      return 0;
+  }
+}
+
 class Runner final : public aco::AsynchRunner {
  public:
   Runner() {
@@ -155,8 +173,7 @@ class Runner final : public aco::AsynchRunner {
     auto* const asynch = static_cast<AsynchJob*>(job->owner);
     {
       const std::lock_guard<std::mutex> guard(lock_);
-      if (job->outcome == JobOutcome::TIMED_OUT) asynch->status = -ETIME;
-      if (job->outcome == JobOutcome::SHUTDOWN) asynch->status = -ECANCELED;
+      asynch->status = statusOf(*job);
       asynch->under = nullptr;
       Job::destroy(job);
       over_.notify_all();
