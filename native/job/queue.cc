@@ -203,7 +203,11 @@ void Queue::dismiss() {
   std::unique_lock<std::mutex> guard(lock_);
   dismissing_++;
   callEveryIdle();
-  drained_.wait(guard, [this] { return workers_ == nullptr || open_ > 0; });
+  drained_.wait(guard, [this] {
+    // Jobs that are over and not accounted for are nobody's reason to stay.
+    accountAll();
+    return workers_ == nullptr || open_ > 0;
+  });
   dismissing_--;
   Worker* const gone = std::exchange(gone_, nullptr);
   guard.unlock();
