@@ -201,7 +201,9 @@ Job* Desk::find(uint32_t handle) const {
 
 void Desk::forget(const Job* job) {
   const uint32_t index = job->handle & kHandleIndexMask;
-  if (index < jobs_.size() && jobs_[index] == job) jobs_[index] = nullptr;
+  // Answered early, and forgotten then: the index is another job's by now, and so is its watch.
+  if (index >= jobs_.size() || jobs_[index] != job) return;
+  jobs_[index] = nullptr;
   if (job->isWatched) watches_.cancel(index);
 }
 

@@ -157,6 +157,21 @@ describe('A-AS-6 [AS-09] cancelling', () => {
       expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
     }))
 
+  it('JQ-17 AS-09 a job that comes back late leaves the time-out of the next alone', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case', { concurrency: 2 })
+      const [late, next] = [sharedCells(), sharedCells()]
+      await Promise.all([queue.run(of('nothing')), queue.run(of('nothing'))])
+      expect(await failureCode(queue.run(of('held'), { cells: late }, { runTimeout: 100 }))).toBe('ETIME')
+      // It gets the place that the first has left, and runs on the other thread when that comes back.
+      const job = failureCode(queue.run(of('held'), { cells: next }, { runTimeout: 1500 }))
+      await settled(() => Atomics.load(next, 1) === 1)
+      release(late)
+      await settled(() => queue.stats().total === 3)
+      expect(await job).toBe('ETIME')
+      release(next)
+    }))
+
   it('when every thread ignores its signal what waits ends with ERR_QUEUE_WEDGED', () =>
     withJobqs(async (jobqs) => {
       const queue = jobqs.create('case', { concurrency: 2, max: 2 })
