@@ -9,6 +9,9 @@
 namespace heddle::binding {
 
 namespace {
+// Loops of this isolate that are open.
+thread_local int openHere = 0;
+
 void releaseHandle(void* handle) {
   mem::release(mem::builtinType(mem::Builtin::kUvHandle), handle);
 }
@@ -57,6 +60,7 @@ int Embedded::open() {
   }
   // Always active: records may be appended by any callback of the isolate, started or not.
   uv_prepare_start(prepare_, onPrepare);
+  openHere++;
   return 0;
 }
 
@@ -116,7 +120,8 @@ void Embedded::idle() {
 
 // The isolate is about to wait. What came while it looked is dealt with here: a turn round through
 // libuv costs two system calls. Its other handles have their turn when they ask for it, or after a
-// while.
+// while. Other loops of the isolate may have had their prepare step before, and may just have been
+// given something to do: all go round then.
 void Embedded::rest() {
   constexpr int64_t kLongestNs = 200'000;
   int64_t endNs = 0;
@@ -126,6 +131,7 @@ void Embedded::rest() {
     if (rest == loop::Rest::kAsleep) break;
     if (rest == loop::Rest::kWork) return idle();
     driver_->tick();
+    if (openHere > 1) return idle();
     const int64_t nowNs = sys::monotonicNs();
     if (endNs == 0) endNs = nowNs + kLongestNs;
     if (nowNs >= endNs) return idle();
@@ -158,6 +164,7 @@ void Embedded::close(void (*done)(void*), void* context) {
   done_ = done;
   doneContext_ = context;
   if (open_ == 0) return done(context);
+  openHere--;
   closeHandle(poll_);
   closeHandle(prepare_);
   closeHandle(timer_);
