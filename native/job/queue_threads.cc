@@ -294,7 +294,9 @@ void Queue::loseJobs(Worker* worker, Aftermath* after) {
   endBound(worker, JobOutcome::WORKER_DIED, after);
   worker->eachSlot([this, worker, after](uint32_t at, const Slot& slot) {
     Job* const job = slot.job;
-    const bool cleansUp = (job->flags & JobFlag::PHASED) != 0 && job->cleanup != nullptr;
+    // To a worker a phased job without a cleanup of its own is one function for all phases.
+    const bool cleansUp = (job->flags & JobFlag::PHASED) != 0 &&
+                          (job->cleanup != nullptr || kind_ == JobQueueKind::WORKER);
     const JobOutcome::Id outcome = job->fate != JobOutcome::VALUE ? job->fate : job->ifDead;
     if (cleansUp && job->fate == JobOutcome::VALUE && host_ != nullptr) {
       job->fate = outcome;

@@ -119,7 +119,7 @@ Payload Station::takeArgument(uint32_t slot) {
   Job* const job = running(slot);
   if (job == nullptr) return {};
   // The cleanup may have to run elsewhere.
-  const bool stays = (job->flags & JobFlag::PHASED) != 0 && job->cleanup != nullptr;
+  const bool stays = (job->flags & JobFlag::PHASED) != 0;
   if (stays || job->large.empty()) return Desk::copyOf(job->bytes(), job->byteCount());
   return std::move(job->large);
 }

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { type AsynchEvent, type Eventer, type HeddleError, Mask } from '../../lib'
@@ -224,6 +227,28 @@ describe('the life of an asynchronous event', () => {
         const next = watched(eventer, { work: of('echo') }, 'next')
         eventer.addAsynch(next.event, { queue })
         await bench.until(next.ended)
+      }),
+  )
+
+  it.each([16, 1 << 20])(
+    'AS-01 AS-09 A-AS-6 one function for all phases cleans up behind a thread that was ended, %i bytes',
+    (size) =>
+      withEventer({}, async (bench) => {
+        const { eventer } = bench
+        const queue = eventer.jobqs.create('ended')
+        const path = join(mkdtempSync(join(tmpdir(), 'heddle-phases-')), 'steps')
+        writeFileSync(path, '')
+        const { event, ended } = watched(
+          eventer,
+          of('phasesForEver'),
+          { path, bytes: new Uint8Array(size) },
+          { runTimeout: 1000, cancel: 'terminate' },
+        )
+        eventer.addAsynch(event, { queue })
+        await bench.until(ended)
+        await bench.until(() => readFileSync(path, 'utf8').includes('cleanup'))
+        expect(readFileSync(path, 'utf8')).toBe(`work ${size}\ncleanup ${size}\n`)
+        rmSync(dirname(path), { recursive: true })
       }),
   )
 

@@ -1,4 +1,5 @@
 // What asynchronous events and jobs of thread pools run on other threads.
+import { appendFileSync } from 'node:fs'
 import { threadId } from 'node:worker_threads'
 
 const STEP = { work: 1, cleanup: 2 }
@@ -49,6 +50,12 @@ export const untilSignal = ({ cells }, { signal }) => {
 export const forEver = ({ cells }) => {
   Atomics.store(cells, 15, 1)
   for (;;);
+}
+
+/** One function for all phases, whose work never ends; writes each down in a file. */
+export const phasesForEver = (phase, { path, bytes }) => {
+  appendFileSync(path, `${phase} ${bytes.length}\n`)
+  while (phase === 'work');
 }
 
 /** Blocks its thread until the first cell is set; the second counts who has begun, the third how many at once, at most. */
