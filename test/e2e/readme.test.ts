@@ -48,6 +48,7 @@ const EXPECTED: Record<string, { serves?: string; says?: RegExp }> = {
   'events.mjs': { says: /^3 ticks\n$/ },
   'coroutine.mjs': { says: /^slept, then got an id of 36\n$/ },
   'jobs.mjs': { says: /^sums 3 7 11\n$/ },
+  'pools.mjs': { says: /^Hello from one of several threads\n\n$/ },
   'shared.mjs': { says: /^2000 visits\n$/ },
 }
 
