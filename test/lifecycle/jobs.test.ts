@@ -42,8 +42,14 @@ describe.each(['native', 'js'])('the end of those who take part in jobs, on the 
 
 describe('isolates that share job queues', () => {
   it('the one that made a queue ends: jobs of others there end, and its name is free (JQ-13)', async () => {
-    const report = { sum: 3, ends: { ERR_JOBQ_SHUTDOWN: 50 }, late: 'undefined', again: 4 }
-    expect(await play('native', 'hostEnds')).toEqual({ code: 0, report, stderr: '' })
+    const { code, report, stderr } = await play('native', 'hostEnds')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(report).toMatchObject({ sum: 3, late: 'undefined', again: 4 })
+    // Whether its workers have begun some is a matter of moments.
+    const { ends } = report as { ends: Record<string, number> }
+    const { ERR_JOBQ_SHUTDOWN: waited = 0, ERR_WORKER_DIED: ran = 0, ...others } = ends
+    expect([waited + ran, others]).toEqual([50, {}])
+    expect(ran).toBeLessThanOrEqual(2)
   })
 
   it('one that has submitted ends: the queue goes on, and nothing stays in it (JQ-10)', async () => {
