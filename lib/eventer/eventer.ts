@@ -65,7 +65,8 @@ export class Eventer extends AsynchEvents implements AsyncDisposable {
    * modules fail with. (EV-01, PO-01)
    */
   static async init(options: EventerOptions = {}): Promise<Eventer> {
-    const eventer = Eventer.#make(backendFor(options), resolveOptions(options))
+    const resolved = resolveOptions(options)
+    const eventer = Eventer.#make(backendFor(options), resolved)
     try {
       await eventer.#crew.start(eventer.pools)
     } catch (error) {
