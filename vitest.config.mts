@@ -17,8 +17,9 @@ const dedicated = {
   test: {
     name: 'dedicated',
     include: ['test/conformance/{eventer,net,http,aco,jobq,asynch}-*.test.ts'],
-    // They look at what lies above the loops only.
+    // They look at what lies above or beside the loops only.
     exclude: [
+      'test/conformance/jobq-scheduling.test.ts',
       'test/conformance/http-{differential,routing,misuse}.test.ts',
       'test/conformance/net-misuse.test.ts',
     ],
