@@ -5,6 +5,8 @@ import type { JobqSafety } from './spec'
 /** What a worker thread of a queue is started with: `workerData.heddle`. */
 export interface JobWorkerData {
   readonly backend: 'native' | 'js'
+  /** The file that HEDDLE_NATIVE names, if it does: queues are those of one binary. */
+  readonly binary: string | undefined
   readonly queue: number
   readonly queueName: string
   readonly worker: number

@@ -151,6 +151,7 @@ export class WorkerHost implements Mail {
     const state = new Int32Array(new SharedArrayBuffer(WORKER_STATES * Int32Array.BYTES_PER_ELEMENT))
     const heddle: JobWorkerData = {
       backend,
+      binary: process.env.HEDDLE_NATIVE,
       queue: id,
       queueName: name,
       worker,

@@ -13,9 +13,7 @@ const MAX_SLEEP_MS = 60_000
 const EVENTS = 1024
 
 function main({ heddle }: { readonly heddle: JobWorkerData }): void {
-  // The environment may have been replaced; host and worker must be of one kind.
-  if (heddle.backend === 'js') selectJsBackend()
-  else process.env.HEDDLE_BACKEND = 'native'
+  selectAsHost(heddle)
   const port = new Port(selectBackend(), {
     name: heddle.queueName,
     maxSleepMs: MAX_SLEEP_MS,
@@ -26,6 +24,16 @@ function main({ heddle }: { readonly heddle: JobWorkerData }): void {
   new JobStation(port, heddle).serve()
   port.engine.ref()
   port.engine.start()
+}
+
+/** The environment may have been replaced; host and worker must be of one kind. */
+function selectAsHost({ backend, binary }: JobWorkerData): void {
+  if (backend === 'js') {
+    selectJsBackend()
+    return
+  }
+  process.env.HEDDLE_BACKEND = 'native'
+  if (binary !== undefined) process.env.HEDDLE_NATIVE = binary
 }
 
 main(workerData)
