@@ -13,6 +13,7 @@
 #include "job/desk.h"
 #include "job/target.h"
 #include "sys/clock.h"
+#include "sys/spin.h"
 #include "sys/thread.h"
 
 namespace {
@@ -75,7 +76,7 @@ class Bench {
   // A pass, and what its callbacks ask for. How many jobs were over.
   uint64_t turn(bool again) {
     loop_->apply();
-    for (int i = 0; i < kLooks && !desk_->hasNews(); i++) heddle::sys::pauseThread();
+    for (int i = 0; i < kLooks && !desk_->hasNews(); i++) heddle::sys::relax();
     const uint32_t words = loop_->collect(desk_->hasNews() ? 0 : loop_->sleepNs());
     uint64_t done = 0;
     for (uint32_t at = 0; at < words; at += static_cast<uint32_t>(inbox_[at]) >> 8) {
