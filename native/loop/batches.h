@@ -22,7 +22,6 @@ struct Batch {
   uint32_t words = 0;
   uint32_t recvBytes = 0;
   double nowMs = 0;          // of the last pass that added to it
-  bool wantsAnswer = false;  // no pass is made before it has been dispatched
 };
 
 class Batches {
