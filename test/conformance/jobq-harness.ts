@@ -5,6 +5,7 @@ import type { EventerOptions } from '../../lib/eventer'
 import type { JobQueue, JobQueues, ModuleTarget } from '../../lib/jobq'
 import { type Bench, withEventer } from './eventer-harness'
 
+export { failure, failureCode } from './aco-harness'
 export { type Bench, backend, burn, codeOf, isNative } from './eventer-harness'
 
 export const MODULE = join(__dirname, 'jobq-module.mjs')
@@ -36,21 +37,6 @@ export function withJobqs(
     await body(jobqs, bench)
     expect(jobqs.desk.pending, 'jobs under way after the case').toBe(0)
   })
-}
-
-/** What a promise rejects with, which it must. */
-export async function failure(promise: PromiseLike<unknown>): Promise<Error & { code?: string }> {
-  try {
-    await promise
-  } catch (error) {
-    return error as Error
-  }
-  throw new Error('it did not fail')
-}
-
-/** The code of what a promise rejects with, which it must. */
-export async function failureCode(promise: PromiseLike<unknown>): Promise<string | undefined> {
-  return (await failure(promise)).code
 }
 
 /** A queue of one thread whose thread is held until it is let go. */
