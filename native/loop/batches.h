@@ -21,7 +21,7 @@ struct Batch {
   uint8_t* recv = nullptr;
   uint32_t words = 0;
   uint32_t recvBytes = 0;
-  double nowMs = 0;          // of the last pass that added to it
+  double nowMs = 0;  // of the last pass that added to it
 };
 
 class Batches {
