@@ -237,14 +237,17 @@ export class JobDesk {
     cleanup: number,
   ): void {
     const { subqueue = 0n, deadline = Number.POSITIVE_INFINITY, runTimeout = 0 } = order
+    // A record that has begun goes out, so nothing may throw from there on.
+    const low = Number(BigInt.asIntN(32, subqueue))
+    const high = Number(BigInt.asIntN(32, subqueue >> 32n))
     const at = this.#add(queue, handle, target, flags, WORDS_WITH)
     const { outbox } = this.port
     outbox[at + 7] = cleanup
     outbox[at + 8] = 0
     outbox[at + 9] = order.priority ?? 0
     outbox[at + 10] = order.parent ?? -1
-    outbox[at + 11] = Number(BigInt.asIntN(32, subqueue))
-    outbox[at + 12] = Number(BigInt.asIntN(32, subqueue >> 32n))
+    outbox[at + 11] = low
+    outbox[at + 12] = high
     this.#writeDouble(at + 13, deadline)
     this.#writeDouble(at + 15, runTimeout)
   }

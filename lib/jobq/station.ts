@@ -1,3 +1,4 @@
+import { checkOptions } from '../arguments'
 import { CLAIMS, Claim, JobFlag, JobOutcome, type JobsBackend, type JobsEngine } from '../backend/jobs'
 import type { SafeBackend } from '../backend/memory'
 import type { Port } from '../backend/port'
@@ -10,9 +11,12 @@ import { JobDesk } from './job-desk'
 import type { JobTransfer } from './job-order'
 import { jobScope } from './job-scope'
 import { Receiver, Sender } from './parcel'
+import { checkPriority, checkTransfer, subqueueOf } from './run-options'
 import { type JobTarget, load } from './targets'
 import { type JobWorkerData, type ToHost, type ToWorker, WorkerState } from './worker-data'
 import { type DependentOptions, WorkerJob, type WorkerSide } from './worker-job'
+
+const DEPENDENT: ReadonlySet<string> = new Set<keyof DependentOptions>(['subqueue', 'priority', 'transfer'])
 
 type JobFunction = (...args: unknown[]) => unknown
 
@@ -81,11 +85,17 @@ export class JobStation implements WorkerSide {
     options: DependentOptions,
   ): Promise<unknown> {
     if (parent.isOver) throw new HeddleError('ERR_PHASE', 'the job is over, nothing can wait for it')
+    checkOptions('addDependent', options, DEPENDENT, '{ priority }')
     const { subqueue = parent.subqueue, priority, transfer } = options
+    const checked = {
+      subqueue: subqueueOf(subqueue),
+      priority: checkPriority(priority),
+      transfer: checkTransfer(transfer),
+    }
     const queue = { id: this.#data.queue, name: this.queueName, isNative: false, mail: undefined }
     const desk = JobDesk.of(this.#port)
     return new Promise((resolve, reject) => {
-      const order = { target, arg, subqueue, priority, transfer, parent: parent.run, completes: true }
+      const order = { target, arg, ...checked, parent: parent.run, completes: true }
       const handle = desk.submit(queue, order, (outcome, value) => {
         if (outcome === JobOutcome.VALUE) resolve(value)
         else reject(value)

@@ -25,7 +25,7 @@ export interface JobContext {
   transfer<T>(value: T, list: JobTransfer): T
   /**
    * Adds a job to the same queue whose end this one's waits for: it counts as over when its dependents, and theirs, are.
-   * Awaiting it occupies a thread of the queue meanwhile. (AS-06)
+   * Awaiting it occupies a thread of the queue meanwhile. Rejects as `JobQueue.run` does; ERR_PHASE: this job is over. (AS-06)
    */
   addDependent(target: JobTarget, arg?: unknown, options?: DependentOptions): Promise<unknown>
 }

@@ -192,3 +192,24 @@ export const freeSome = (count) => {
 }
 export const safeStats = () => safe.stats()
 export const environment = (name) => process.env[name]
+
+/** Tries to add dependents with options that mean nothing; gives the codes, and where it ran. */
+export const addBadly = async (_, job) => {
+  const codes = []
+  for (const options of [
+    { subqueue: 5 },
+    { subqueue: -1n },
+    { priority: 'x' },
+    { priority: Symbol('p') },
+    { transfer: 5 },
+    { transfer: 'all' },
+    null,
+    7,
+  ]) {
+    const adding = job.addDependent({ module: import.meta.url, export: 'echo' }, 1, options)
+    codes.push(await adding.catch((error) => error.code))
+  }
+  return { codes, worker: threadId }
+}
+export const addWell = async (_, job) =>
+  job.addDependent({ module: import.meta.url, export: 'describeJob' }, 1, { subqueue: 7n, priority: 3 })

@@ -199,6 +199,19 @@ describe('jobs of a queue', () => {
         expect(await failureCode(queue.run(of('echo'), 1, { deadline: deadline as never }))).toBe('EINVAL')
     }))
 
+  it('AS-06 AS-07 refuse options of a dependent that mean nothing, and go on in the same thread', () =>
+    withQueue(async (queue) => {
+      queue.setConcurrency(2)
+      const dependent = await queue.run<unknown[]>(of('addWell'))
+      expect(dependent.slice(0, 2)).toEqual(['case', 7n])
+      queue.setConcurrency(1)
+      const { total, timeouts } = queue.stats()
+      const { codes, worker } = await queue.run<{ codes: string[]; worker: number }>(of('addBadly'))
+      expect(codes).toEqual(Array(8).fill('ERR_INVALID_ARGUMENT'))
+      expect(await queue.run(of('whereAmI'))).toBe(worker)
+      expect(queue.stats()).toMatchObject({ total: total + 2, timeouts, backlog: 0, inflight: 0 })
+    }))
+
   it('AS-12 may be submitted by a getter of an argument', () =>
     withQueue(async (queue) => {
       const inner: Promise<unknown>[] = []
