@@ -7,7 +7,7 @@ import { Posted } from './codec'
 import { unpackError } from './error-codec'
 import { Handles, NO_HANDLE } from './handles'
 import { flagsOf, isPlain, type JobOrder, type JobTransfer } from './job-order'
-import { outcomeError } from './outcome'
+import { outcomeError, shutDown } from './outcome'
 import { Receiver, Sender } from './parcel'
 import { located, TargetNumbers } from './targets'
 
@@ -43,6 +43,8 @@ export interface NativeResult {
   readonly bytes: Uint8Array
 }
 
+/** Hears that a queue is drained, or why that will not be heard of. */
+type Drained = (error?: HeddleError) => void
 type Resolve = (value: never) => void
 type Reject = (error: unknown) => void
 
@@ -75,10 +77,11 @@ export class JobDesk {
   readonly #queues: (DeskQueue | undefined)[] = []
   readonly #targetNumbers: number[] = []
   readonly #mails: number[] = []
-  readonly #drains = new Map<number, (errno: number) => void>()
+  readonly #drains = new Map<number, { readonly queue: DeskQueue; readonly drained: Drained }>()
   /** Called after each end, while somebody waits for room. */
   readonly #watchers = new Set<() => void>()
   #requests = 0
+  #isClosed = false
   #keeper: NodeJS.Timeout | undefined
   readonly #double = new Float64Array(1)
   readonly #doubleWords = new Int32Array(this.#double.buffer)
@@ -104,6 +107,7 @@ export class JobDesk {
 
   /** A job without options. Its end settles the promise; it rejects with what `submit` throws. */
   run(queue: DeskQueue, target: number, arg: unknown): Promise<unknown> {
+    this.#assertOpen(queue)
     return new Promise((resolve, reject) => {
       this.#put(queue, arg, undefined)
       const handle = this.#open(queue, target, resolve as Resolve, reject)
@@ -112,8 +116,8 @@ export class JobDesk {
   }
 
   /**
-   * Throws what prevents the job: ERR_INVALID_ARGUMENT, ENOENT, ENOMEM, ENFILE, a DataCloneError, or what a getter of the
-   * argument throws. Does not throw afterwards.
+   * Throws what prevents the job: ERR_INVALID_ARGUMENT, ERR_JOBQ_SHUTDOWN, ENOENT, ENOMEM, ENFILE, a DataCloneError, or what a
+   * getter of the argument throws. Does not throw afterwards.
    */
   submit(queue: DeskQueue, order: JobOrder, done: JobDone): JobHandle {
     return this.#submit(queue, order, flagsOf(order), done)
@@ -121,6 +125,7 @@ export class JobDesk {
 
   /** As `submit`; undefined, and nothing is called, where as many wait as may, or the queue takes no more jobs. */
   trySubmit(queue: DeskQueue, order: JobOrder, done: JobDone): JobHandle | undefined {
+    this.#assertOpen(queue)
     const flags = flagsOf(order)
     // What this loop has submitted comes first.
     this.port.engine.flush()
@@ -151,16 +156,17 @@ export class JobDesk {
     return this.#jobs.setDeadline(handle, ms) >= 0
   }
 
-  /** Calls `drained` when the backend says that the queue is. */
-  drain(queue: number, drained: (errno: number) => void): void {
+  /** Calls `drained` when the backend says that the queue is. ERR_JOBQ_SHUTDOWN: the eventer has ended, it would not be heard. */
+  drain(queue: DeskQueue, drained: Drained): void {
+    this.#assertOpen(queue)
     const request = ++this.#requests
-    this.#drains.set(request, drained)
+    this.#drains.set(request, { queue, drained })
     // What this loop has submitted comes first.
     this.port.engine.flush()
-    const result = this.#backend.drain(queue, this.port.engine.loopId, request)
+    const result = this.#backend.drain(queue.id, this.port.engine.loopId, request)
     if (result < 0) {
       this.#drains.delete(request)
-      throw systemError(result, 'drain')
+      throw systemError(result, 'drain', queue.name)
     }
     this.#hold()
   }
@@ -171,15 +177,22 @@ export class JobDesk {
     return () => this.#watchers.delete(ended)
   }
 
-  /** The loop ends: what is under way will not come back. */
+  /** The loop ends: what is under way will not come back, and nothing is taken any more. */
   close(): void {
+    this.#isClosed = true
     for (let index = 0; index < this.#queues.length; index++) {
       if (this.#queues[index] !== undefined) this.#settle(index, JobOutcome.SHUTDOWN, undefined)
     }
+    for (const { queue, drained } of this.#drains.values()) {
+      this.#release()
+      drained(shutDown(queue.name))
+    }
+    this.#drains.clear()
     clearTimeout(this.#keeper)
   }
 
   #submit(queue: DeskQueue, order: JobOrder, flags: number, done: JobDone): JobHandle {
+    this.#assertOpen(queue)
     const { target, cleanup, arg, transfer } = order
     const number = this.numberOf(queue, target)
     const cleanupNumber = cleanup === undefined ? 0 : this.numberOf(queue, cleanup)
@@ -202,9 +215,16 @@ export class JobDesk {
     return native ? this.targets.ofNative(target) : this.targets.ofModule(target as never)
   }
 
+  #assertOpen(queue: DeskQueue): void {
+    if (this.#isClosed) throw shutDown(queue.name)
+  }
+
   #open(queue: DeskQueue, target: number, resolve: Resolve | JobDone, reject: Reject | undefined): JobHandle {
     const handle = this.#handles.open()
-    if (handle === NO_HANDLE) throw new HeddleError('ENFILE', 'too many jobs are under way')
+    if (handle === NO_HANDLE) {
+      this.#pickUp(queue)
+      throw new HeddleError('ENFILE', 'too many jobs are under way')
+    }
     const index = this.#handles.find(handle)
     this.#resolves[index] = resolve
     this.#rejects[index] = reject
@@ -272,6 +292,12 @@ export class JobDesk {
       sender.flags |= JobFlag.POSTABLE
     }
     this.#mail = NO_MAIL
+  }
+
+  /** What was put down will not be sent. */
+  #pickUp({ mail }: DeskQueue): void {
+    if (this.#mail === NO_MAIL) this.#receiver.drop(this.#sender.flags, this.#sender.offset)
+    else mail?.drop(this.#mail)
   }
 
   #post({ name, mail }: DeskQueue, arg: unknown, transfer: JobTransfer = []): void {
@@ -360,11 +386,12 @@ export class JobDesk {
   }
 
   #drained(request: number, errno: number): void {
-    const drained = this.#drains.get(request)
-    if (drained === undefined) return
+    const drain = this.#drains.get(request)
+    if (drain === undefined) return
     this.#drains.delete(request)
     this.#release()
-    drained(errno)
+    const { queue, drained } = drain
+    drained(errno === 0 ? undefined : systemError(errno, 'drain', queue.name))
   }
 
   #hold(): void {

@@ -12,6 +12,7 @@ import { HeddleError, systemError } from '../errors'
 import type { DeskQueue, JobDesk, JobHandle, Mail } from './job-desk'
 import type { JobOrder } from './job-order'
 import { type JobqLimits, withDesired, withFloor, withMinMax } from './limits'
+import { shutDown } from './outcome'
 import { Room } from './room'
 import { backlogFull, checkOverflow, checkSignal, type JobRunOptions, orderOf } from './run-options'
 import { shortNameOf } from './short-name'
@@ -84,7 +85,8 @@ export interface JobQueueParts {
  * that run registered native functions. Its settings may be changed while it is in use; nothing is lost by that.
  *
  * Thread rule: the isolate of the eventer whose `jobqs` gave it. The queue itself is the process's on the native backend;
- * other isolates get it by its name. After `destroy` everything throws ERR_CLOSED.
+ * other isolates get it by its name. Once it is destroyed, or the eventer has ended, jobs reject with ERR_JOBQ_SHUTDOWN, and
+ * what asks for or changes its settings throws ERR_CLOSED.
  */
 export class JobQueue implements DeskQueue, AsyncDisposable {
   /** @internal */
@@ -270,7 +272,8 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
 
   /**
    * No job is taken any more; resolves when all that were taken are over and the threads are gone. Later calls give the same
-   * promise. With a signal only the waiting for it is given up. (JQ-13)
+   * promise. With a signal only the waiting for it is given up. While the queue is paused and something waits it is not over:
+   * `resume` or `dropWaiting` comes first. ERR_JOBQ_SHUTDOWN: the eventer has ended meanwhile. (JQ-13)
    */
   drain(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     try {
@@ -296,7 +299,7 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
     if (error.code !== 'ENOENT') throw error
   }
 
-  /** Drains it, then destroys it. */
+  /** Drains it, then destroys it. See `drain` of a paused one. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#backend.stats(this.id, this.#stats) < 0) return
     await this.drain()
@@ -311,9 +314,9 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
 
   async #drain(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      this.desk.drain(this.id, (errno) => {
-        if (errno === 0) resolve()
-        else reject(systemError(errno, 'drain', this.name))
+      this.desk.drain(this, (error) => {
+        if (error === undefined) resolve()
+        else reject(error)
       })
     })
   }
@@ -344,7 +347,7 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
   /** Why a job was not taken. */
   #refusal(): HeddleError {
     if (this.#refresh(true) && this.#stats[JobStat.STATE] === 0) return backlogFull(this.name)
-    return new HeddleError('ERR_JOBQ_SHUTDOWN', `the queue ${this.name} takes no more jobs`)
+    return shutDown(this.name)
   }
 
   #limits(): JobqLimits {

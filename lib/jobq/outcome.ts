@@ -27,3 +27,8 @@ export function outcomeError(outcome: number, target: string, queue: string): He
   if (known === undefined) return new HeddleError('EPROTO', `${target} ended in an unknown way, ${outcome}`)
   return new HeddleError(known[0], known[1](target, queue))
 }
+
+/** ERR_JOBQ_SHUTDOWN. */
+export function shutDown(queue: string): HeddleError {
+  return outcomeError(JobOutcome.SHUTDOWN, '', queue)
+}

@@ -8,6 +8,7 @@ import type { JobQueue } from '../../lib/jobq'
 import {
   backend,
   blocked,
+  codeOf,
   failure,
   failureCode,
   MODULE,
@@ -281,6 +282,40 @@ describe('jobs of a queue', () => {
     const again = await Eventer.init({ backend })
     expect(again.jobqs.get('case'), 'the name is free').toBe(undefined)
     await again[Symbol.asyncDispose]()
+  })
+})
+
+describe('A queue beyond its eventer', () => {
+  it('JQ-13 rejects what it is given, and waits for nothing', async () => {
+    const eventer = await Eventer.init({ backend })
+    eventer.start()
+    const { jobqs } = eventer
+    const queue = jobqs.create('case')
+    const native = jobqs.native
+    const { desk } = jobqs
+    await eventer[Symbol.asyncDispose]()
+    for (const [one, target] of [
+      [queue, of('echo')],
+      [native, { native: 'heddle:nothing' }],
+    ] as const) {
+      expect(await failureCode(one.run(target))).toBe('ERR_JOBQ_SHUTDOWN')
+      for (const options of [{}, { priority: 1 }, { overflow: 'reject' }, { overflow: 'wait' }] as const)
+        expect(await failureCode(one.run(target, undefined, options))).toBe('ERR_JOBQ_SHUTDOWN')
+      await one.drain()
+      expect(codeOf(() => one.stats())).toBe('ERR_CLOSED')
+      expect(codeOf(() => one.setConcurrency(2))).toBe('ERR_CLOSED')
+    }
+    expect(desk.pending).toBe(0)
+  })
+
+  it('JQ-13 a drain that another isolate would have answered ends with the eventer', async () => {
+    const eventer = await Eventer.init({ backend })
+    const { jobqs } = eventer
+    // Not started, so nobody hears that the queue is drained.
+    const drained = failureCode(jobqs.create('case').drain())
+    await eventer[Symbol.asyncDispose]()
+    expect(await drained).toBe('ERR_JOBQ_SHUTDOWN')
+    expect(jobqs.desk.pending).toBe(0)
   })
 })
 
