@@ -114,7 +114,11 @@ export interface JobQueueSpec {
 /** What may be changed while the queue is in use. */
 export type JobQueueSettings = Partial<
   Pick<JobQueueSpec, 'desired' | 'min' | 'max' | 'floor' | 'maxBacklog' | 'lifo' | 'stackBytes'>
-> & { readonly paused?: boolean }
+> & {
+  readonly paused?: boolean
+  /** Once: threads are started until there are `desired`, though there is no work for them. They rest like others. */
+  readonly spawn?: boolean
+}
 
 export interface JobQueueInfo {
   readonly id: number

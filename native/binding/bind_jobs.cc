@@ -140,6 +140,7 @@ napi_value configure(napi_env env, napi_callback_info info) {
     settings.stackBytes = fields.integer<int64_t>("stackBytes", -1);
     settings.lifo = chosen(fields, "lifo");
     settings.paused = chosen(fields, "paused");
+    settings.spawn = chosen(fields, "spawn") == 1;
     queue.configure(settings);
     return integer(env, 0);
   });

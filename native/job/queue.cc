@@ -70,6 +70,7 @@ void Queue::configure(const QueueSettings& settings) {
     cancelWanted();
     callEveryIdle();
     plan(&after);
+    if (settings.spawn) spawn(&after);
     checkDrained();
   }
   static_cast<void>(startThreads(&after, nullptr));

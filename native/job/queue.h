@@ -59,6 +59,8 @@ struct QueueSettings {
   int64_t stackBytes = -1;
   int lifo = -1;
   int paused = -1;
+  // Once: threads up to `desired`, though there is no work for them.
+  bool spawn = false;
 };
 
 struct JobInfo {
@@ -238,6 +240,7 @@ class Queue {
   bool wantsThread() const;
   bool isAbandoned() const;
   bool want(Aftermath* after);
+  void spawn(Aftermath* after);
   int startThreads(Aftermath* after, Job* asking);
   void callIdle();
   void callEveryIdle();

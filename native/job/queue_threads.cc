@@ -34,6 +34,13 @@ int Queue::plan(Aftermath* after, Job* asking) {
   return refused ? -ENOMEM : 0;
 }
 
+// As many as can be had.
+void Queue::spawn(Aftermath* after) {
+  if (state_ != State::kOpen || (kind_ == JobQueueKind::WORKER && host_ == nullptr)) return;
+  while (live_ < desired_ && want(after)) {
+  }
+}
+
 // False without memory.
 bool Queue::want(Aftermath* after) {
   Worker* const worker = Workers::make(this, ++lastWorker_);

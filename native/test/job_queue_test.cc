@@ -157,6 +157,29 @@ CASE("JQ-03 A-JQ-3 no thread before the first job, then as many as there is work
   world.end(number);
 }
 
+CASE("TP-19 threads are there before the first job where that is asked for, as many as desired") {
+  JobWorld world;
+  const uint32_t number = world.queue({.desired = 3, .floor = 2});
+  const QueueRef queue = job::findQueue(number);
+  queue->configure({.spawn = true});
+  CHECK_EQ(world.stat(number, JobStat::CONCURRENCY), 3.0);
+  CHECK(world.until([&] { return world.stat(number, JobStat::IDLE) == 3; }));
+  queue->configure({.desired = 1, .floor = 1, .spawn = true});
+  CHECK(world.until([&] { return world.stat(number, JobStat::CONCURRENCY) == 1; }));
+  queue->configure({.desired = 2});
+  CHECK_EQ(world.stat(number, JobStat::CONCURRENCY), 1.0);  // as ever: for work only
+  queue->configure({.spawn = true});
+  CHECK_EQ(world.stat(number, JobStat::CONCURRENCY), 2.0);
+  const Body nothing = [](job::NativeCall&) {};
+  CHECK_EQ(world.outcomeOf(world.submit(number, nothing)), JobOutcome::VALUE);
+  CHECK_EQ(world.stat(number, JobStat::TOTAL), 1.0);
+  world.end(number);
+  const uint32_t large = world.queue({.desired = 2, .stackBytes = size_t{1} << 46});
+  job::findQueue(large)->configure({.spawn = true});
+  CHECK_EQ(world.stat(large, JobStat::CONCURRENCY), 0.0);
+  world.end(large);
+}
+
 CASE("JQ-02 A-JQ-2 never more at a time than desired, whatever it is set to; nothing is lost") {
   JobWorld world;
   const uint32_t number = world.queue({.desired = 4});

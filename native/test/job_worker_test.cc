@@ -37,6 +37,29 @@ CASE("JQ-03 a thread is asked for when there is work, serves, and leaves when th
   host.end(other);
 }
 
+CASE("TP-19 threads that are spawned serve without work, and go when fewer are wanted") {
+  HostWorld host;
+  const uint32_t number = host.workers(3, {.floor = 3});
+  const QueueRef queue = job::findQueue(number);
+  queue->configure({.spawn = true});
+  // Not asked for yet: the host hears of two only.
+  queue->configure({.desired = 2, .floor = 2});
+  CHECK(host.until([&] { return host.stat(number, JobStat::IDLE) == 2; }));
+  CHECK_EQ(host.asked, 2);
+  const WorkerBody echo = [](Run& run) { run.result = run.bytes; };
+  for (int i = 0; i < 20; i++) host.run(number, echo, "x");
+  CHECK(host.finishAll());
+  CHECK_EQ(host.asked, 2);
+  host.end(number);
+  for (const auto& player : host.players) CHECK(player->left);
+  // None can be made: that is all.
+  host.starts = false;
+  const uint32_t none = host.workers(2);
+  job::findQueue(none)->configure({.spawn = true});
+  CHECK(host.until([&] { return host.stat(none, JobStat::CONCURRENCY) == 0; }));
+  host.end(none);
+}
+
 CASE(
     "JQ-02 many short jobs go in batches and come back once each, from one worker and from three") {
   for (const uint32_t threads : {1u, 3u}) {

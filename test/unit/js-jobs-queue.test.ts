@@ -63,6 +63,20 @@ describe('js job queues', () => {
     expect(host.stat(wide, JobStat.CONCURRENCY)).toBe(1)
   })
 
+  it('TP-19 has threads without work where that is asked for, and no more than are wanted', async () => {
+    const queue = host.create({ desired: 3, floor: 2 })
+    host.queues.configure(queue, { spawn: true })
+    await host.until(() => host.stat(queue, JobStat.IDLE) === 3)
+    host.queues.configure(queue, { desired: 1, floor: 1, spawn: true })
+    await host.until(() => host.stat(queue, JobStat.CONCURRENCY) === 1)
+    host.queues.configure(queue, { desired: 2 })
+    expect(host.stat(queue, JobStat.CONCURRENCY)).toBe(1)
+    host.queues.configure(queue, { spawn: true })
+    await host.until(() => host.stat(queue, JobStat.IDLE) === 2)
+    await host.over(host.add(queue, host.target))
+    expect([host.started, host.stat(queue, JobStat.TOTAL)]).toEqual([4, 1])
+  })
+
   it('JQ-06 holds places for those that try, and takes plain jobs whatever waits', async () => {
     const { queue, free } = await host.blocked({ maxBacklog: 2 })
     expect(host.jobs.reserve(queue)).toBe(0)

@@ -55,7 +55,7 @@ export interface QueueHost {
 export class Queue implements ThreadHost {
   readonly id: number
   readonly spec: JobQueueSpec
-  readonly settings: Required<JobQueueSettings>
+  readonly settings: Required<Omit<JobQueueSettings, 'spawn'>>
   readonly waiting = new Waiting()
   readonly room = new Room()
   readonly threads = new Map<number, Thread>()
@@ -213,7 +213,7 @@ export class Queue implements ThreadHost {
     job.over(end)
   }
 
-  configure(settings: JobQueueSettings): void {
+  configure({ spawn = false, ...settings }: JobQueueSettings): void {
     Object.assign(this.settings, settings)
     const { lifo, maxBacklog, paused } = this.settings
     const recalls = paused || lifo !== this.waiting.lifo || maxBacklog > 0
@@ -222,6 +222,7 @@ export class Queue implements ThreadHost {
     this.waiting.lifo = lifo
     this.room.limit(maxBacklog)
     this.#shrink()
+    if (spawn) this.#spawn()
     this.pump()
   }
 
@@ -545,6 +546,12 @@ export class Queue implements ThreadHost {
     let count = 0
     for (const thread of this.threads.values()) count += Math.max(0, thread.jobs.size - 1)
     return count
+  }
+
+  /** As many as can be had. */
+  #spawn(): void {
+    if (this.state !== QueueState.OPEN || this.#isOrphan) return
+    while (this.live < this.settings.desired && this.#startOne());
   }
 
   #startOne(): boolean {
