@@ -1,8 +1,9 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { JobOutcome, JobQueueKind } from '../../lib/backend/jobs'
 import { Alarms } from '../../lib/backend/js/jobs/alarms'
 import { Job, type JobEnd, type JobOrder, type JobOwner, endWithout } from '../../lib/backend/js/jobs/job'
+import { listJobs } from '../../lib/backend/js/jobs/listing'
 import { Queue, type QueueHost, QueueState } from '../../lib/backend/js/jobs/queue'
 import type { Thread } from '../../lib/backend/js/jobs/thread'
 import { JobWorkerWish } from '../../lib/backend/protocol'
@@ -67,6 +68,7 @@ class PlayedThread implements Thread {
 
   give(job: Job): void {
     expect(this.isReady && !this.isLeaving).toBe(true)
+    expect(this.jobs.size).toBeLessThan(this.room)
     this.jobs.add(job)
     if (this.room === 1) this.begin()
   }
@@ -160,17 +162,20 @@ class Play implements QueueHost, JobOwner {
   readonly jobs: Job[] = []
   readonly ends = new Map<Job, JobEnd>()
   readonly begun: Job[] = []
-  readonly #room: number
+  /** Of the threads, in turn. */
+  readonly #rooms: readonly number[]
   /** Of threads that were asked for and have not come. */
   #coming: PlayedThread[] = []
 
-  constructor(room: number) {
-    this.#room = room
+  constructor(...rooms: readonly number[]) {
+    this.#rooms = rooms
     this.queue = new Queue(1, { ...SPEC, kind: JobQueueKind.WORKER, desired: 2 }, this)
   }
 
   place(queue: Queue, id: number): Thread {
-    const thread = new PlayedThread(id, this.#room, queue, (job) => this.#began(job))
+    const thread = new PlayedThread(id, this.#rooms[id % this.#rooms.length] as number, queue, (job) =>
+      this.#began(job),
+    )
     this.#coming.push(thread)
     return thread
   }
@@ -236,8 +241,8 @@ class Play implements QueueHost, JobOwner {
     const ran = [...this.ends.values()].filter(
       ({ outcome }) => outcome <= JobOutcome.ERROR || outcome === JobOutcome.WORKER_DIED,
     )
-    expect(this.queue.total).toBe(ran.length)
-    expect(this.queue.threads.size).toBe(0)
+    expect(this.queue.tally.total).toBe(ran.length)
+    expect(this.queue.crew.threads.size).toBe(0)
     expect([...this.queue.waiting.subqueues()].map(({ id, isActive }) => [id, isActive])).toEqual([
       [0n, false],
     ])
@@ -246,10 +251,18 @@ class Play implements QueueHost, JobOwner {
   }
 
   #threads(): PlayedThread[] {
-    return [...this.queue.threads.values()] as PlayedThread[]
+    return [...this.queue.crew.threads.values()] as PlayedThread[]
   }
 
   #add(subqueue: number, priority: number): void {
+    const job = this.job(subqueue, priority)
+    this.jobs.push(job)
+    this.reference.add(job)
+    this.queue.add(job)
+    this.queue.pump()
+  }
+
+  job(subqueue: number, priority: number): Job {
     const order: JobOrder = {
       handle: this.jobs.length,
       target: 1,
@@ -263,15 +276,11 @@ class Play implements QueueHost, JobOwner {
       runTimeoutMs: 0,
       worker: 0,
     }
-    const job = new Job(this, order, undefined, performance.now())
-    this.jobs.push(job)
-    this.reference.add(job)
-    this.queue.add(job)
-    this.queue.pump()
+    return new Job(this, order, undefined, performance.now())
   }
 
   #start(which: number): void {
-    const coming = this.#coming.filter((thread) => this.queue.threads.has(thread.id))
+    const coming = this.#coming.filter((thread) => this.queue.crew.threads.has(thread.id))
     const thread = coming[which % Math.max(1, coming.length)]
     this.#coming = coming.filter((other) => other !== thread)
     if (thread !== undefined) this.queue.ready(thread)
@@ -312,7 +321,7 @@ class Play implements QueueHost, JobOwner {
 
   #began(job: Job): void {
     this.begun.push(job)
-    if (this.#room > 1) return
+    if (this.#rooms.length > 1) return
     const { desired, lifo } = this.queue.settings
     expect(job).toBe(this.reference.take(desired, lifo))
   }
@@ -321,9 +330,9 @@ class Play implements QueueHost, JobOwner {
     const { queue } = this
     const left = this.jobs.filter((job) => !this.ends.has(job))
     const running = left.filter((job) => this.begun.includes(job))
-    expect(queue.inflight).toBe(running.length)
+    expect(queue.crew.inflight).toBe(running.length)
     expect(queue.backlog).toBe(left.length - running.length)
-    expect(queue.jobs().length).toBe(left.length)
+    expect(listJobs(queue).length).toBe(left.length)
     const { desired, paused } = queue.settings
     const idle = this.#threads().filter(
       (thread) => thread.isReady && !thread.isLeaving && thread.jobs.size === 0,
@@ -331,14 +340,27 @@ class Play implements QueueHost, JobOwner {
     // Nobody is idle while something waits, and nobody waits for a thread that is not coming.
     if (!paused && queue.waiting.size > 0) {
       expect(idle).toEqual([])
-      expect(queue.live).toBeGreaterThan(0)
+      expect(queue.crew.live).toBeGreaterThan(0)
     }
     if (paused) for (const thread of this.#threads()) expect(thread.jobs.size).toBe(thread.begun.size)
-    if (idle.length > 0) expect(queue.live).toBeLessThanOrEqual(desired)
+    if (idle.length > 0) expect(queue.crew.live).toBeLessThanOrEqual(desired)
   }
 }
 
 const RUNS = { numRuns: 500 }
+
+const addOne: Step = { op: 'add', subqueue: 0, priority: 0 }
+const stepOf = (op: 'answer' | 'start'): Step => ({ op, which: 0 })
+
+/** One thread has a line of eight, and nothing waits. */
+function lined(...rooms: readonly number[]): Play {
+  const play = new Play(...rooms)
+  const pause = (on: boolean): Step => ({ op: 'pause', on })
+  const before: Step[] = [{ op: 'desired', threads: 1 }, addOne, stepOf('start'), stepOf('answer')]
+  const eight = Array.from({ length: 8 }, () => addOne)
+  for (const step of [...before, pause(true), ...eight, pause(false)]) play.step(step)
+  return play
+}
 
 describe('js job queues against a model', () => {
   it('JQ-02 JQ-07 JQ-12 JQ-17 begins jobs in exactly the order that the rules give', () => {
@@ -357,12 +379,40 @@ describe('js job queues against a model', () => {
       fc.property(
         stepsOf(fc.oneof({ weight: 4, arbitrary: plainAdd }, { weight: 1, arbitrary: add })),
         (steps) => {
-          const play = new Play(8)
+          const play = new Play(8, 1, 3)
           for (const step of steps) play.step(step)
           play.finish()
         },
       ),
       RUNS,
     )
+  })
+
+  it('JQ-17 hands no thread more than it has room for', () => {
+    const play = lined(1, 8)
+    const lengths = () => [...play.queue.crew].map(({ jobs }) => jobs.size)
+    expect(lengths()).toEqual([7])
+    play.step({ op: 'desired', threads: 2 })
+    for (const step of [stepOf('start'), stepOf('start')]) play.step(step)
+    expect(lengths()).toEqual([7, 1])
+    play.step({ op: 'answer', which: 1 })
+    expect(lengths()).toEqual([6, 1])
+    play.finish()
+  })
+
+  it('goes on when a thread could not be given a job', () => {
+    const play = lined(8)
+    const [thread] = play.queue.crew
+    play.step(stepOf('start'))
+    for (let n = 0; n < 8; n++) play.step(stepOf('answer'))
+    const broken = new Error('broken')
+    const give = vi.spyOn(thread as Thread, 'give').mockImplementationOnce(() => {
+      throw broken
+    })
+    expect(() => play.step(addOne)).toThrow(broken)
+    play.queue.add(play.job(0, 0))
+    play.queue.pump()
+    expect(give).toHaveBeenCalledTimes(2)
+    expect(thread?.jobs.size).toBe(1)
   })
 })

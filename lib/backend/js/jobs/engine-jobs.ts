@@ -76,7 +76,7 @@ export class EngineJobs implements JobsEngine {
   }
 
   link(queue: number, worker: number): MessagePort | undefined {
-    const thread = this.#jobs.queue(queue)?.threads.get(worker)
+    const thread = this.#jobs.queue(queue)?.crew.threads.get(worker)
     return thread instanceof WorkerThread ? thread.link() : undefined
   }
 
@@ -91,7 +91,7 @@ export class EngineJobs implements JobsEngine {
   }
 
   workerEnded(queue: number, worker: number): number {
-    const thread = this.#jobs.queue(queue)?.threads.get(worker)
+    const thread = this.#jobs.queue(queue)?.crew.threads.get(worker)
     if (!(thread instanceof WorkerThread)) return -errno.ENOENT
     thread.end()
     return 0

@@ -11,8 +11,9 @@ import { errno } from '../errno'
 import type { Outbox } from '../outbox'
 import { Alarms } from './alarms'
 import { EngineJobs } from './engine-jobs'
+import { type SubqueueInfo, listJobs, listSubqueues } from './listing'
 import { NativeThread } from './native-thread'
-import { Queue, QueueState, type SubqueueInfo } from './queue'
+import { Queue, QueueState } from './queue'
 import { writeBackStats, writeStats } from './statistics'
 import { Targets } from './targets'
 import type { Thread } from './thread'
@@ -109,11 +110,13 @@ export class JsJobs implements JobsBackend {
   }
 
   subqueues(id: number): SubqueueInfo[] {
-    return this.#queues.get(id)?.subqueues() ?? []
+    const queue = this.#queues.get(id)
+    return queue === undefined ? [] : listSubqueues(queue)
   }
 
   jobs(id: number): JobInfo[] {
-    return this.#queues.get(id)?.jobs() ?? []
+    const queue = this.#queues.get(id)
+    return queue === undefined ? [] : listJobs(queue)
   }
 
   drain(id: number, loopId: number, request: number): number {

@@ -4,14 +4,14 @@ import type { Queue } from './queue'
 
 /** Writes what `JobsBackend.stats` tells of a queue. (JQ-10) */
 export function writeStats(queue: Queue, into: Float64Array): void {
-  const { settings, spec } = queue
+  const { settings, spec, tally, crew } = queue
   into[JobStat.BACKLOG] = queue.backlog
-  into[JobStat.INFLIGHT] = queue.inflight
-  into[JobStat.TOTAL] = queue.total
-  into[JobStat.TIMEOUTS] = queue.timeouts
-  into[JobStat.AVG_WAIT_MS] = queue.wait.value
-  into[JobStat.AVG_RUN_MS] = queue.run.value
-  into[JobStat.CONCURRENCY] = queue.live
+  into[JobStat.INFLIGHT] = crew.inflight
+  into[JobStat.TOTAL] = tally.total
+  into[JobStat.TIMEOUTS] = tally.timeouts
+  into[JobStat.AVG_WAIT_MS] = tally.wait.value
+  into[JobStat.AVG_RUN_MS] = tally.run.value
+  into[JobStat.CONCURRENCY] = crew.live
   into[JobStat.DESIRED] = settings.desired
   into[JobStat.MIN] = settings.min
   into[JobStat.MAX] = settings.max
@@ -20,7 +20,7 @@ export function writeStats(queue: Queue, into: Float64Array): void {
   into[JobStat.LIFO] = Number(settings.lifo)
   into[JobStat.PAUSED] = Number(settings.paused)
   into[JobStat.STATE] = queue.state
-  into[JobStat.IDLE] = queue.idle
+  into[JobStat.IDLE] = crew.idle
   into[JobStat.SAFETY] = spec.safety
 }
 
