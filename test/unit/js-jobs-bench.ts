@@ -212,10 +212,14 @@ export class Host extends Loop {
   /** Texts of jobs in the order in which they began. */
   readonly starts: string[] = []
   readonly drained: number[] = []
+  /** Workers that were to be ended. */
+  readonly condemned: number[] = []
   running = 0
   peak = 0
   /** False: workers cannot be started. */
   canStart = true
+  /** False: a worker that is to be ended goes on until the case ends it. */
+  canEnd = true
   started = 0
   readonly target: number
 
@@ -230,7 +234,8 @@ export class Host extends Loop {
         number,
       ]
       if (what === JobWorkerWish.TERMINATE) {
-        for (const one of this.workers) if (one.id === worker) one.end()
+        this.condemned.push(worker)
+        for (const one of this.workers) if (this.canEnd && one.id === worker) one.end()
       } else if (this.canStart) {
         this.started++
         this.workers.add(new PlayedWorker(this, queue, worker))

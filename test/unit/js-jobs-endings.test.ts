@@ -112,6 +112,48 @@ describe('times of jobs of the js backend', () => {
     expect(host.order).toEqual([handle, next])
   })
 
+  it('JQ-17 leaves the job itself alone at the end of its run time, unless it has a cancel mode', async () => {
+    const queue = host.create()
+    const open = hold()
+    const flags = JobFlag.CANCEL_SIGNAL
+    const runTimeout = 5
+    const cases = [
+      { order: { runTimeout }, claim: Claim.RUNNING },
+      { order: { runTimeout, flags }, claim: Claim.SIGNALLED },
+    ]
+    for (const { order, claim } of cases) {
+      const handle = host.add(queue, host.target, '', order)
+      await host.over(handle)
+      expect(host.outcome(handle)).toBe(JobOutcome.RUN_TIMED_OUT)
+      const run = open.pop()!
+      expect(Atomics.load(worker().claims, run.run)).toBe(claim)
+      run.answer()
+    }
+    expect(host.condemned).toEqual([])
+  })
+
+  it('AS-09 gives nothing to a worker that is to be ended', async () => {
+    const queue = host.create()
+    const open = hold()
+    host.canEnd = false
+    host.add(queue, host.target, 'ends by itself', { flags: JobFlag.CANCEL_TERMINATE })
+    await host.until(() => open.length === 1)
+    const [first] = host.workers
+    host.remove(1, true)
+    const next = host.add(queue, host.target, 'next')
+    await host.until(() => host.condemned.length === 1)
+    open.pop()!.answer()
+    await host.over(1)
+    await host.passes(3)
+    expect(host.outcome(1)).toBe(JobOutcome.VALUE)
+    expect([open.length, host.backlog(queue)]).toEqual([0, 1])
+    first!.end()
+    await host.until(() => open.length === 1)
+    open.pop()!.answer()
+    await host.over(next)
+    expect(host.outcome(next)).toBe(JobOutcome.VALUE)
+  })
+
   it('AS-09 tells what waits that no thread will ever take it', async () => {
     const { queue, free } = await host.blocked()
     const waiting = [host.add(queue, host.target), host.add(queue, host.target)]
@@ -215,6 +257,50 @@ describe('workers of the js backend that end', () => {
     expect(host.outcome(never)).toBe(JobOutcome.WORKER_DIED)
   })
 
+  it('AS-01 runs the cleanup of a bound job elsewhere, and of one that nobody waits for any more', async () => {
+    const queue = host.create()
+    const open = hold()
+    host.add(queue, host.target, 'first')
+    await host.until(() => open.length === 1)
+    const bound = host.add(queue, host.target, 'bound', {
+      flags: JobFlag.BOUND | JobFlag.PHASED,
+      worker: worker().id,
+    })
+    open.pop()!.answer()
+    await host.until(() => open.length === 1)
+    worker().end()
+    await host.until(() => host.backlog(queue) === 1)
+    expect(host.queues.dropWaiting(queue, false)).toBe(0)
+    await host.until(() => open.length === 2)
+    expect(open[1]!.flags & JobFlag.SKIP_WORK).toBe(JobFlag.SKIP_WORK)
+    open[1]!.answer()
+    await host.over(bound)
+    expect(host.outcome(bound)).toBe(JobOutcome.WORKER_DIED)
+    expect(host.stat(queue, JobStat.BACKLOG)).toBe(0)
+  })
+
+  it('ends a job whose cleanup is owed where there will be no thread for it', async () => {
+    const queue = host.create()
+    const open = hold()
+    const phased = host.add(queue, host.target, '', { flags: JobFlag.PHASED })
+    await host.until(() => open.length === 1)
+    host.canStart = false
+    worker().end()
+    await host.over(phased)
+    expect(host.outcome(phased)).toBe(JobOutcome.WORKER_DIED)
+  })
+
+  it('skips a bound job whose deadline has passed', async () => {
+    const { queue, free } = await host.blocked()
+    const order = { flags: JobFlag.BOUND, worker: worker().id, deadline: host.port.now - 1 }
+    const late = host.add(queue, host.target, 'late', order)
+    free()
+    await host.over(late)
+    expect(host.outcome(late)).toBe(JobOutcome.TIMED_OUT)
+    expect(host.starts).toEqual(['block'])
+    expect(host.stat(queue, JobStat.TIMEOUTS)).toBe(1)
+  })
+
   it('ends what waits when the loop that made the queue does', async () => {
     const other = new Host()
     const { queue } = await other.blocked()
@@ -306,6 +392,51 @@ describe('jobs that depend on jobs, on the js backend', () => {
     expect(host.done.has(parent)).toBe(false)
     worker().port.push1(Out.JOB_COMPLETED, child)
     await host.over(parent)
+  })
+
+  it('JQ-13 AS-06 is drained when what depends on its jobs is complete as well', async () => {
+    const queue = host.create()
+    let child = 0
+    let native = 0
+    host.behaviour = (run, at) => {
+      native = at.queues.create(at.engine.loopId, { ...SPEC, kind: JobQueueKind.NATIVE })
+      const nothing = at.queues.target('native:', 'heddle:nothing')
+      child = at.add(native, nothing, '', { parent: run.run, flags: JobFlag.COMPLETES })
+      run.answer()
+    }
+    const parent = host.add(queue, host.target, 'parent')
+    await host.until(() => child > 0 && worker().done.has(child))
+    const submitter = worker()
+    let toldFirst = 0
+    host.told = () => {
+      toldFirst = host.drained.length
+    }
+    expect(host.queues.drain(queue, host.engine.loopId, 7)).toBe(0)
+    await host.passes(3)
+    expect([host.drained, submitter.hasLeft]).toEqual([[], false])
+    submitter.port.push1(Out.JOB_COMPLETED, child)
+    await host.until(() => host.drained.length === 1)
+    expect(host.outcome(parent)).toBe(JobOutcome.VALUE)
+    expect(toldFirst).toBe(0)
+  })
+
+  it('JQ-13 lets a worker stay until what it submitted is complete', async () => {
+    const queue = host.create()
+    let child = 0
+    host.behaviour = (run, at) => {
+      if (run.text === 'parent')
+        child = at.add(queue, host.target, 'child', { parent: run.run, flags: JobFlag.COMPLETES })
+      run.answer()
+    }
+    const parent = host.add(queue, host.target, 'parent')
+    await host.until(() => child > 0 && worker().done.has(child))
+    const submitter = worker()
+    host.queues.drain(queue, host.engine.loopId, 7)
+    await host.passes(3)
+    expect([host.drained, submitter.hasLeft]).toEqual([[], false])
+    submitter.port.push1(Out.JOB_COMPLETED, child)
+    await host.until(() => host.drained.length === 1)
+    expect([host.outcome(parent), submitter.hasLeft]).toEqual([JobOutcome.VALUE, true])
   })
 
   it('AS-06 keeps a worker that is one too many until what it submitted is complete', async () => {

@@ -65,7 +65,7 @@ export class Giving {
       room.take()
       watch.forget(job)
       job.state = JobState.WAITING
-      if (!job.has(JobFlag.BOUND)) waiting.restore(job)
+      if (!job.isBound) waiting.restore(job)
       else {
         waiting.ended(job)
         thread.bound.unshift(job)

@@ -15,6 +15,12 @@ export interface JobOwner {
   deliver(job: Job): void
 }
 
+/** What has taken a job over. */
+export interface JobKeeper {
+  /** Its owner has been told: nothing more comes of it. */
+  settled(): void
+}
+
 /** A job for which others may be waited for, here or in another isolate. (AS-06) */
 export interface Dependable {
   hold(): void
@@ -67,6 +73,9 @@ export class Job implements Dependable {
   prev: Job | undefined
   next: Job | undefined
   state: number = JobState.WAITING
+  keeper: JobKeeper | undefined
+  /** Only the thread that it names may run it. */
+  isBound: boolean
   /** In the order of arrival at its queue. */
   number = 0
   startedAt = 0
@@ -85,6 +94,7 @@ export class Job implements Dependable {
     this.order = order
     this.parent = parent
     this.addedAt = now
+    this.isBound = this.has(JobFlag.BOUND)
     parent?.hold()
   }
 
@@ -125,5 +135,6 @@ export class Job implements Dependable {
     if (this.end === undefined || this.#outstanding > 0 || this.#isDelivered) return
     this.#isDelivered = true
     this.owner.deliver(this)
+    this.keeper?.settled()
   }
 }

@@ -3,7 +3,7 @@ import { errno } from '../errno'
 import type { Alarms } from './alarms'
 import { Crew } from './crew'
 import { type Giver, Giving } from './giving'
-import { type Job, type JobEnd, JobState, endWithout } from './job'
+import { type Job, type JobEnd, type JobKeeper, JobState, endWithout } from './job'
 import { Room } from './room'
 import type { Settings } from './settings'
 import { type Stopping, Stops } from './stops'
@@ -31,7 +31,7 @@ export interface QueueHost {
  *
  * Of a job that is over early (removed, timed out) but goes on running, the thread stays taken until it answers.
  */
-export class Queue implements ThreadHost, Giver, Stopping {
+export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
   readonly id: number
   readonly spec: JobQueueSpec
   readonly settings: Settings
@@ -46,6 +46,8 @@ export class Queue implements ThreadHost, Giver, Stopping {
   readonly #stops: Stops
   readonly #drained: (() => void)[] = []
   #isOrphan = false
+  /** Jobs whose owners have not been told. */
+  #open = 0
   #isPumping = false
   #pumpAgain = false
 
@@ -86,7 +88,9 @@ export class Queue implements ThreadHost, Giver, Stopping {
       return
     }
     if (!isReserved) this.room.take()
-    if (job.has(JobFlag.BOUND)) this.#bind(job)
+    job.keeper = this
+    this.#open++
+    if (job.isBound) this.#bind(job)
     else {
       const { active } = this.waiting
       this.waiting.add(job)
@@ -120,6 +124,11 @@ export class Queue implements ThreadHost, Giver, Stopping {
     if (job.state === JobState.OVER) return
     this.watch.forget(job)
     job.over(end)
+  }
+
+  settled(): void {
+    this.#open--
+    if (this.#open === 0 && this.state === QueueState.DRAINING) this.pump()
   }
 
   tooLate(job: Job): void {
@@ -180,9 +189,9 @@ export class Queue implements ThreadHost, Giver, Stopping {
     this.#giving.recallAll()
     const bound = [...this.crew].flatMap((thread) => thread.bound)
     const jobs = [...this.waiting, ...bound].filter((job) => !onlyDroppable || job.has(JobFlag.DROPPABLE))
-    this.#end(jobs, JobOutcome.SHUTDOWN)
+    const count = this.#end(jobs, JobOutcome.SHUTDOWN)
     this.pump()
-    return jobs.length
+    return count
   }
 
   /** Gives out what can be given out, asks for threads, and lets them go. Jobs that end meanwhile add to it. */
@@ -243,6 +252,7 @@ export class Queue implements ThreadHost, Giver, Stopping {
       return
     }
     job.fate = job.ifDead
+    job.isBound = false
     job.signalledAt = 0
     job.state = JobState.WAITING
     this.room.take()
@@ -261,7 +271,7 @@ export class Queue implements ThreadHost, Giver, Stopping {
 
   #withdraw(job: Job): void {
     this.room.free()
-    if (!job.has(JobFlag.BOUND)) {
+    if (!job.isBound) {
       this.waiting.remove(job)
       return
     }
@@ -290,14 +300,17 @@ export class Queue implements ThreadHost, Giver, Stopping {
     this.#end([...this.waiting], outcome)
   }
 
-  #end(jobs: readonly Job[], outcome: number): void {
-    for (const job of jobs) this.#withdraw(job)
-    for (const job of jobs) this.finish(job, endWithout(outcome))
+  /** How many it were: a cleanup that is owed is run, as long as there are threads. */
+  #end(jobs: readonly Job[], outcome: number): number {
+    const ending = this.crew.live > 0 ? jobs.filter((job) => job.fate === undefined) : jobs
+    for (const job of ending) this.#withdraw(job)
+    for (const job of ending) this.finish(job, endWithout(job.fate ?? outcome))
+    return ending.length
   }
 
   /** Nothing is left to do: the threads go, and then whoever asked is told. */
   #settle(): void {
-    if (this.state === QueueState.OPEN || this.waiting.size + this.crew.taken > 0) return
+    if (this.state === QueueState.OPEN || this.#open + this.crew.taken > 0) return
     this.crew.dismissAll()
     if (this.crew.threads.size > 0) return
     this.state = QueueState.DRAINED
