@@ -358,12 +358,13 @@ export class Eventer extends AsynchEvents implements AsyncDisposable {
 
   /**
    * The same loop for the same number. Of the default pool 0 is the first and others are spread over the rest; of another
-   * pool all are spread over all its loops. EINVAL. (PO-03)
+   * pool all are spread over all its loops. Without a pool it is one of `loops`: in a worker of a pool the one there.
+   * EINVAL. (PO-03)
    */
   chooseOwner(n: number): Loop
   chooseOwner(n: number, pool: Pool | undefined): LoopThread
-  chooseOwner(n: number, pool: Pool = this.#pools.first): LoopThread {
-    return pool.chooseOwner(n)
+  chooseOwner(n: number, pool?: Pool): LoopThread {
+    return pool === undefined ? this.#pools.chooseHome(n) : pool.chooseOwner(n)
   }
 
   /**

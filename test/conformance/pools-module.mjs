@@ -3,6 +3,7 @@ import { threadId } from 'node:worker_threads'
 // What the workers of the pools under test run. Everything they say goes through the calls below.
 
 let context
+let started = false
 const events = []
 
 export async function start(given) {
@@ -20,7 +21,10 @@ export async function start(given) {
     return closure?.stays ? mask : 0
   })
   await new Promise((resolve) => eventer.addIn(1, () => resolve()))
+  started = true
 }
+
+export const hasStarted = () => started
 
 export const where = (arg, { eventer, loop, pool, index }) => ({
   arg,
@@ -41,7 +45,10 @@ export const insideCallback = (_, { eventer }) =>
   new Promise((resolve) => {
     eventer.addIn(0, () => {
       const event = eventer.timerIn(0, () => 0)
+      event.owner = eventer.chooseOwner(2)
       resolve({
+        moved: event.owner.name,
+        chosenHere: [0, 1, 2].map((n) => eventer.chooseOwner(n).name),
         inLoop: eventer.inLoop(),
         inPool: eventer.inLoop('web'),
         inDefault: eventer.inLoop('default'),
@@ -91,6 +98,11 @@ export const die = (how) => {
     throw new TypeError('a worker broke')
   })
   return new Promise(() => {})
+}
+
+export const answerAndExit = async (value) => {
+  setImmediate(() => process.exit(0))
+  return value
 }
 
 export const fail = () => {

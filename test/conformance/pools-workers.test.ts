@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { threadId } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { Eventer, type FatalReport, Mask, type Pool, type PoolOptions, RemoteLoop } from '../../lib/eventer'
-import { type Bench, backend, codeOf, withEventer } from './eventer-harness'
+import { type Bench, backend, burn, codeOf, withEventer } from './eventer-harness'
 
 const MODULE = join(__dirname, 'pools-module.mjs')
 const of = (name: string) => ({ module: MODULE, export: name })
@@ -85,6 +85,8 @@ describe('a pool of workers', () => {
         owner: 'web/1',
         poolOf: 'web',
         chosen: ['web/0', 'web/1', 'web/0'],
+        chosenHere: ['web/1', 'web/1', 'web/1'],
+        moved: 'web/1',
       })
       expect(eventer.chooseOwner(3, poolOf(eventer))).toBe(workersOf(eventer)[1])
     }))
@@ -238,7 +240,24 @@ describe('a worker that does not start', () => {
     await expect(failing(web({ module: 'relative.mjs' }))).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     })
-    await expect(failing(web({ data: () => {} }))).rejects.toMatchObject({ name: 'DataCloneError' })
+    expect(Eventer.find(backend)).toBeUndefined()
+  })
+
+  it('PO-01 or is given what cannot be cloned', async () => {
+    await expect(failing(web({ data: { call: () => {} } }))).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: 'pools.web.data cannot be cloned',
+      cause: { name: 'DataCloneError' },
+    })
+    const throwing = {
+      get thread() {
+        throw new RangeError('broken')
+      },
+    }
+    await expect(failing(web({ data: throwing }))).rejects.toMatchObject({
+      code: 'EINVAL',
+      cause: { message: 'broken' },
+    })
     expect(Eventer.find(backend)).toBeUndefined()
   })
 })
@@ -293,6 +312,43 @@ describe('a worker that dies', () => {
       })
     },
   )
+
+  it('TP-20 leaves what it has answered before, and calls wait for the module of the next one', () => {
+    const rounds = 4
+    return withEventer({ pools: web({ concurrency: 1 }) }, async ({ eventer }) => {
+      const reports = reportsOf(eventer)
+      const [worker] = workersOf(eventer) as [RemoteLoop]
+      for (let n = 0; n < rounds; n++) {
+        const replaced = new Promise<void>((resolve) => worker.replaced.add(resolve))
+        // This thread sees the answer and the exit in one turn of Node's loop, and the exit first.
+        const answer = call(worker, 'answerAndExit', n)
+        await new Promise((resolve) => setImmediate(resolve))
+        burn(300)
+        expect(await answer).toBe(n)
+        await expect.poll(() => reports.length, { timeout: 60_000, interval: 1 }).toBe(n + 1)
+        await expect.poll(() => worker.loopId, { timeout: 60_000, interval: 1 }).not.toBe(0)
+        expect(await call(worker, 'hasStarted')).toBe(true)
+        await replaced
+        worker.replaced.clear()
+      }
+    })
+  })
+
+  it('TP-20 is not replaced once its data can no longer be cloned, and that is reported', () => {
+    const data: { call?: () => void } = {}
+    return withEventer({ pools: web({ data }) }, async (bench) => {
+      const { eventer } = bench
+      const reports = reportsOf(eventer)
+      const [first, second] = workersOf(eventer) as [RemoteLoop, RemoteLoop]
+      data.call = () => {}
+      await expect(call(first, 'die', 'exit')).rejects.toMatchObject({ code: 'ERR_WORKER_DIED' })
+      await bench.until(() => reports.length === 4)
+      expect(reports.map(({ respawns }) => respawns)).toEqual([true, true, true, false])
+      expect(reports[3]?.error).toMatchObject({ code: 'ERR_WORKER_DIED', cause: { code: 'EINVAL' } })
+      await expect(call(first, 'where')).rejects.toMatchObject({ code: 'ERR_WORKER_DIED' })
+      expect(await call<Place>(second, 'where')).toMatchObject({ loopName: 'web/1' })
+    })
+  })
 
   it('TP-20 is a warning where nobody listens', () =>
     withEventer({ pools: web() }, async ({ eventer }) => {

@@ -1,4 +1,7 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
+import { ROOT } from '../repo-files'
 import { curl } from './curl'
 import { Program } from './program'
 
@@ -49,11 +52,39 @@ await worker.call({ module: die, export: 'die' }).catch(({ code }) => console.lo
 `
 const args = (policy: string) => ['--input-type=module', '-e', SCRIPT, policy]
 
+const UNCLONEABLE = `
+import { Eventer } from 'heddle'
+const pools = { web: { kind: 'worker', data: () => 1 } }
+await Eventer.init({ pools }).catch(({ code, cause }) => console.log(code, cause.name))
+`
+
+/** The eventer lives in a worker thread. */
+const NESTED = `
+import { Worker } from 'node:worker_threads'
+const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(process.argv[1])))
+worker.on('exit', (code) => console.log('thread', code))
+`
+const PACKAGE = JSON.stringify(pathToFileURL(join(ROOT, 'dist/index.js')).href)
+const INNER = SCRIPT.replace('process.argv[1]', "'exit'").replace("'heddle'", PACKAGE)
+
 describe.each(['native', 'js'])('a process with a pool of workers, on the %s backend', (backend) => {
   it('TP-20 A-TP-11 ends with code 1 after fatal, where a dead worker is to end it', async () => {
     const program = start(args('exit'), backend)
     expect(await program.exit()).toBe(1)
     expect(program.stdout).toContain('web 0 ERR_WORKER_DIED false\n')
+  })
+
+  it('TP-20 ends the thread with code 1 instead, where the eventer is in one', async () => {
+    const program = start(['--input-type=module', '-e', NESTED, INNER], backend)
+    expect([await program.exit(), program.stderr]).toEqual([0, ''])
+    expect(program.stdout).toContain('web 0 ERR_WORKER_DIED false\n')
+    expect(program.stdout).toContain('thread 1\n')
+  })
+
+  it('PO-01 O-6 ends by itself where the data of the pool cannot be cloned', async () => {
+    const program = start(['--input-type=module', '-e', UNCLONEABLE], backend)
+    expect([await program.exit(), program.stderr]).toEqual([0, ''])
+    expect(program.stdout).toBe('EINVAL DataCloneError\n')
   })
 
   it('TP-20 A-TP-11 O-6 goes on where it is to be replaced, and ends when it has nothing to do', async () => {

@@ -35,7 +35,8 @@ function ours(error: Error, own: object | undefined): HeddleError {
   return Object.assign(made, own)
 }
 
-function isCloneable(value: unknown): boolean {
+/** Whether a value can go to another isolate as it is. */
+export function isCloneable(value: unknown): boolean {
   try {
     structuredClone(value)
     return true

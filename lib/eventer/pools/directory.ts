@@ -15,6 +15,8 @@ export class Directory {
   readonly #crew: Crew
   #pools: readonly Pool[] = []
   #home: readonly Loop[] = []
+  /** That of `home`, as a pool. */
+  #own!: Pool
 
   constructor(core: Core, options: ResolvedOptions, crew: Crew) {
     this.#core = core
@@ -27,13 +29,14 @@ export class Directory {
     return this.#pools
   }
 
-  get first(): Pool {
-    return this.#pools[0] as Pool
-  }
-
   /** The loops of the first pool that are this isolate's. */
   get home(): readonly Loop[] {
     return this.#home
+  }
+
+  /** See `Eventer.chooseOwner`. EINVAL. */
+  chooseHome(n: number): Loop {
+    return this.#own.chooseOwner(n) as Loop
   }
 
   get(name: string): Pool | undefined {
@@ -62,6 +65,7 @@ export class Directory {
       if (n === 0) this.#home = loops
       return new Pool(spec, loops, n === 0)
     })
+    this.#own = this.#pools[0] as Pool
   }
 
   /** In a worker of a pool: its one loop, among places of the others. */
@@ -72,6 +76,7 @@ export class Directory {
     )
     this.#home = this.#core.loops
     this.#pools = [new Pool(spec, threads, false)]
+    this.#own = new Pool(spec, this.#home, true)
   }
 
   /** Where the loops of others are now. */

@@ -26,7 +26,8 @@ export interface PoolOptions {
   readonly data?: unknown
   /**
    * Worker pools: what follows the end of a worker that nobody asked to end, after the eventer's `fatal` event. `respawn`
-   * (the default) starts another under the same index, `exit` ends the process with code 1. (TP-20)
+   * (the default) starts another under the same index, `exit` ends the process with code 1; where the eventer lives in a
+   * worker thread itself, as `process.exit` there: that thread. (TP-20)
    */
   readonly onWorkerDeath?: 'respawn' | 'exit'
 }

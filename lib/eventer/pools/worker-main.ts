@@ -20,6 +20,11 @@ class PoolWorkerThread {
   readonly #context: PoolContext
   readonly #leave = new AbortController()
   #started: Promise<void> | undefined
+  #ready: () => void = () => {}
+  /** The module has been started; never, where that fails. */
+  readonly #isReady = new Promise<void>((resolve) => {
+    this.#ready = resolve
+  })
 
   constructor({ port, backend, options, index, cells, data }: WorkerStart) {
     this.#port = port
@@ -66,12 +71,15 @@ class PoolWorkerThread {
     try {
       if (module !== undefined) await run(module, this.#context)
       this.#send({ op: 'ready' })
+      this.#ready()
     } catch (error) {
       this.#send({ op: 'failed', error: copyError(error) })
     }
   }
 
+  /** Waits for the module: in the place of a dead worker, calls may come before it has been started. */
   async #call(id: number, target: ExportTarget, arg: unknown): Promise<void> {
+    await this.#isReady
     try {
       const found = (await exportsOf(target.module as string))[target.export]
       if (typeof found !== 'function')

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { METER_CELLS } from '../../backend/meter'
 import { compiledFile } from '../../backend/platform'
 import { HeddleError } from '../../errors'
 import type { Core } from '../core'
 import type { ResolvedOptions } from '../options'
-import { restoreError } from './copied-error'
+import { isCloneable, restoreError } from './copied-error'
 import type { FromWorker, PoolEntry, ToWorker, WorkerStart } from './messages'
 import type { ResolvedPool } from './options'
 import { type ExportTarget, RemoteLoop } from './remote-loop'
@@ -60,7 +60,7 @@ export class WorkerPlace {
   #cause: unknown
   #nextCall = 1
 
-  /** `died`: the thread has ended, and nobody had asked it to. */
+  /** `died`: the thread has ended, and nobody had asked it to; or none could be started. */
   constructor(
     core: Core,
     pool: ResolvedPool,
@@ -86,7 +86,7 @@ export class WorkerPlace {
     return { loopId: this.loop.loopId, threadId: this.loop.threadId, cells: this.#cells }
   }
 
-  /** Starts a thread; resolves when its loop runs. */
+  /** Starts a thread; resolves when its loop runs. EINVAL: its data cannot be cloned. */
   async start(): Promise<void> {
     this.#up = new Turn()
     this.#ready = new Turn()
@@ -94,12 +94,8 @@ export class WorkerPlace {
     this.#cause = undefined
     this.#starting = true
     const { port1, port2 } = new MessageChannel()
+    const worker = this.#thread(port1, port2)
     this.#port = port1
-    const worker = new Worker(compiledFile('eventer/pools/worker-main.js'), {
-      name: this.loop.name,
-      workerData: this.#startData(port2),
-      transferList: [port2],
-    })
     this.#worker = worker
     this.#reference()
     port1.on('message', (message: FromWorker) => this.#message(message))
@@ -150,6 +146,30 @@ export class WorkerPlace {
     stop.abort()
     await this.#worker?.terminate()
     await this.#exited
+  }
+
+  /** A port that is left open would keep the process alive for good. */
+  #thread(ours: MessagePort, theirs: MessagePort): Worker {
+    try {
+      return new Worker(compiledFile('eventer/pools/worker-main.js'), {
+        name: this.loop.name,
+        workerData: this.#startData(theirs),
+        transferList: [theirs],
+      })
+    } catch (cause) {
+      ours.close()
+      theirs.close()
+      this.#starting = false
+      const { name, data } = this.#pool
+      const error = isCloneable(data)
+        ? cause
+        : new HeddleError('EINVAL', `pools.${name}.data cannot be cloned`, { cause })
+      this.#died(
+        this,
+        new HeddleError('ERR_WORKER_DIED', `${this.loop.name} has no worker`, { cause: error }),
+      )
+      throw error
+    }
   }
 
   #startData(port: MessagePort): WorkerStart {
@@ -213,6 +233,9 @@ export class WorkerPlace {
   }
 
   #exit(worker: Worker, port: MessagePort, code: number): void {
+    // What it had said before it ended lies in the port, and may not have been heard yet.
+    for (let last = receiveMessageOnPort(port); last !== undefined; last = receiveMessageOnPort(port))
+      this.#message(last.message as FromWorker)
     port.close()
     if (this.#worker === worker) this.#worker = undefined
     this.loop.moved(0, 0, this.#cells)
