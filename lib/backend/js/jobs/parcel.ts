@@ -1,3 +1,5 @@
+import type { JobOrder } from './job'
+
 /** A function by name, with the number that the sender knows it by. */
 export interface TargetName {
   readonly id: number
@@ -6,18 +8,7 @@ export interface TargetName {
 }
 
 /** A job that a worker submits to the queue it serves. Times count from the epoch: isolates have clocks of their own. */
-export interface FarJob {
-  readonly handle: number
-  readonly target: number
-  readonly cleanup: number
-  readonly flags: number
-  readonly bytes: Uint8Array
-  readonly block: SharedArrayBuffer | undefined
-  readonly subqueue: bigint
-  readonly priority: number
-  readonly deadline: number
-  readonly runTimeoutMs: number
-  readonly worker: number
+export interface FarJob extends Readonly<JobOrder> {
   /** Number of the job that waits for it (`Up.HOLD` names one), or -1. */
   readonly parent: number
 }

@@ -10,7 +10,9 @@ import { Room } from './room'
 import { FarTargets, type Targets } from './targets'
 
 const RUN_WORDS = 9
+const RUN_FLAGS = 4
 const DONE_WORDS = 6
+const DONE_FLAGS = 3
 
 /** A record of a parcel that has not been read. */
 interface Pending {
@@ -196,34 +198,37 @@ export class Station {
   }
 
   #writeRun(inbox: Inbox, parcel: Parcel, at: number): boolean {
+    const to = this.#copy(inbox, In.JOB_RUN, RUN_WORDS, RUN_FLAGS, parcel, at)
+    if (to < 0) return false
     const { words } = parcel
-    const length = words[at + 6] as number
-    const isBlock = ((words[at + 4] as number) & JobFlag.BLOCK) !== 0
-    if (!inbox.hasRoom(RUN_WORDS, isBlock ? 0 : length)) return false
-    const to = inbox.begin(In.JOB_RUN, RUN_WORDS)
-    inbox.words32.set(words.subarray(at + 1, at + RUN_WORDS), to + 1)
     inbox.words32[to + 2] = this.#theirTargets.number(words[at + 2] as number)
     inbox.words32[to + 3] = this.#theirTargets.number(words[at + 3] as number)
-    inbox.words32[to + 5] = this.#place(inbox, parcel, isBlock, words[at + 5] as number, length)
     return true
   }
 
   #writeDone(inbox: Inbox, parcel: Parcel, at: number): boolean {
-    const { words } = parcel
-    const length = words[at + 5] as number
-    const isBlock = ((words[at + 3] as number) & JobFlag.BLOCK) !== 0
-    if (!inbox.hasRoom(DONE_WORDS, isBlock ? 0 : length)) return false
-    const to = inbox.begin(In.JOB_DONE, DONE_WORDS)
-    inbox.words32.set(words.subarray(at + 1, at + DONE_WORDS), to + 1)
-    inbox.words32[to + 4] = this.#place(inbox, parcel, isBlock, words[at + 4] as number, length)
-    const told = words[at + 6] as number
+    if (this.#copy(inbox, In.JOB_DONE, DONE_WORDS, DONE_FLAGS, parcel, at) < 0) return false
+    const told = parcel.words[at + DONE_WORDS] as number
     if (told !== 0) this.#told.push(told)
     return true
   }
 
-  #place(inbox: Inbox, { bytes, blocks }: Parcel, isBlock: boolean, place: number, length: number): number {
-    if (isBlock) return this.#blocks.put(blocks[place] as SharedArrayBuffer)
-    return inbox.put(bytes.subarray(place, place + length))
+  /**
+   * The first `count` words of a record with its bytes, into the inbox; behind its flags come their place and their length. Its
+   * position there, or -1: no room.
+   */
+  #copy(inbox: Inbox, kind: number, count: number, flagsAt: number, parcel: Parcel, at: number): number {
+    const { words, bytes, blocks } = parcel
+    const place = words[at + flagsAt + 1] as number
+    const length = words[at + flagsAt + 2] as number
+    const isBlock = ((words[at + flagsAt] as number) & JobFlag.BLOCK) !== 0
+    if (!inbox.hasRoom(count, isBlock ? 0 : length)) return -1
+    const to = inbox.begin(kind, count)
+    inbox.words32.set(words.subarray(at + 1, at + count), to + 1)
+    inbox.words32[to + flagsAt + 1] = isBlock
+      ? this.#blocks.put(blocks[place] as SharedArrayBuffer)
+      : inbox.put(bytes.subarray(place, place + length))
+    return to
   }
 }
 
