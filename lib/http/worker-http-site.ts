@@ -2,7 +2,7 @@ import { invalid } from '../arguments'
 import type { AddressInfo } from '../backend/backend'
 import { HeddleError } from '../errors'
 import type { ExportTarget, RemoteLoop } from '../eventer'
-import { located } from '../eventer/pools/target'
+import { moduleUrl } from '../jobq/targets'
 import { size } from '../net/options'
 import { isTarget } from '../net/placement'
 import type { SiteMessage, SiteRoute } from '../net/served'
@@ -64,7 +64,7 @@ export class WorkerHttpSite implements HttpSite {
 }
 
 function named(handler: HttpHandler | ExportTarget): ExportTarget {
-  if (isTarget(handler)) return { module: located(handler.module), export: handler.export }
+  if (isTarget(handler)) return { module: moduleUrl(handler.module), export: handler.export }
   throw invalid('a handler in a pool of workers', 'is named, { module, export }', handler)
 }
 

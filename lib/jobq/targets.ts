@@ -52,7 +52,7 @@ export function located(target: JobTarget): LocatedTarget {
   }
   const { module, export: name } = target
   if (typeof name !== 'string' || name === '') throw invalid('export', 'is the name of a function', name)
-  return { module: urlOf(module), export: name }
+  return { module: moduleUrl(module), export: name }
 }
 
 /** The function behind a target, in this isolate. ERR_INVALID_ARGUMENT: there is none. */
@@ -114,7 +114,8 @@ export class TargetNumbers {
   }
 }
 
-function urlOf(module: string | URL): string {
+/** The URL of a module that is named by one, or by an absolute path. ERR_INVALID_ARGUMENT. */
+export function moduleUrl(module: string | URL): string {
   if (module instanceof URL) return module.href
   if (typeof module === 'string') {
     if (isAbsolute(module)) return pathToFileURL(module).href

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
+import type { Packed } from '../../jobq/error-codec'
 import type { ResolvedOptions } from '../options'
-import type { CopiedError } from './copied-error'
 import type { PoolKind } from './options'
 import type { ExportTarget } from './remote-loop'
 
@@ -42,9 +42,9 @@ export type FromWorker =
   /** Its module has been started. */
   | { readonly op: 'ready' }
   /** Its module, or its eventer, could not be started. */
-  | { readonly op: 'failed'; readonly error: CopiedError }
-  | { readonly op: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: CopiedError }
+  | { readonly op: 'failed'; readonly error: Packed }
+  | { readonly op: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: Packed }
   /** To a listener of its loop. */
-  | { readonly op: 'told'; readonly listener: number; readonly message: object; readonly error?: CopiedError }
+  | { readonly op: 'told'; readonly listener: number; readonly message: object; readonly error?: Packed }
   /** Its eventer is disposed of. */
   | { readonly op: 'ended' }

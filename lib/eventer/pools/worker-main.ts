@@ -1,9 +1,9 @@
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { selectBackend, selectJsBackend } from '../../backend/select'
 import { Meter } from '../../backend/meter'
+import { packError } from '../../jobq/error-codec'
 import { Eventer } from '../eventer'
 import { toStderr } from '../options'
-import { copyError } from './copied-error'
 import type { PoolContext } from './context'
 import type { FromWorker, ToWorker, WorkerStart } from './messages'
 import type { ExportTarget } from './remote-loop'
@@ -73,7 +73,7 @@ class PoolWorkerThread {
       this.#send({ op: 'ready' })
       this.#ready()
     } catch (error) {
-      this.#send({ op: 'failed', error: copyError(error) })
+      this.#send({ op: 'failed', error: packError(error) })
     }
   }
 
@@ -87,14 +87,14 @@ class PoolWorkerThread {
       const value = await (found as Exported)(arg, this.#context)
       this.#send({ op: 'answer', id, value })
     } catch (error) {
-      this.#send({ op: 'answer', id, error: copyError(error) })
+      this.#send({ op: 'answer', id, error: packError(error) })
     }
   }
 
   /** An error in the message crosses as errors do. */
   #tell(listener: number, message: { readonly error?: unknown }): void {
     const { error, ...rest } = message
-    const copied = 'error' in message ? { error: copyError(error) } : {}
+    const copied = 'error' in message ? { error: packError(error) } : {}
     this.#send({ op: 'told', listener, message: rest, ...copied })
   }
 

@@ -3,13 +3,13 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { METER_CELLS } from '../../backend/meter'
 import { compiledFile } from '../../backend/platform'
 import { HeddleError } from '../../errors'
+import { unpackError } from '../../jobq/error-codec'
+import { moduleUrl } from '../../jobq/targets'
 import type { Core } from '../core'
 import type { ResolvedOptions } from '../options'
-import { isCloneable, restoreError } from './copied-error'
 import type { FromWorker, PoolEntry, ToWorker, WorkerStart } from './messages'
 import type { ResolvedPool } from './options'
 import { type ExportTarget, RemoteLoop } from './remote-loop'
-import { located } from './target'
 
 /** A worker that does not end its eventer within so long is terminated: something in it does not return. */
 const END_MS = 5000
@@ -114,7 +114,7 @@ export class WorkerPlace {
   /** Tells where the loops are. The first time after a start the module is run; resolves when it has been. */
   async tell(pools: readonly PoolEntry[]): Promise<void> {
     const { module } = this.#pool
-    this.#send({ op: 'directory', pools, module: module === undefined ? undefined : located(module) })
+    this.#send({ op: 'directory', pools, module: module === undefined ? undefined : moduleUrl(module) })
     await this.#ready.come
     this.#starting = false
     this.#reference()
@@ -192,7 +192,7 @@ export class WorkerPlace {
     return new Promise((resolve, reject) => {
       this.assertThere()
       const id = this.#nextCall++
-      const module = located(target.module)
+      const module = moduleUrl(target.module)
       this.#send({ op: 'call', id, target: { module, export: target.export }, arg })
       this.#calls.set(id, { resolve, reject })
       this.#reference()
@@ -209,7 +209,7 @@ export class WorkerPlace {
         this.#ready.resolve()
         return
       case 'failed':
-        this.#cause = restoreError(message.error)
+        this.#cause = unpackError(message.error)
         this.#up.reject(this.#cause)
         this.#ready.reject(this.#cause)
         void this.#worker?.terminate()
@@ -219,11 +219,11 @@ export class WorkerPlace {
         this.#calls.delete(message.id)
         this.#reference()
         if (message.error === undefined) call?.resolve(message.value)
-        else call?.reject(restoreError(message.error))
+        else call?.reject(unpackError(message.error))
         return
       }
       case 'told': {
-        const error = message.error === undefined ? {} : { error: restoreError(message.error) }
+        const error = message.error === undefined ? {} : { error: unpackError(message.error) }
         this.loop.heard.get(message.listener)?.({ ...message.message, ...error })
         return
       }
@@ -261,5 +261,14 @@ export class WorkerPlace {
       if (on) held?.ref()
       else held?.unref()
     }
+  }
+}
+
+function isCloneable(value: unknown): boolean {
+  try {
+    structuredClone(value)
+    return true
+  } catch {
+    return false
   }
 }
