@@ -19,6 +19,7 @@ import { shortNameOf } from './short-name'
 import type { JobqSafety } from './spec'
 import type { JobTarget } from './targets'
 import { jobHere } from './job-scope'
+import type { WorkerHost } from './worker-host'
 
 /** Numbers of a queue. Averages are smoothed: each job counts for a fifth. (JQ-10) */
 export interface JobQueueStats {
@@ -75,7 +76,8 @@ export interface JobQueueParts {
   readonly kind: 'worker' | 'native'
   readonly backend: JobsBackend
   readonly desk: JobDesk
-  readonly mail: Mail | undefined
+  /** Of a worker queue that this isolate made. */
+  readonly host: WorkerHost | undefined
   /** Called once it is destroyed. */
   readonly destroyed: (queue: JobQueue) => void
 }
@@ -101,6 +103,7 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
   readonly mail: Mail | undefined
   /** @internal */
   readonly desk: JobDesk
+  readonly #host: WorkerHost | undefined
   readonly #backend: JobsBackend
   readonly #destroyed: (queue: JobQueue) => void
   readonly #room: Room
@@ -108,13 +111,14 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
   #drained: Promise<void> | undefined
 
   /** @internal See `jobqs.create`. */
-  constructor({ id, name, kind, backend, desk, mail, destroyed }: JobQueueParts) {
+  constructor({ id, name, kind, backend, desk, host, destroyed }: JobQueueParts) {
     this.id = id
     this.name = name
     this.shortName = shortNameOf(name)
     this.kind = kind
     this.isNative = kind === 'native'
-    this.mail = mail
+    this.#host = host
+    this.mail = host
     this.desk = desk
     this.#backend = backend
     this.#destroyed = destroyed
@@ -199,9 +203,20 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
     return safetyOf(this.#read(JobStat.SAFETY))
   }
 
-  /** Bytes of the stacks of native threads that are started from now on; 0: the system's usual. */
+  /** @internal Starts threads until there are `desired`; otherwise jobs start them. */
+  spawn(): void {
+    this.#configure({ spawn: true })
+  }
+
+  /**
+   * Bytes of the stacks of threads that are started from now on; 0: as usual. Worker threads have 1 MiB at least.
+   * ERR_NOT_SUPPORTED: another isolate starts the queue's worker threads.
+   */
   setStackSize(bytes: number): void {
     if (!Number.isSafeInteger(bytes) || bytes < 0) throw invalid('stackSize', 'is a number of bytes', bytes)
+    if (!this.isNative && this.#host === undefined)
+      throw new HeddleError('ERR_NOT_SUPPORTED', `another isolate starts the threads of ${this.name}`)
+    this.#host?.setStackSize(bytes)
     this.#configure({ stackBytes: bytes })
   }
 

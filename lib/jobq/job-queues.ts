@@ -32,7 +32,7 @@ export interface JobQueueOptions {
   readonly lifo?: boolean | undefined
   /** Each job is a section of safe memory, threads reclaim between jobs, or neither, the default. (JQ-08) */
   readonly memorySafety?: JobqSafety | undefined
-  /** Of native threads, bytes. Default 0: the system's usual. */
+  /** Bytes of the threads' stacks, of worker threads 1 MiB at least. Default 0: as usual. */
   readonly stackSize?: number | undefined
   /** Of worker threads: `resourceLimits`, `env`, `execArgv` and the like. */
   readonly worker?: JobWorkerOptions | undefined
@@ -204,7 +204,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   #made(
     id: number,
     name: string,
-    { memorySafety = 'none', worker = {}, onWorkerDeath, kind }: JobQueueOptions,
+    { memorySafety = 'none', worker = {}, onWorkerDeath, kind, stackSize = 0 }: JobQueueOptions,
   ): JobQueue {
     const { backend } = this.#port.backend.capabilities
     const shortName = shortNameOf(name)
@@ -213,6 +213,7 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
       kind === 'native'
         ? undefined
         : new WorkerHost({ id, name, shortName, backend, safety: memorySafety }, this.#jobs, worker, died)
+    host?.setStackSize(stackSize)
     if (host !== undefined) this.#hosts.set(id, host)
     const queue = this.#add(id, name, kind ?? 'worker', host)
     this.#own.set(id, { queue, host })
@@ -227,13 +228,13 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
     return this.#add(id, info.name, info.kind === JobQueueKind.NATIVE ? 'native' : 'worker', undefined)
   }
 
-  #add(id: number, name: string, kind: 'worker' | 'native', mail: WorkerHost | undefined): JobQueue {
+  #add(id: number, name: string, kind: 'worker' | 'native', host: WorkerHost | undefined): JobQueue {
     const destroyed = (): void => {
       this.#known.delete(id)
       this.#own.delete(id)
       this.#hosts.delete(id)
     }
-    const queue = new JobQueue({ id, name, kind, backend: this.#backend, desk: this.desk, mail, destroyed })
+    const queue = new JobQueue({ id, name, kind, backend: this.#backend, desk: this.desk, host, destroyed })
     this.#known.set(id, queue)
     return queue
   }

@@ -56,6 +56,10 @@ interface LiveWorker {
   error: unknown
 }
 
+/** With less stack than this Node cannot start a thread, or ends the process while it tries. */
+const LEAST_STACK_MB = 1
+const MB = 1024 * 1024
+
 /** From the compiled package, also where this file is run from its source. */
 const WORKER_FILE = join(PACKAGE_ROOT, 'dist', 'jobq', 'worker.js')
 
@@ -73,6 +77,7 @@ export class WorkerHost implements Mail {
   /** Results of workers that have ended, whose records are still to come. */
   readonly #left = new Map<number, Map<number, { readonly value: unknown }>>()
   #lastHeld = 0
+  #stackSizeMb = 0
   #isClosed = false
 
   /** `died`: unasked. */
@@ -86,6 +91,11 @@ export class WorkerHost implements Mail {
     this.#jobs = jobs
     this.#options = options
     this.#died = died
+  }
+
+  /** Bytes of the stacks of threads to come; 0: as the options say. */
+  setStackSize(bytes: number): void {
+    this.#stackSizeMb = bytes === 0 ? 0 : Math.max(LEAST_STACK_MB, bytes / MB)
   }
 
   start(worker: number): void {
@@ -160,8 +170,11 @@ export class WorkerHost implements Mail {
       link,
       state,
     }
+    const { resourceLimits } = this.#options
+    const stackSizeMb = this.#stackSizeMb
     const thread = new Worker(WORKER_FILE, {
       ...this.#options,
+      resourceLimits: stackSizeMb === 0 ? resourceLimits : { ...resourceLimits, stackSizeMb },
       name: `${shortName}/${worker}`,
       workerData: { heddle },
       transferList: (link === undefined ? [port2] : [port2, link]) as TransferListItem[],

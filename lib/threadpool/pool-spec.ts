@@ -9,7 +9,7 @@ export interface ThreadPoolOptions {
   readonly kind?: 'worker' | 'native' | undefined
   /** Threads. Default 4, of `CPU` one a core. */
   readonly concurrency?: number | undefined
-  /** Bytes of the stack of new threads; 0, the default: as usual. */
+  /** Bytes of the stack of new threads, of worker threads 1 MiB at least; 0, the default: as usual. */
   readonly stackSize?: number | undefined
   /** Jobs that may wait; above it `queue` answers false and `enqueue` waits. 0, the default: no limit. */
   readonly maxQueue?: number | undefined

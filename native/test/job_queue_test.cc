@@ -1,6 +1,7 @@
 // Queues of native jobs: order, limits, threads, ends. No isolate is in the way.
 #include <pthread.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 
@@ -596,6 +597,45 @@ CASE("JQ-11 A-JQ-13 threads bear the queue's short name") {
   CHECK_EQ(job::findQueue(number)->shortName(), std::string_view("a-rather-long"));
   world.end(number);
 }
+
+#ifdef __GLIBC__
+CASE("TP-17 A-TP-9 the size of stacks is that of threads to come, not of those that are there") {
+  JobWorld world;
+  const uint32_t number = world.queue({.stackBytes = 300'000});
+  std::map<pthread_t, size_t> sizes;
+  std::mutex lock;
+  Barrier barrier;
+  const Body asks = [&](job::NativeCall&) {
+    pthread_attr_t attributes;
+    size_t bytes = 0;
+    pthread_getattr_np(pthread_self(), &attributes);
+    pthread_attr_getstacksize(&attributes, &bytes);  // a page of it may be the guard
+    pthread_attr_destroy(&attributes);
+    {
+      const std::lock_guard<std::mutex> guard(lock);
+      sizes[pthread_self()] = bytes;
+    }
+    barrier.pass();
+  };
+  world.submit(number, asks);
+  world.flush();
+  barrier.awaitArrivals(1);
+  const size_t old = sizes.begin()->second;
+  CHECK(old >= 290'000 && old < 1'100'000);
+  job::findQueue(number)->configure({.desired = 2, .stackBytes = 1'200'000});
+  world.submit(number, asks);
+  world.flush();
+  barrier.awaitArrivals(2);
+  barrier.open();
+  CHECK(world.finishAll());
+  REQUIRE(sizes.size() == 2);
+  size_t most = 0;
+  for (const auto& [thread, bytes] : sizes) most = std::max(most, bytes);
+  // The C library may give a thread the stack of another, up to four times as large.
+  CHECK(most >= 1'100'000 && most < 4'800'000);
+  world.end(number);
+}
+#endif
 
 CASE("JQ-11 the jobs of a queue can be listed, those that run and those that wait") {
   Sequence sequence;
