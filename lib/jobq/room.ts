@@ -15,6 +15,7 @@ export class Room {
   readonly #waiters = new Set<Waiter>()
   #unwatch: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
+  #isLooking = false
 
   constructor(desk: JobDesk) {
     this.#desk = desk
@@ -51,22 +52,34 @@ export class Room {
       signal?.addEventListener('abort', aborted)
       this.#waiters.add(waiter)
       if (this.#waiters.size === 1) this.#begin()
-      this.#look()
+      this.look()
     })
   }
 
+  /** Somebody waits. */
+  get isWaitedFor(): boolean {
+    return this.#waiters.size > 0
+  }
+
+  /** There may be room: who has waited longest goes first. */
+  look(): void {
+    // Code of the user may ask while one tries (getters of its argument); who comes meanwhile has its turn behind it.
+    if (this.#isLooking) return
+    this.#isLooking = true
+    try {
+      for (const waiter of this.#waiters) if (!waiter.tries()) return
+    } finally {
+      this.#isLooking = false
+    }
+  }
+
   #begin(): void {
-    this.#unwatch = this.#desk.watch(() => this.#look())
-    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    this.#unwatch = this.#desk.watch(() => this.look())
+    this.#timer = setInterval(() => this.look(), LOOK_MS)
   }
 
   #rest(): void {
     this.#unwatch?.()
     clearInterval(this.#timer)
-  }
-
-  /** Who has waited longest goes first. */
-  #look(): void {
-    for (const waiter of this.#waiters) if (!waiter.tries()) return
   }
 }

@@ -1,6 +1,7 @@
 import { checkOptions, flag, invalid } from '../arguments'
 import { HeddleError } from '../errors'
 import type { JobTarget, JobTransfer } from '../jobq'
+import { checkTransfer } from '../jobq/run-options'
 import { located } from '../jobq/targets'
 import { Semaphore } from '../locks'
 import { Block, type Memtype, memtypes } from '../memory'
@@ -21,7 +22,10 @@ export interface AsyncJobOptions<C = unknown> {
   readonly jobClass?: string | number | undefined
   /** Default `{ mode: 'none' }`. */
   readonly completion?: Completion | undefined
-  /** Jobs that share it run at most so many at once; those that wait for a permit hold no thread. (TP-11) */
+  /**
+   * Jobs that share it run at most so many at once; those that wait for a permit hold no thread, and have failed with
+   * ERR_CLOSED where it is closed. (TP-11)
+   */
   readonly concurrency?: Semaphore | undefined
   /** The memory the job lies in, which `freeOnCompletion` gives back. */
   readonly memory?: Block | undefined
@@ -77,6 +81,8 @@ const NO_END: JobEnd = { value: undefined, error: undefined, failed: false }
 // biome-ignore lint/suspicious/noExplicitAny: whoever runs a job does not look at its closure
 export class AsyncJob<C = any> implements Disposable {
   #state: AsyncJobState = 'idle'
+  /** It is being submitted; code of the user runs meanwhile, such as getters of the closure. */
+  #isHeld = false
   #worker: JobWorker<C>
   #closure: C
   #jobClass: string | number
@@ -100,7 +106,7 @@ export class AsyncJob<C = any> implements Disposable {
     this.#concurrency = checkConcurrency(options.concurrency)
     this.#skipCompletion = flag('skipCompletion', options.skipCompletion, false)
     this.#skipOnShutdown = flag('skipOnShutdown', options.skipOnShutdown, false)
-    this.#transfer = options.transfer
+    this.#transfer = checkTransfer(options.transfer)
     this.#freeOnCompletion = options.freeOnCompletion
     this.#memory = memoryOf(options.memory, options.freeOnCompletion)
   }
@@ -111,7 +117,7 @@ export class AsyncJob<C = any> implements Disposable {
 
   /** It belongs to a pool: nothing may be changed. */
   get isActive(): boolean {
-    return this.#state !== 'idle' && this.#state !== 'done' && this.#state !== 'freed'
+    return this.#isHeld || !isAtRest(this.#state)
   }
 
   /** What the work returned, last time. */
@@ -193,7 +199,7 @@ export class AsyncJob<C = any> implements Disposable {
 
   set transfer(list: JobTransfer | undefined) {
     this.assertIdle()
-    this.#transfer = list
+    this.#transfer = checkTransfer(list)
   }
 
   get freeOnCompletion(): Memtype | undefined {
@@ -223,6 +229,7 @@ export class AsyncJob<C = any> implements Disposable {
 
   /** @internal ERR_JOB_ACTIVE, ERR_STALE_HANDLE. */
   assertIdle(): void {
+    if (this.#isHeld) throw new HeddleError('ERR_JOB_ACTIVE', 'the job is being submitted')
     if (this.isActive) throw new HeddleError('ERR_JOB_ACTIVE', `the job is ${this.#state}`)
     if (this.#state === 'freed') throw new HeddleError('ERR_STALE_HANDLE', 'the job has been freed')
   }
@@ -233,9 +240,17 @@ export class AsyncJob<C = any> implements Disposable {
       memtypes.check(this.#freeOnCompletion, this.#memory)
   }
 
+  /** @internal It counts as active until the answer is called, whatever its state. */
+  hold(): () => void {
+    this.#isHeld = true
+    return () => {
+      this.#isHeld = false
+    }
+  }
+
   /** @internal */
   enter(state: AsyncJobState): void {
-    if (!this.isActive) this.#end = NO_END
+    if (isAtRest(this.#state)) this.#end = NO_END
     if (this.#state === 'done') this.#done = undefined
     this.#state = state
   }
@@ -274,6 +289,10 @@ export class AsyncJob<C = any> implements Disposable {
     this.#memory = undefined
     if (this.#freeOnCompletion !== undefined) memtypes.free(this.#freeOnCompletion, memory)
   }
+}
+
+function isAtRest(state: AsyncJobState): boolean {
+  return state === 'idle' || state === 'done' || state === 'freed'
 }
 
 interface Deferred {

@@ -20,9 +20,6 @@ export interface Told {
   readonly closure?: unknown
 }
 
-/** Longer than any machine takes to start a thread; then some cannot be started. */
-const ARRIVE_MS = 10_000
-
 type Work = (job: ThreadJob, closure: unknown) => unknown
 
 /** Exports that were loaded. */
@@ -87,17 +84,6 @@ export async function tell(
 ): Promise<void> {
   const { told, closure, value, failed, error } = given
   await callBack(told, Object.assign(new Job(closure, context), { value, failed, error }))
-}
-
-/** Waits until so many threads are here, for a while: each holds one, so there are as many. */
-export function arrive({ cells, threads }: { readonly cells: Int32Array; readonly threads: number }): void {
-  Atomics.add(cells, 0, 1)
-  Atomics.notify(cells, 0)
-  const deadline = performance.now() + ARRIVE_MS
-  for (let here = Atomics.load(cells, 0); here < threads; here = Atomics.load(cells, 0)) {
-    const left = deadline - performance.now()
-    if (left <= 0 || Atomics.wait(cells, 0, here, left) === 'timed-out') return
-  }
 }
 
 async function callBack(told: Told, job: Job): Promise<void> {

@@ -41,15 +41,20 @@ function optionsOf(pool: string, stanza: ThreadPoolStanza): ThreadPoolOptions {
   return options
 }
 
-/** Brings a pool in step with its stanza; what cannot be changed any more is warned of and stays. (A-TP-9) */
+/** Brings a pool in step with its stanza, with its threads started; what cannot be changed any more is warned of and stays. (A-TP-9) */
 export function tune(pool: ThreadPool, options: ThreadPoolOptions): void {
   const { concurrency, maxQueue, stackSize } = options
   if (concurrency !== undefined && concurrency !== pool.concurrency) pool.concurrency = concurrency
   if (stackSize !== undefined && stackSize !== pool.stackSize) pool.stackSize = stackSize
-  if (maxQueue === undefined || maxQueue === pool.maxQueue) return
-  if (pool.hasBegun)
-    warn('HEDDLE_NOT_TUNABLE', `ThreadPool "${pool.name}": Backlog is not tunable, it stays ${pool.maxQueue}`)
-  else pool.maxQueue = maxQueue
+  if (maxQueue !== undefined && maxQueue !== pool.maxQueue) {
+    if (!pool.hasBegun) pool.maxQueue = maxQueue
+    else
+      warn(
+        'HEDDLE_NOT_TUNABLE',
+        `ThreadPool "${pool.name}": Backlog is not tunable, it stays ${pool.maxQueue}`,
+      )
+  }
+  pool.begin()
 }
 
 function warn(code: string, text: string): void {

@@ -5,7 +5,7 @@ import type { JobOrder } from '../jobq'
 import { located, type ModuleTarget, NATIVE } from '../jobq/targets'
 import type { AsyncJob } from './async-job'
 import type { Completion } from './completion'
-import type { arrive, run, runAndTell, tell, Told } from './in-thread'
+import type { run, runAndTell, tell, Told } from './in-thread'
 
 type Callback = Extract<Completion, { mode: 'callback' }>
 type Argument<F extends (arg: never, context: never) => unknown> = Parameters<F>[0]
@@ -14,7 +14,6 @@ type Argument<F extends (arg: never, context: never) => unknown> = Parameters<F>
 const IN_THREAD = join(PACKAGE_ROOT, 'dist', 'threadpool', 'in-thread.js')
 const RUN: ModuleTarget = { module: IN_THREAD, export: 'run' }
 const RUN_AND_TELL: ModuleTarget = { module: IN_THREAD, export: 'runAndTell' }
-const ARRIVE: ModuleTarget = { module: IN_THREAD, export: 'arrive' }
 const TELL: ModuleTarget = { module: IN_THREAD, export: 'tell' }
 
 /**
@@ -47,12 +46,6 @@ export function tailOrder(job: AsyncJob, completion: Callback): JobOrder {
   const { value, failed, error } = job.end
   const arg: Argument<typeof tell> = { told: toldOf(completion), closure, value, failed, error }
   return { target: TELL, arg }
-}
-
-/** Occupies a thread until there are so many; as many of these start as many threads. */
-export function arriveOrder(cells: Int32Array, threads: number): JobOrder {
-  const arg: Argument<typeof arrive> = { cells, threads }
-  return { target: ARRIVE, arg, droppable: true }
 }
 
 function toldOf(completion: Callback): Told {

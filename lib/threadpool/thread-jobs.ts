@@ -34,7 +34,7 @@ export class ThreadJobs {
   runHere(job: AsyncJob): boolean {
     const work = this.#prepared.get(job.worker)
     const { concurrency } = job
-    if (concurrency !== undefined && !concurrency.tryWait()) return false
+    if (concurrency !== undefined && !tryPermit(concurrency)) return false
     job.enter('queued')
     try {
       const value = work(job, job.closure)
@@ -53,13 +53,13 @@ export class ThreadJobs {
   submit(job: AsyncJob, pool: ThreadPool): boolean {
     const { concurrency } = job
     if (concurrency === undefined) return this.#send(job, pool, true)
-    if (concurrency.tryWait()) return this.#sendPermitted(job, pool, concurrency)
+    if (tryPermit(concurrency)) return this.#sendPermitted(job, pool)
     if (pool.isFull) return false
     this.#accept(job, pool, 'waiting')
     pool.parked.add(job)
     const leave = concurrency.enter(
       () => this.#permitted(job, pool),
-      (error) => this.#drop(job, pool, error),
+      (error) => this.#closed(job, pool, error),
     )
     this.#leave.set(job, leave)
     return true
@@ -82,20 +82,19 @@ export class ThreadJobs {
   }
 
   /** The permit is there. */
-  #sendPermitted(job: AsyncJob, pool: ThreadPool, concurrency: Semaphore): boolean {
+  #sendPermitted(job: AsyncJob, pool: ThreadPool): boolean {
     let sent = false
     try {
       sent = this.#send(job, pool, true)
       return sent
     } finally {
-      if (!sent) concurrency.post()
+      if (!sent) this.#giveBack(job)
     }
   }
 
   /** The permit has come: the job was accepted, so the pool takes it however many wait. */
   #permitted(job: AsyncJob, pool: ThreadPool): void {
-    pool.parked.delete(job)
-    this.#leave.delete(job)
+    this.#unpark(job, pool)
     try {
       this.#send(job, pool, false)
     } catch (error) {
@@ -103,20 +102,38 @@ export class ThreadJobs {
     }
   }
 
+  /** There will be no permit: the job has failed. */
+  #closed(job: AsyncJob, pool: ThreadPool, error: unknown): void {
+    this.#unpark(job, pool)
+    this.#ended(job, failed(error))
+    pool.room.look()
+  }
+
   /** It will not run, and nothing follows. */
   #drop(job: AsyncJob, pool: ThreadPool, error: unknown): void {
-    pool.parked.delete(job)
-    this.#leave.delete(job)
+    this.#unpark(job, pool)
     job.ends(failed(error))
     this.#finish(job)
   }
 
+  #unpark(job: AsyncJob, pool: ThreadPool): void {
+    pool.parked.delete(job)
+    this.#leave.delete(job)
+  }
+
   #send(job: AsyncJob, pool: ThreadPool, trying: boolean): boolean {
+    // Of those that wait for a permit the queue does not know.
+    if (trying && pool.parked.size > 0 && pool.isFull) return false
     const desk = deskOf(this.#finisher.home(job.completion))
-    const order: JobOrder = { ...threadOrder(job), droppable: job.skipOnShutdown }
     const done: JobDone = (outcome, value) => this.#answered(job, pool, outcome, value)
-    if (!trying) desk.submit(pool.queue, order, done)
-    else if (desk.trySubmit(pool.queue, order, done) === undefined) return false
+    const release = job.hold()
+    try {
+      const order: JobOrder = { ...threadOrder(job), droppable: job.skipOnShutdown }
+      if (!trying) desk.submit(pool.queue, order, done)
+      else if (desk.trySubmit(pool.queue, order, done) === undefined) return false
+    } finally {
+      release()
+    }
     this.#accept(job, pool, 'queued')
     return true
   }
@@ -132,7 +149,7 @@ export class ThreadJobs {
     else if (outcome === JobOutcome.SHUTDOWN) this.#lost(job, pool, new HeddleError('ERR_SHUTDOWN'))
     else if (outcome === JobOutcome.WORKER_DIED && pool.isEnding) this.#lost(job, pool, value)
     else this.#ended(job, failed(value))
-    pool.offer()
+    pool.room.look()
   }
 
   /** The pool, or the eventer, ends before the job does: nothing follows, and nobody is told who did not ask. */
@@ -152,11 +169,12 @@ export class ThreadJobs {
     else this.#finisher.complete(job)
   }
 
-  #giveBack(job: AsyncJob): void {
+  #giveBack({ concurrency }: AsyncJob): void {
+    if (concurrency === undefined || concurrency.isClosed) return
     try {
-      job.concurrency?.post()
+      concurrency.post()
     } catch (error) {
-      // It was closed, or somebody has posted what was not taken.
+      // Somebody has posted what was not taken.
       this.#core.report(error)
     }
   }
@@ -205,6 +223,12 @@ export class ThreadJobs {
     const name = workerName(job)
     this.#core.reportFailed(() => ({ name, loop, mask: 0, event: `job/${name}/-/-/${loop.name}/-` }), error)
   }
+}
+
+/** ERR_CLOSED. */
+function tryPermit(semaphore: Semaphore): boolean {
+  if (!semaphore.isClosed) return semaphore.tryWait()
+  throw new HeddleError('ERR_CLOSED', 'the semaphore of the job is closed')
 }
 
 function workerName({ worker }: AsyncJob): string {

@@ -1,8 +1,8 @@
 import { HeddleError } from '../errors'
-import type { JobDesk, JobQueue, JobQueues } from '../jobq'
+import type { JobQueue, JobQueues } from '../jobq'
+import { Room } from '../jobq/room'
 import type { AsyncJob } from './async-job'
 import { checkCount, checkThreads, type ThreadPoolSpec } from './pool-spec'
-import { arriveOrder } from './thread-job'
 
 /** What counts a pool. Times are milliseconds. (TP-22) */
 export interface ThreadPoolStats {
@@ -26,13 +26,6 @@ export interface ThreadPoolStats {
   readonly avgRunMs: number
 }
 
-/** Who waits for a place in a pool whose backlog is full. */
-export interface InLine {
-  /** True: it was taken, or gave up. False: there is no place. */
-  readonly attempt: () => boolean
-  readonly refuse: (error: unknown) => void
-}
-
 /**
  * A named set of threads and the jobs that wait for them: a job queue that is made when the first job comes. Its number is its
  * job class. Made by `ThreadPools`, and ended with them.
@@ -45,7 +38,7 @@ export class ThreadPool {
   readonly kind: 'worker' | 'native'
   readonly autoShrink: boolean
   /** @internal Those who wait for a place, in the order of arrival. */
-  readonly line = new Set<InLine>()
+  readonly room: Room
   /** @internal Jobs that wait for a permit. */
   readonly parked = new Set<AsyncJob>()
   /** @internal Jobs that are accepted and not completed. */
@@ -53,13 +46,12 @@ export class ThreadPool {
   readonly #jobqs: JobQueues
   readonly #queueName: string
   readonly #onWorkerDeath: 'respawn' | 'exit'
+  #spawns = false
   #concurrency: number
   #maxQueue: number
   #stackSize: number
   #queue: JobQueue | undefined
   #ended = false
-  /** Jobs that were none of the program's. */
-  #arrived = 0
   #settled: (() => void) | undefined
 
   /** @internal */
@@ -75,6 +67,7 @@ export class ThreadPool {
     this.#maxQueue = spec.maxQueue
     this.#stackSize = spec.stackSize
     this.#onWorkerDeath = spec.onWorkerDeath
+    this.room = new Room(jobqs.desk)
   }
 
   /** Threads there may be. Set, it counts at once: running jobs end before a thread does. ERR_INVALID_ARGUMENT. (TP-17) */
@@ -99,7 +92,7 @@ export class ThreadPool {
     this.#maxQueue = jobs
   }
 
-  /** Bytes of the stacks of threads to come; 0: as usual. */
+  /** Bytes of the stacks of threads to come, of worker threads 1 MiB at least; 0: as usual. */
   get stackSize(): number {
     return this.#stackSize
   }
@@ -114,16 +107,10 @@ export class ThreadPool {
     return this.#queue !== undefined
   }
 
-  /** @internal Starts all threads of a worker pool; those of a native one cost so little that jobs start them. */
-  spawn(desk: JobDesk): void {
-    if (this.kind === 'native') return
-    const threads = this.#concurrency
-    const cells = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-    for (let n = 0; n < threads; n++) {
-      desk.submit(this.queue, arriveOrder(cells, threads), () => {
-        this.#arrived++
-      })
-    }
+  /** @internal Has all its threads from now on, without waiting for jobs that need them. */
+  begin(): void {
+    this.#spawns = true
+    this.queue.spawn()
   }
 
   /** Threads alive. */
@@ -143,7 +130,7 @@ export class ThreadPool {
       queued: queue?.backlog ?? 0,
       parked: this.parked.size,
       maxQueue: this.#maxQueue,
-      total: (queue?.total ?? 0) - this.#arrived,
+      total: queue?.total ?? 0,
       avgWaitMs: queue?.avgWaitMs ?? 0,
       avgRunMs: queue?.avgRunMs ?? 0,
     }
@@ -154,18 +141,10 @@ export class ThreadPool {
     return this.#queue?.isDraining === true
   }
 
-  /** @internal As many wait as may. */
+  /** @internal As many wait as may, for a thread or for a permit. */
   get isFull(): boolean {
     if (this.#maxQueue === 0 || this.#queue === undefined) return false
     return this.#queue.stats().backlog + this.parked.size >= this.#maxQueue
-  }
-
-  /** @internal There may be a place: who waits for one tries, in the order of arrival. */
-  offer(): void {
-    for (const inLine of this.line) {
-      if (!inLine.attempt()) return
-      this.line.delete(inLine)
-    }
   }
 
   /** @internal The job is over. */
@@ -223,5 +202,7 @@ export class ThreadPool {
     queue.setFloor(0)
     queue.setConcurrency(this.#concurrency)
     if (!this.autoShrink) queue.setFloor(this.#concurrency)
+    if (this.#spawns) queue.spawn()
+    this.room.look()
   }
 }

@@ -1,7 +1,6 @@
 import { threadId } from 'node:worker_threads'
 import { invalid } from '../arguments'
 import { HeddleError } from '../errors'
-import { deskOf } from '../eventer/desk'
 import type { Event } from '../eventer/event'
 import { Eventer } from '../eventer/eventer'
 import { FdEvent } from '../eventer/fd-event'
@@ -12,7 +11,7 @@ import { PREDEFINED, poolSpec, type ThreadPoolOptions } from './pool-spec'
 import { Prepared } from './prepared'
 import { SuspendedSession } from './session'
 import { ThreadJobs } from './thread-jobs'
-import { type InLine, ThreadPool, type ThreadPoolStats } from './thread-pool'
+import { ThreadPool, type ThreadPoolStats } from './thread-pool'
 
 const made = new WeakMap<Eventer, ThreadPools>()
 
@@ -29,6 +28,7 @@ export class ThreadPools implements AsyncDisposable {
   readonly #byName = new Map<string, ThreadPool>()
   readonly #prepared = new Prepared()
   readonly #jobs: ThreadJobs
+  #isClosed = false
   #closing: Promise<void> | undefined
 
   /** Those of an eventer, made at the first call. ERR_NOT_INIT. */
@@ -78,15 +78,15 @@ export class ThreadPools implements AsyncDisposable {
 
   /** Makes a pool. EEXIST, ERR_SHUTDOWN, ERR_INVALID_ARGUMENT. (TP-19) */
   create(name: string, options: ThreadPoolOptions = {}): ThreadPool {
-    if (this.#closing !== undefined) throw new HeddleError('ERR_SHUTDOWN')
+    if (this.#isClosed) throw new HeddleError('ERR_SHUTDOWN')
     if (typeof name !== 'string' || name === '') throw invalid('a pool has', 'a name', name)
     if (this.find(name) !== undefined) throw new HeddleError('EEXIST', `a pool is called ${name} already`)
     return this.#add(name, options)
   }
 
   /**
-   * Makes the pools that stanzas name and brings those that are there in step with them; call it again for a new
-   * configuration. The concurrency counts at once, the size of stacks for new threads; the backlog of a pool that has begun stays,
+   * Makes the pools that stanzas name, brings those that are there in step with them, and starts their threads; call it
+   * again for a new configuration. The concurrency counts at once, the size of stacks for new threads; the backlog of a pool that has begun stays,
    * with a warning (HEDDLE_NOT_TUNABLE). What no stanza names stays as it is. ERR_INVALID_ARGUMENT changes nothing. (TP-17)
    */
   configure(config: ThreadPoolConfig): void {
@@ -94,7 +94,7 @@ export class ThreadPools implements AsyncDisposable {
     for (const [, options] of stanzas) poolSpec(options)
     for (const [name, options] of stanzas) {
       const pool = this.find(name)
-      if (pool === undefined) this.create(name, { owner: 'configuration', ...options })
+      if (pool === undefined) this.create(name, { owner: 'configuration', deferSpawn: false, ...options })
       else tune(pool, options)
     }
   }
@@ -108,14 +108,17 @@ export class ThreadPools implements AsyncDisposable {
    * Submits a job: true, and it belongs to its pool until the completion is over. False: as many wait as may. In the mode
    * `sync` work and completion have run when this returns, whatever the pools are like; false: its semaphore has no permit.
    *
-   * ERR_JOB_ACTIVE, ERR_NO_POOL, ERR_SHUTDOWN, ERR_MEMTYPE_MISMATCH, ERR_NOT_SUPPORTED: the worker cannot run there; a
-   * DataCloneError of the closure. Then the job is as it was. (TP-01)
+   * ERR_JOB_ACTIVE, ERR_NO_POOL, ERR_SHUTDOWN, ERR_CLOSED (its semaphore is), ERR_MEMTYPE_MISMATCH, ERR_NOT_SUPPORTED: the
+   * worker cannot run there; a DataCloneError of the closure. Then the job is as it was. (TP-01)
    */
   queue(job: AsyncJob): boolean {
     this.#check(job)
     if (job.completion.mode === 'sync') return this.#jobs.runHere(job)
     const pool = this.#poolOf(job)
-    return pool.line.size === 0 && this.#jobs.submit(job, pool)
+    // Nobody goes ahead of those who wait.
+    pool.room.look()
+    job.assertIdle()
+    return !pool.room.isWaitedFor && this.#jobs.submit(job, pool)
   }
 
   /** The same, except that it waits for a place where `queue` answers false. The signal's reason, ERR_SHUTDOWN. (TP-18) */
@@ -166,6 +169,7 @@ export class ThreadPools implements AsyncDisposable {
    * are not completed and `done` rejects with ERR_SHUTDOWN; those that run are not waited for. Then the threads end. (TP-15)
    */
   shutdown(): Promise<void> {
+    this.#isClosed = true
     this.#closing ??= this.#shutDown()
     return this.#closing
   }
@@ -180,7 +184,7 @@ export class ThreadPools implements AsyncDisposable {
     const pool = new ThreadPool(this.#eventer.jobqs, queueName, name, this.#pools.length, spec)
     this.#pools.push(pool)
     this.#byName.set(name.toLowerCase(), pool)
-    if (!spec.deferSpawn) pool.spawn(deskOf(this.#eventer.loops[0]))
+    if (!spec.deferSpawn) pool.begin()
     return pool
   }
 
@@ -191,42 +195,29 @@ export class ThreadPools implements AsyncDisposable {
   }
 
   #poolOf({ jobClass }: AsyncJob): ThreadPool {
-    if (this.#closing !== undefined) throw new HeddleError('ERR_SHUTDOWN')
+    if (this.#isClosed) throw new HeddleError('ERR_SHUTDOWN')
     return this.byName(jobClass)
   }
 
-  #wait(job: AsyncJob, pool: ThreadPool, signal: AbortSignal | undefined): Promise<void> {
+  async #wait(job: AsyncJob, pool: ThreadPool, signal: AbortSignal | undefined): Promise<void> {
+    let isTaken = false
+    const tries = (): boolean => {
+      if (this.#isClosed) throw new HeddleError('ERR_SHUTDOWN')
+      isTaken = this.#jobs.submit(job, pool)
+      return isTaken
+    }
     job.enter('waiting')
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        pool.line.delete(inLine)
-        signal?.removeEventListener('abort', aborted)
-      }
-      const refuse = (error: unknown): void => {
-        leave()
-        job.refused()
-        reject(error)
-      }
-      const aborted = (): void => refuse(signal?.reason)
-      const attempt = (): boolean => {
-        try {
-          if (!this.#jobs.submit(job, pool)) return false
-          leave()
-          resolve()
-        } catch (error) {
-          refuse(error)
-        }
-        return true
-      }
-      const inLine: InLine = { attempt, refuse }
-      pool.line.add(inLine)
-      signal?.addEventListener('abort', aborted)
-    })
+    try {
+      await pool.room.wait(tries, signal)
+    } catch (error) {
+      if (!isTaken) job.refused()
+      throw error
+    }
   }
 
   async #shutDown(): Promise<void> {
     for (const pool of this.#pools) {
-      for (const { refuse } of [...pool.line]) refuse(new HeddleError('ERR_SHUTDOWN'))
+      pool.room.look()
       this.#jobs.dropParked(pool)
       pool.dropWaiting()
     }
@@ -237,10 +228,9 @@ export class ThreadPools implements AsyncDisposable {
 
   /** The eventer ends; the queues end with it. */
   #abandon(): void {
+    this.#isClosed = true
     this.#closing ??= Promise.resolve()
-    for (const pool of this.#pools) {
-      for (const { refuse } of [...pool.line]) refuse(new HeddleError('ERR_SHUTDOWN'))
-    }
+    for (const pool of this.#pools) pool.room.look()
   }
 }
 

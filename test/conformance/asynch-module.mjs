@@ -106,6 +106,20 @@ export const poolFailing = () => {
 }
 export const poolHeld = (_, { cells, value }) => held({ cells, value })
 export const poolCrowd = (_, closure) => crowd(closure)
+/** How many calls deep it gets. */
+export const poolDepth = () => {
+  let depth = 0
+  const down = () => {
+    depth++
+    down()
+  }
+  try {
+    down()
+  } catch {
+    // RangeError: the stack is used up.
+  }
+  return { thread: threadId, depth }
+}
 export const poolLeave = () => process.exit(7)
 export const poolRead = async (_, url) => (await fetch(url)).text()
 export const notAFunction = 5

@@ -190,7 +190,7 @@ describe('the completion of a job', () => {
       await semaphore.wait()
     }))
 
-  it('TP-08 A-TP-1 A-TP-2 sync: work and completion here and now, with no pool, or a full one', () =>
+  it('TP-08 A-TP-1 sync: work and completion here and now, with no pool, or a full one', () =>
     withPools(async (_, pools) => {
       const closure = { value: 1 }
       const order: unknown[] = []
@@ -316,6 +316,62 @@ describe('job objects', () => {
       expect([permits.available, pools.byName('eight').stats().parked]).toEqual([2, 0])
     }))
 
+  it('TP-11 where the semaphore is closed a job is refused, or has failed if it was accepted', () =>
+    withPools(async (bench, pools) => {
+      const permits = new Semaphore(1)
+      const cells = sharedCells()
+      const told: unknown[] = []
+      const make = () =>
+        pools.job({
+          worker: of('poolHeld'),
+          closure: { cells, value: 1 },
+          concurrency: permits,
+          completion: { mode: 'callback-sched', fn: (job) => told.push((job.error as HeddleError)?.code) },
+        })
+      const [running, parked] = [make(), make()]
+      for (const job of [running, parked]) pools.queue(job)
+      await bench.until(() => Atomics.load(cells, 1) === 1)
+      permits[Symbol.dispose]()
+      expect((await failure(parked.done)).code).toBe('ERR_CLOSED')
+      expect([parked.state, pools.byName('IO').stats().parked]).toEqual(['done', 0])
+      expect([codeOf(() => pools.queue(parked)), parked.state]).toEqual(['ERR_CLOSED', 'done'])
+      expect((await failure(pools.enqueue(parked))).code).toBe('ERR_CLOSED')
+      const sync = pools.job({ worker: () => 5, concurrency: permits, completion: { mode: 'sync' } })
+      expect(codeOf(() => pools.queue(sync as AsyncJob))).toBe('ERR_CLOSED')
+      release(cells)
+      expect(await running.done).toBe(1)
+      expect(told).toEqual(['ERR_CLOSED', undefined])
+    }))
+
+  it('TP-01 TP-16 a getter of the closure cannot submit the job again, nor change it', () =>
+    withPools(async (_, pools) => {
+      const seen: unknown[] = []
+      const closure = {
+        get value(): number {
+          seen.push(
+            codeOf(() => pools.queue(job)),
+            codeOf(() => (job.jobClass = 'CPU')),
+            codeOf(() => job[Symbol.dispose]()),
+          )
+          return 7
+        },
+      }
+      const job: AsyncJob = pools.job({ worker: of('poolWork'), closure: closure as unknown }) as AsyncJob
+      expect(pools.queue(job)).toBe(true)
+      expect(((await job.done) as { given: number }).given).toBe(7)
+      expect(new Set(seen)).toEqual(new Set(['ERR_JOB_ACTIVE']))
+      const trap = pools.job({
+        worker: of('poolWork'),
+        closure: {
+          get value(): number {
+            throw new Error('the getter')
+          },
+        },
+      })
+      expect(() => pools.queue(trap as AsyncJob)).toThrow('the getter')
+      expect([trap.state, trap.isActive]).toEqual(['idle', false])
+    }))
+
   it('TP-13 MT-11 A-MT-10 the memory of jobs goes with their completion', () =>
     withPools(async (_, pools) => {
       const { asyncJob } = memtypes.builtin
@@ -429,6 +485,8 @@ describe('job objects', () => {
           { worker, concurrency: 2 },
           { worker, memory: {} },
           { worker, skipCompletion: 1 },
+          { worker, transfer: 5 },
+          { worker, transfer: 'list' },
         ],
         ...[
           { worker, completion: 5 },

@@ -97,6 +97,29 @@ describe('pools', () => {
       const pool = pools.create('eager', { concurrency: 2, deferSpawn: false })
       await bench.until(() => pool.stats().idle === 2, 'two idle threads')
       expect(pool.stats()).toMatchObject({ threads: 2, active: 0, queued: 0, total: 0 })
+      pool.concurrency = 3
+      await bench.until(() => pool.stats().idle === 3, 'three idle threads')
+    }))
+
+  it('TP-18 TP-19 threads on their way take no place in the backlog', () =>
+    withPools(async (_, pools) => {
+      pools.create('eager', { concurrency: 2, deferSpawn: false, maxQueue: 1 })
+      const job = pools.job({ worker: of('poolWork'), jobClass: 'eager' })
+      await pools.enqueue(job)
+      await job.done
+      expect(pools.byName('eager').stats()).toMatchObject({ active: 0, queued: 0, total: 1 })
+    }))
+
+  it('TP-17 TP-19 a pool that is made smaller while its threads are started runs jobs all the same', () =>
+    withPools(async (bench, pools) => {
+      const pool = pools.create('eager', { concurrency: 4, deferSpawn: false })
+      pools.configure({ ThreadPool: { eager: { Concurrency: 1 } } })
+      const job = pools.job({ worker: of('poolWork'), jobClass: 'eager' })
+      pools.queue(job)
+      // By the thread itself: it is not held for others that will not come.
+      await job.done
+      await bench.until(() => pool.stats().idle === 1 && pool.threads === 1, 'one thread')
+      expect(pool.stats().total).toBe(1)
     }))
 
   it('TP-22 count their jobs', () =>
@@ -131,7 +154,7 @@ describe('pools', () => {
       expect(pools.stats().map(({ name }) => name)).toEqual(['CPU', 'IO', 'SwapIn', 'SwapOut', 'counted'])
     }))
 
-  it('TP-18 A-TP-2 over the backlog queue answers false, and enqueue waits, in order', () =>
+  it('TP-18 over the backlog queue answers false, and enqueue waits, in order', () =>
     withPools(async (bench, pools) => {
       pools.create('narrow', { concurrency: 1, maxQueue: 1 })
       const [first, second] = [sharedCells(), sharedCells()]
@@ -178,6 +201,40 @@ describe('pools', () => {
       expect((await failure(pools.enqueue(a, { signal: {} as never }))).code).toBe('ERR_INVALID_ARGUMENT')
     }))
 
+  it('TP-18 TP-11 there is a place when a job begins, when a parked one leaves, when threads are added', () =>
+    withPools(async (bench, pools) => {
+      const pool = pools.create('roomy', { concurrency: 2, maxQueue: 1 })
+      const cells = sharedCells()
+      const running = holding(pools, 'roomy', cells)
+      pools.queue(running)
+      // The first goes on until the second has ended: its place is free as soon as it has a thread.
+      const second = pools.job({ worker: of('poolWork'), jobClass: 'roomy' })
+      await pools.enqueue(second)
+      await second.done
+      expect(running.state).toBe('queued')
+      const next = holding(pools, 'roomy', cells)
+      await pools.enqueue(next)
+      await held(bench, cells, 2)
+      // What waits for a permit takes a place, for jobs with a semaphore and for those without.
+      const permits = new Semaphore(0)
+      const parked = holding(pools, 'roomy', cells, { concurrency: permits })
+      expect([pools.queue(parked), pool.stats().parked]).toEqual([true, 1])
+      const [third, fourth] = [0, 1].map(() => holding(pools, 'roomy', cells)) as [AsyncJob, AsyncJob]
+      expect([pools.queue(third), third.state]).toEqual([false, 'idle'])
+      const entered = pools.enqueue(third)
+      const closed = failure(parked.done)
+      permits[Symbol.dispose]()
+      await entered
+      expect((await closed).code).toBe('ERR_CLOSED')
+      const late = pools.enqueue(fourth)
+      expect([fourth.state, pool.stats().queued]).toEqual(['waiting', 1])
+      pool.concurrency = 4
+      await late
+      await held(bench, cells, 4)
+      release(cells)
+      await Promise.all([running, next, third, fourth].map(({ done }) => done))
+    }))
+
   it('TP-17 A-TP-9 A-TP-12 a configuration makes pools and keeps them in step', () =>
     withPools(async (bench, pools) => {
       expect(
@@ -189,6 +246,9 @@ describe('pools', () => {
       ).toEqual([])
       const [io, own] = [pools.byName('IO'), pools.byName('own')]
       expect([io.concurrency, own.concurrency, own.maxQueue, own.stackSize]).toEqual([2, 3, 7, 262_144])
+      // Threads are there without a job; of a pool that no stanza names they are not.
+      await bench.until(() => own.stats().idle === 3 && io.stats().idle === 2, 'idle threads')
+      expect([own.threads, io.threads, pools.byName('CPU').threads]).toEqual([3, 2, 0])
       const cells = sharedCells()
       const jobs = Array.from({ length: 7 }, () => holding(pools, 'own', cells))
       for (const job of jobs) pools.queue(job)
@@ -197,17 +257,22 @@ describe('pools', () => {
       // More at once, less when running ones are over; the backlog of a pool that has begun stays.
       const told = await warnings(() =>
         pools.configure({
-          ThreadPool: { OWN: { Concurrency: 5, Backlog: 9, Stack_Size: 524_288 }, IO: { Backlog: 3 } },
+          ThreadPool: { OWN: { Concurrency: 5, Backlog: 9, Stack_Size: 524_288 }, SwapIn: { Backlog: 3 } },
         }),
       )
       expect(told).toEqual(['HEDDLE_NOT_TUNABLE'])
-      expect([own.concurrency, own.maxQueue, own.stackSize, io.maxQueue]).toEqual([5, 7, 524_288, 3])
+      expect([own.concurrency, own.maxQueue, own.stackSize]).toEqual([5, 7, 524_288])
+      expect(pools.byName('SwapIn').maxQueue).toBe(3)
       await held(bench, cells, 5)
       expect(own.threads).toBe(5)
       pools.configure({ ThreadPool: { own: { Concurrency: 1 } } })
       release(cells)
       await Promise.all(jobs.map(({ done }) => done))
       await bench.until(() => own.threads === 1, 'one thread')
+      pools.configure({ ThreadPool: { own: { Concurrency: 4 } } })
+      await bench.until(() => own.stats().idle === 4, 'four threads')
+      pools.configure({ ThreadPool: { own: { Concurrency: 1 } } })
+      await bench.until(() => own.threads === 1, 'one thread again')
       expect(await warnings(() => pools.configure({ ThreadPool: { IO: { Speed: 5 } as never } }))).toEqual([
         'HEDDLE_UNKNOWN_OPTION',
       ])
@@ -223,8 +288,43 @@ describe('pools', () => {
     }))
 })
 
+describe('stacks', () => {
+  it('TP-17 TP-19 A-TP-9 Stack_Size is that of threads to come, not of those that are there', () =>
+    withPools(async (bench, pools) => {
+      const depths = async (jobClass: string, count: number) => {
+        const jobs = Array.from({ length: count }, () => pools.job({ worker: of('poolDepth'), jobClass }))
+        for (const job of jobs) pools.queue(job)
+        const seen = (await Promise.all(jobs.map(({ done }) => done))) as { thread: number; depth: number }[]
+        return new Map(seen.map(({ thread, depth }) => [thread, depth]))
+      }
+      const MiB = 1024 * 1024
+      const pool = pools.create('deep', { concurrency: 1, stackSize: 2 * MiB })
+      const [[old, shallow]] = (await depths('deep', 1)) as unknown as [[number, number]]
+      pools.configure({ ThreadPool: { deep: { Stack_Size: 32 * MiB } } })
+      expect(pool.stackSize).toBe(32 * MiB)
+      // The thread that is there keeps what it has.
+      const [[same, still]] = (await depths('deep', 1)) as unknown as [[number, number]]
+      expect([same, still < 2 * shallow]).toEqual([old, true])
+      const cells = sharedCells()
+      pool.concurrency = 2
+      const both = [0, 1].map(() => holding(pools, 'deep', cells))
+      for (const job of both) pools.queue(job)
+      await held(bench, cells, 2)
+      release(cells)
+      await Promise.all(both.map(({ done }) => done))
+      const seen = new Map<number, number>()
+      while (seen.size < 2) for (const [thread, depth] of await depths('deep', 8)) seen.set(thread, depth)
+      const young = [...seen.keys()].find((thread) => thread !== old) as number
+      expect(seen.get(old)).toBeLessThan(2 * shallow)
+      expect(seen.get(young)).toBeGreaterThan(8 * shallow)
+      // As good as none: still a thread that can start.
+      pools.create('tiny', { concurrency: 1, stackSize: 1 })
+      expect([...(await depths('tiny', 1)).values()][0]).toBeGreaterThan(1000)
+    }))
+})
+
 describe('the end of pools', () => {
-  it('TP-15 A-TP-7 waits for what they have, drops what need not run, and does not wait for it where it runs', () =>
+  it('TP-15 waits for what they have, drops what need not run, and does not wait for it where it runs', () =>
     withPools(async (bench, pools) => {
       const { eventer } = bench
       pools.create('two', { concurrency: 2 })
