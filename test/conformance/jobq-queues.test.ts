@@ -294,7 +294,8 @@ describe('queues', () => {
       expect(queue.stats()).toMatchObject({ min: 3, max: 5, desired: 5, floor: 3, lifo: true })
       expect(await say('case', 'ping')).toMatch(/^case answered in/)
       expect(await say('case', 'post')).toBe('posted to case')
-      await settled(() => queue.stats().total === 2)
+      // Counted when the thread is done with it, which is before this loop hears of it.
+      await settled(() => queue.stats().total === 2 && jobqs.desk.pending === 0)
       const before = queue.stats()
       for (const bad of [
         ['case', 'max', '1'],
