@@ -201,7 +201,8 @@ export interface Engine {
   connectionPending(connection: number): number
   /**
    * Writes a large block in order behind what the outbox holds (which it applies first). What the system does not
-   * take at once stays referenced until it is sent, unless it lies in `recv`, then it is copied.
+   * take at once stays referenced until it is sent, unless it lies in `recv`, then it is copied. A dedicated loop's
+   * thread gets a copy. Failures end the connection, which says so.
    */
   writeBlock(connection: number, block: Uint8Array): number
   /** The same for body bytes of a streamed HTTP response. */

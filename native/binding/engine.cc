@@ -292,28 +292,18 @@ int Engine::writeBlock(uint32_t connection, int32_t seq, napi_value value) {
   const Bytes bytes = bytesOf(env_, value);
   if (bytes.data == nullptr || bytes.size == 0) return bytes.size == 0 ? 0 : -EINVAL;
   const net::BlockTarget target{connection, seq};
-  if (dedicated_ != nullptr) return handBlockOver(target, bytes);
-  // The reference first: the core calls its release itself when the block has been sent.
+  if (dedicated_ != nullptr) {
+    return net::handBlockOver(*dedicated_, net_.get(), target, bytes.data, bytes.size);
+  }
+  // The reference first: the core calls its release itself when the block has been sent. Without
+  // memory for one the core copies what it cannot send at once.
   const net::Block block = pin(value);
-  if (block.release == nullptr) return -ENOMEM;
   bool kept = false;
   const int result =
       target.seq < 0 ? net_->writeBlock(connection, block, &kept)
                      : net_->writeHttpBlock(connection, static_cast<uint8_t>(seq), block, &kept);
-  if (!kept) block.release(block.context);
+  if (!kept && block.release != nullptr) block.release(block.context);
   return result;
-}
-
-int Engine::handBlockOver(const net::BlockTarget& target, const Bytes& bytes) {
-  loop::Errand* const errand = net::blockErrand(net_.get(), target, bytes.data, bytes.size);
-  if (errand == nullptr) return -ENOMEM;
-  dedicated_->handOver();
-  if (dedicated_->isBehind()) {
-    dedicated_->visit([this, errand] { errand->run(errand, *loop_); });
-  } else {
-    dedicated_->submit(errand, bytes.size);
-  }
-  return 0;
 }
 
 int Engine::serve(uint32_t queue, uint32_t worker, napi_value claims) {
@@ -334,7 +324,7 @@ net::Block Engine::pin(napi_value value) {
   const Bytes bytes = bytesOf(env_, value);
   Pins::Ptr pin = Pins::makePtr(env_, nullptr, bytes);
   if (pin == nullptr || napi_create_reference(env_, value, 1, &pin->reference) != napi_ok) {
-    return {};
+    return net::Block{bytes.data, bytes.size};
   }
   return net::Block{bytes.data, bytes.size, unpin, pin.release(), isStillThere};
 }

@@ -110,7 +110,6 @@ class Engine final : public Embedded::Driver {
   // The bytes of a typed array, with a reference that ends with the block's release. Without memory
   // for it the block has no release.
   [[nodiscard]] net::Block pin(napi_value value);
-  int handBlockOver(const net::BlockTarget& target, const Bytes& bytes);
   bool dispatch(uint32_t words);
   napi_status callJs(uint32_t words);
   bool closeElsewhere(uint32_t request, int fd);

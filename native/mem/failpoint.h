@@ -9,8 +9,10 @@
 namespace heddle::mem {
 
 struct Failpoint {
-  // Requests until the one that fails; negative: none fails.
+  // Requests until the one that fails; negative: none fails any more.
   std::atomic<int64_t> countdown{-1};
+  // So many fail one after the other.
+  std::atomic<int64_t> inARow{1};
   std::atomic<uint64_t> requests{0};
 };
 
@@ -19,13 +21,15 @@ inline Failpoint& failpoint() {
   return instance;
 }
 
-// True when this request has to fail. Once it has failed, later ones pass again.
+// True when this request has to fail. Once those that had to have failed, later ones pass again.
 [[nodiscard]] inline bool mustFail() {
   Failpoint& point = failpoint();
   // Relaxed, all of it: counting only.
   point.requests.fetch_add(1, std::memory_order_relaxed);
-  if (point.countdown.load(std::memory_order_relaxed) < 0) return false;
-  return point.countdown.fetch_sub(1, std::memory_order_relaxed) == 0;
+  const int64_t last = -point.inARow.load(std::memory_order_relaxed);
+  if (point.countdown.load(std::memory_order_relaxed) <= last) return false;
+  const int64_t left = point.countdown.fetch_sub(1, std::memory_order_relaxed);
+  return left <= 0 && left > last;
 }
 
 }  // namespace heddle::mem

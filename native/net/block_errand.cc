@@ -27,29 +27,43 @@ struct BlockErrand final : loop::Errand {
   const size_t bytes;
 };
 
+int writeTo(Net* net, const BlockTarget& target, const Block& block, bool* kept) {
+  if (target.seq < 0) return net->writeBlock(target.connection, block, kept);
+  return net->writeHttpBlock(target.connection, static_cast<uint8_t>(target.seq), block, kept);
+}
+
 void BlockErrand::write(Errand* errand, loop::Loop&) {
   auto* const self = static_cast<BlockErrand*>(errand);
-  Net* const net = self->net;
-  const Block block{self->data(), self->bytes, end, errand, nullptr};
-  const BlockTarget target = self->target;
   bool kept = false;
   // A failure ends the connection, which says so; or there is none any more.
-  static_cast<void>(
-      target.seq < 0
-          ? net->writeBlock(target.connection, block, &kept)
-          : net->writeHttpBlock(target.connection, static_cast<uint8_t>(target.seq), block, &kept));
+  static_cast<void>(writeTo(self->net, self->target,
+                            Block{self->data(), self->bytes, end, errand, nullptr}, &kept));
   if (!kept) end(errand);
 }
 
-}  // namespace
-
-loop::Errand* blockErrand(Net* net, const BlockTarget& target, const uint8_t* data, size_t size) {
+BlockErrand* makeErrand(Net* net, const BlockTarget& target, const uint8_t* data, size_t size) {
   void* const memory =
       mem::allocateBytes(mem::builtinType(mem::Builtin::kHandedOver), sizeof(BlockErrand) + size);
   if (memory == nullptr) return nullptr;
   auto* const made = ::new (memory) BlockErrand(net, target, size);
   std::memcpy(made->data(), data, size);
   return made;
+}
+
+}  // namespace
+
+int handBlockOver(loop::Dedicated& dedicated, Net* net, const BlockTarget& target,
+                  const uint8_t* data, size_t size) {
+  dedicated.handOver();
+  BlockErrand* const errand = dedicated.isBehind() ? nullptr : makeErrand(net, target, data, size);
+  if (errand != nullptr) {
+    dedicated.submit(errand, size);
+    return 0;
+  }
+  return dedicated.visit([&] {
+    bool kept = false;  // of a block without a release nothing is
+    return writeTo(net, target, Block{data, size}, &kept);
+  });
 }
 
 }  // namespace heddle::net

@@ -262,7 +262,7 @@ int Net::sendBlock(Connection* c, const Block& block, bool* kept) {
   }
   if (sent < block.size) {
     if (c->output == nullptr) c->output = Outputs::make();
-    const bool transient = port().ownsRecv(block.data);
+    const bool transient = block.release == nullptr || port().ownsRecv(block.data);
     const int stored = c->output == nullptr ? -ENOMEM
                        : transient          ? c->output->copy(block.data + sent, block.size - sent)
                                             : c->output->refer(block, sent);

@@ -13,7 +13,8 @@ namespace heddle::net {
 // Somebody else's memory. `release(context)` is called exactly once, when the block has been sent
 // or its connection is gone. `isThere(context)` is asked before each later look at the bytes; false
 // means that the owner has taken them away in spite of our reference. Both on the loop's thread;
-// without isThere the bytes stay.
+// without isThere the bytes stay. A block without a release is there for the call alone that writes
+// it: what cannot be sent at once is copied.
 struct Block {
   const uint8_t* data = nullptr;
   size_t size = 0;

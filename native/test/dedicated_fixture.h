@@ -107,6 +107,10 @@ class DedicatedWorld {
     control[Control::SEND_BYTES] += static_cast<int32_t>(bytes.size());
     out(Out::WRITE, connection, offset, bytes.size());
   }
+  int writeBlock(uint32_t connection, std::string_view bytes, int32_t seq = -1) {
+    return net::handBlockOver(*dedicated_, net_.get(), {connection, seq},
+                              reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  }
   double nowMs() const { return static_cast<double>(sys::monotonicNs() - originNs_) / 1e6; }
 
   // A connection over a pair of sockets; its handle and the far end.

@@ -5,7 +5,6 @@
 #include <string>
 #include <thread>
 
-#include "mem/failpoint.h"
 #include "test/dedicated_fixture.h"
 
 namespace heddle::test {
@@ -87,11 +86,7 @@ CASE("PO-01 a dedicated loop: blocks leave in order between other output") {
     const std::string head = "head" + std::to_string(i);
     const std::string block = pattern(100'000, i);
     world.write(connection, head);
-    world.dedicated().handOver();
-    loop::Errand* const errand = net::blockErrand(
-        &world.net(), {connection}, reinterpret_cast<const uint8_t*>(block.data()), block.size());
-    REQUIRE(errand != nullptr);
-    world.dedicated().submit(errand, block.size());
+    CHECK_EQ(world.writeBlock(connection, block), 0);
     wanted += head + block;
   }
   CHECK(world.until([&] {
@@ -208,26 +203,6 @@ CASE("PO-01 a dedicated loop: a visit finds done what was handed over, a call is
   CHECK(here != there);
   CHECK(there == world.dedicated().call([] { return std::this_thread::get_id(); }));
   CHECK_EQ(world.dedicated().call([&] { return world.loop().timersArmed(); }), size_t{100});
-}
-
-CASE("PO-01 a dedicated loop: without memory its isolate applies the output itself") {
-  DedicatedWorld world;
-  auto adopted = world.adopt();
-  const uint32_t connection = adopted.first;
-  Client& far = adopted.second;
-  world.turn(1);
-  for (int i = 0; i < 50; i++) {
-    world.write(connection, "with");
-    mem::failpoint().countdown.store(0);
-    world.write(connection, "out ");
-    world.dedicated().handOver();
-    mem::failpoint().countdown.store(-1);
-  }
-  CHECK(world.until([&] {
-    far.read();
-    return far.in.size() == 400;
-  }));
-  for (size_t i = 0; i < far.in.size(); i += 8) CHECK_EQ(far.in.compare(i, 8, "without "), 0);
 }
 
 CASE("PO-01 a dedicated loop: an isolate far ahead does the work itself") {
@@ -418,32 +393,6 @@ CASE("PO-01 a dedicated loop ends in every state") {
   }
   // Adopted ones are closed on other threads, soon.
   while (openDescriptors() != descriptors) sys::yieldThread();
-}
-
-CASE("MT-16 a dedicated loop: each allocation of its making may fail") {
-  for (int64_t at = 0; at < 64; at++) {
-    const PortBlock block({});
-    loop::DedicatedCells cells;
-    mem::failpoint().countdown.store(at);
-    bool began = false;
-    {
-      auto loop = loop::Loops::makePtr(cells.portMemory(block.memory()), Loopback::originNow());
-      if (loop != nullptr && loop->open() >= 0) {
-        struct Ends {
-          static void end(void*) {}
-        };
-        auto dedicated =
-            loop::Dedicateds::makePtr(loop.get(), &cells, block.memory(), Ends::end, nullptr);
-        const int opened = dedicated == nullptr ? -ENOMEM : dedicated->open("test/0");
-        CHECK(opened == 0 || opened == -ENOMEM);
-        began = opened == 0;
-        if (began) dedicated->close();
-      }
-    }
-    const bool reached = mem::failpoint().countdown.exchange(-1) < 0;
-    CHECK(reached || began);
-    if (!reached) return;
-  }
 }
 
 }  // namespace

@@ -19,29 +19,37 @@ inline const int engineChosen = mem::setEngine("system");
 
 class Failing {
  public:
-  explicit Failing(int64_t at) : at_(at) {}
+  explicit Failing(int64_t at, int64_t inARow = 1) : at_(at), inARow_(inARow) {}
   ~Failing() { disarm(); }
   Failing(const Failing&) = delete;
   Failing& operator=(const Failing&) = delete;
 
   // From here on allocations count.
-  void arm() const { mem::failpoint().countdown.store(at_); }
+  void arm() const {
+    mem::failpoint().inARow.store(inARow_);
+    mem::failpoint().countdown.store(at_);
+  }
   // Whether the one that had to fail was reached.
-  bool disarm() { return mem::failpoint().countdown.exchange(-1) < 0; }
+  bool disarm() {
+    mem::failpoint().inARow.store(1);
+    return mem::failpoint().countdown.exchange(-1) < 0;
+  }
 
  private:
-  int64_t at_;
+  const int64_t at_;
+  const int64_t inARow_;
 };
 
-// Calls run(failing) with each allocation failing in turn, and then once with none.
+// Calls run(failing) with each allocation failing in turn, with `inARow` - 1 behind it, and then
+// once with none.
 template <class Run>
-void eachAllocationFails(int64_t atLeast, Run&& run) {
+void eachAllocationFails(int64_t atLeast, Run&& run, int64_t inARow = 1) {
   REQUIRE(engineChosen == 0);
   bool reached = true;
   int64_t at = 0;
   for (; reached; at++) {
     REQUIRE(at < 1000);
-    Failing failing(at);
+    Failing failing(at, inARow);
     run(failing);
     reached = failing.disarm();
     CHECK(!mem::printLiveBuiltins(stdout));

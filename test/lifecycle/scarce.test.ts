@@ -41,6 +41,15 @@ describe('engines of the addon', () => {
     expect(await play('clock')).toEqual({ code: 0, report, stderr: '' })
   })
 
+  it.runIf(process.platform === 'linux')(
+    'end a connection whose block there is no memory for, and send nothing behind the gap (MT-18)',
+    async () => {
+      const stream = { code: 'ENOMEM', isBeginning: true, hasEnd: false }
+      const response = { isBeginning: true, hasEnd: false }
+      expect(await play('blocks')).toEqual({ code: 0, report: { stream, response }, stderr: '' })
+    },
+  )
+
   it('send nothing of a buffer that was transferred away while it waited: EFAULT', async () => {
     const report = { code: 'EFAULT', foreign: 0, before: true }
     expect(await play('transferred')).toEqual({ code: 0, report, stderr: '' })

@@ -1,10 +1,11 @@
 // Engines of the addon that do not come to be, or are asked for something after their end. Prints what came of it.
 //
-//   node scarce.mjs descriptors|eventer|closed|clock|transferred
-import { closeSync, openSync, readdirSync } from 'node:fs'
+//   node scarce.mjs descriptors|eventer|closed|clock|transferred|blocks
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
-import { Eventer, HeddleError, listen } from 'heddle'
+import { createServer, Eventer, HeddleError, listen } from 'heddle'
 
 const { loadNative } = createRequire(import.meta.url)('../../../dist/backend/native.js')
 const native = loadNative()
@@ -128,4 +129,66 @@ async function transferred() {
   return { code, foreign, before: received > 0 && moved.length > received }
 }
 
-console.log(JSON.stringify(await { descriptors, eventer, closed, clock, transferred }[process.argv[2]]()))
+/** act(), while the process may have only so much more memory. */
+function withMemory(bytes, act) {
+  const pages = Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[0])
+  const limit = (most) => execFileSync('prlimit', [`--pid=${process.pid}`, `--as=${most}:`])
+  limit(pages * 4096 + bytes)
+  try {
+    act()
+  } finally {
+    limit('unlimited')
+  }
+}
+
+/** What a client gets, to its end. */
+function read(port, request = '') {
+  const socket = new Socket()
+  const chunks = []
+  socket.on('data', (chunk) => chunks.push(chunk))
+  socket.on('error', () => {})
+  socket.connect(port, '127.0.0.1', () => socket.write(request))
+  return new Promise((resolve) => socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1'))))
+}
+
+/** A loop with a thread of its own is to send more than there is memory to copy. */
+async function blocks() {
+  const MiB = 1 << 20
+  const block = new Uint8Array(256 * MiB).fill(0x78)
+  const eventer = await Eventer.init({ pools: { io: { kind: 'native', concurrency: 1 } } })
+  eventer.start()
+  let code
+  const listener = await listen(
+    { port: 0, pool: 'io' },
+    {
+      onConnection(connection) {
+        connection.write('begin')
+        withMemory(64 * MiB, () => connection.write(block))
+        connection.write('END')
+        connection.end()
+      },
+      onClose: (_, error) => (code = error?.code),
+    },
+  )
+  const stream = await read(listener.port)
+  await listener.close()
+  const server = createServer({ pool: 'io' }, (_, res) => {
+    res.write('begin')
+    withMemory(64 * MiB, () => res.write(block))
+    res.end('END')
+  })
+  const { port } = await server.listen({ port: 0 })
+  const response = await read(port, 'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+  await server.close()
+  eventer.unref()
+  return {
+    stream: { code, isBeginning: /^beginx*$/.test(stream), hasEnd: stream.includes('END') },
+    response: {
+      isBeginning: /\r\nbegin\r\n[0-9a-f]+\r\nx*$/.test(response),
+      hasEnd: response.includes('END'),
+    },
+  }
+}
+
+const scenarios = { descriptors, eventer, closed, clock, transferred, blocks }
+console.log(JSON.stringify(await scenarios[process.argv[2]]()))
