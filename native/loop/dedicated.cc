@@ -220,7 +220,7 @@ void Dedicated::run() {
     if (held_.load()) publish();
     // Of a turn that has begun or ended meanwhile not everything may have been there to be applied.
     if (turns_.load() == turns && mayPass() && isDue_) pass();
-    const Rest next = nextRest();
+    const Rest next = nextRest(seen);
     turn_.end();
     if (next.how != kAwake) rest(next, seen);
   }
@@ -280,14 +280,25 @@ void Dedicated::applyHandedOver() {
   }
 }
 
-// In its turn.
-Dedicated::Rest Dedicated::nextRest() {
+// In its turn, which looking does not keep from others.
+Dedicated::Rest Dedicated::nextRest(uint64_t seen) {
   if (!mayPass()) return {kParked, 0};
   // A pass that found this many will most likely be followed by another that finds some.
   constexpr uint32_t kEagerReady = 4;
   const int64_t forNs = loop_->lastReady() >= kEagerReady ? 0 : loop_->sleepNs();
-  isDue_ = forNs == 0 || loop_->rest(loop_->poller().fd()) != loop::Rest::kAsleep;
-  return {isDue_ ? kAwake : kInPoller, forNs};
+  struct Attention {
+    Dedicated* self;
+    uint64_t seen;
+    static bool isAsked(void* data) {
+      const auto* const here = static_cast<Attention*>(data);
+      return here->self->news_.load() != here->seen || here->self->turn_.isAwaited();
+    }
+  } attention{this, seen};
+  const loop::Rest rest = forNs == 0
+                              ? loop::Rest::kWork
+                              : loop_->rest(loop_->poller().fd(), Attention::isAsked, &attention);
+  isDue_ = rest == loop::Rest::kWork || rest == loop::Rest::kFound;
+  return {rest == loop::Rest::kAsleep ? kInPoller : kAwake, forNs};
 }
 
 void Dedicated::rest(const Rest& rest, uint64_t seen) {

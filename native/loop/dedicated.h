@@ -217,7 +217,7 @@ class Dedicated {
   void run();
   bool mayPass() const;
   void pass();
-  Rest nextRest();
+  Rest nextRest(uint64_t seen);
   void rest(const Rest& rest, uint64_t seen);
   void park();
 

@@ -15,9 +15,9 @@
 
 namespace heddle::loop {
 
-// What a thread may do that wants to sleep: sleep; see to work that was there; or to what came
-// while it looked.
-enum class Rest { kAsleep, kWork, kFound };
+// What a thread may do that wants to sleep: sleep; see to work that was there; to what came while
+// it looked; or to who disturbed it then.
+enum class Rest { kAsleep, kWork, kFound, kDisturbed };
 
 class Lookout {
  public:
@@ -39,8 +39,9 @@ class Lookout {
     return looks_ && lookedNs_ < kLongestNs ? kLongestNs - lookedNs_ : 0;
   }
 
-  // It looked for so long and saw nothing.
-  void inVain(int64_t ns) {
+  // It looked for so long. What it waits for is not there, or has just come: then `settled`
+  // follows.
+  void looked(int64_t ns) {
     lookedNs_ += ns;
     if (lookedNs_ < kLongestNs) return;
     soon_ = 0;

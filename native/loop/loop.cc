@@ -222,33 +222,34 @@ void Loop::settle() {
 }
 
 // Ends early when a descriptor asks for attention. Clocks and polls cost more than looks, so they
-// come more rarely.
-bool Loop::look(int fd) {
+// come more rarely. However it ends, the time counts.
+Rest Loop::look(int fd, Disturbed disturbed, void* by) {
   constexpr int kLooksPerClock = 16;
   constexpr int kClocksPerPoll = 4;
   const int64_t beginNs = sys::monotonicNs();
   const int64_t longestNs = lookout_.grant(beginNs);
-  if (longestNs == 0) return false;
+  if (longestNs == 0) return Rest::kAsleep;
   eachGuest([](Guest& guest) { guest.roused(); });
+  Rest saw = Rest::kAsleep;
   int64_t lookedNs = 0;
-  for (int clocks = 1; lookedNs < longestNs; clocks++) {
-    for (int i = 0; i < kLooksPerClock; i++) {
-      sys::relax();
-      if (hasWork()) return true;
-    }
+  for (int looks = 1; lookedNs < longestNs && saw == Rest::kAsleep; looks++) {
+    sys::relax();
+    if (disturbed != nullptr && disturbed(by)) saw = Rest::kDisturbed;
+    if (hasWork()) saw = Rest::kFound;
+    if (looks % kLooksPerClock != 0 && saw == Rest::kAsleep) continue;
     lookedNs = sys::monotonicNs() - beginNs;
-    if (clocks % kClocksPerPoll == 0 && sys::isReadable(fd)) break;
+    if (looks % (kLooksPerClock * kClocksPerPoll) == 0 && sys::isReadable(fd)) break;
   }
-  lookout_.inVain(lookedNs);
-  return false;
+  lookout_.looked(lookedNs);
+  return saw;
 }
 
-Rest Loop::rest(int fd) {
+Rest Loop::rest(int fd, Disturbed disturbed, void* by) {
   if (hasWork()) return Rest::kWork;
   if (!expects()) {
     lookout_.forget();
-  } else if (look(fd)) {
-    return Rest::kFound;
+  } else if (const Rest saw = look(fd, disturbed, by); saw != Rest::kAsleep) {
+    return saw;
   }
   return rests() ? Rest::kAsleep : Rest::kWork;
 }

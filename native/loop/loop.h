@@ -107,9 +107,11 @@ class Loop {
   // A pass has work although no descriptor is ready and no deadline has come.
   bool hasWork() const;
   // Before the thread waits for descriptors. Unless there is work, it looks for a moment for what
-  // guests expect (kFound: it came), but no longer than until `fd` is readable. Then it may sleep
-  // for `sleepNs`: other threads wake it (Guest::resting), until the next pass begins.
-  [[nodiscard]] Rest rest(int fd);
+  // guests expect (kFound: it came, or something else did), but no longer than until `fd` is
+  // readable. Then it may sleep for `sleepNs`: other threads wake it (Guest::resting), until the
+  // next pass begins. kDisturbed: `disturbed(by)` has said while it looked that it must not go on.
+  using Disturbed = bool (*)(void* by);
+  [[nodiscard]] Rest rest(int fd, Disturbed disturbed = nullptr, void* by = nullptr);
   // Nanoseconds until the next pass is due, at most the longest sleep.
   int64_t sleepNs() const;
   // More timers are due than one pass runs.
@@ -159,7 +161,7 @@ class Loop {
   }
   bool expects() const;
   void settle();
-  bool look(int fd);
+  Rest look(int fd, Disturbed disturbed, void* by);
   bool rests() const;
   void phase(Phase::Id id);
   void runTimers();

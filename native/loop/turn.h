@@ -6,6 +6,7 @@
 // other sees in the next.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -29,6 +30,9 @@ class Turn {
     taken_ = false;
     if (visitors_ > 0) changed_.notify_all();
   }
+
+  // In its turn: whether somebody waits for the end of it. Relaxed: a hint; `end` tells him.
+  bool isAwaited() const { return visitors_.load(std::memory_order_relaxed) > 0; }
 
   // Another thread: calls use() between two of the loop's turns. use() neither visits nor waits for
   // the loop's thread.
@@ -59,7 +63,7 @@ class Turn {
 
   std::mutex lock_;
   std::condition_variable changed_;
-  uint32_t visitors_ = 0;  // that wait, or are there
+  std::atomic<uint32_t> visitors_{0};  // that wait, or are there; written under lock_
   bool taken_ = false;
 };
 
