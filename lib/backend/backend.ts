@@ -162,6 +162,8 @@ export interface Engine {
    * it is applied.
    */
   handOver?(): void
+  /** Dedicated loops only: brings the counters in `control` and Clock.SLEPT up to date. */
+  count?(): void
   /**
    * Dedicated loops only: the answer to a withdrawn FD_READ of this handle that is on its way still, once. Its bytes go
    * to `into`; the result is that of FD_DATA, or -ENOENT: there is none and none will come.

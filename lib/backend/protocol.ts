@@ -209,7 +209,7 @@ export const Control = {
   LISTENERS: 7,
   /** Watched descriptors. */
   WATCHES: 8,
-  /** Calls of the multiplexer's wait. */
+  /** Calls of the multiplexer's wait; of a dedicated loop, how often its thread has slept. */
   WAITS: 9,
 } as const
 export const CONTROL_WORDS = 16
@@ -224,6 +224,8 @@ export const Clock = {
   STARTED: 2,
   /** Longest sleep of the loop. */
   MAX_SLEEP: 3,
+  /** Of a dedicated loop: milliseconds that its thread has slept in all, up to now if it sleeps. */
+  SLEPT: 4,
 } as const
 export const CLOCK_CELLS = 8
 

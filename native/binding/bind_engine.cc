@@ -103,6 +103,13 @@ napi_value takeAhead(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value count(napi_env env, napi_callback_info info) {
+  return with<1>(env, info, [env](Engine* engine, const auto&) {
+    engine->count();
+    return undefined(env);
+  });
+}
+
 napi_value fdClose(napi_env env, napi_callback_info info) {
   return with<2>(env, info, [env](Engine* engine, const auto& args) {
     return integer(env, engine->closeDescriptor(args.handle(0), args.i32(1)));
@@ -244,7 +251,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
       const char* name;
       size_t value;
     };
-    const auto counters = engine->visit([](const loop::Loop& loop, net::Net& net) {
+    const auto counters = engine->visit([engine](const loop::Loop& loop, net::Net& net) {
       return std::array{
           Counter{"connections", net.connections()},
           Counter{"listeners", net.listeners()},
@@ -252,7 +259,7 @@ napi_value stats(napi_env env, napi_callback_info info) {
           Counter{"watches", loop.watches()},
           Counter{"bufferedBytes", net.bufferedBytes()},
           Counter{"passes", loop.passes()},
-          Counter{"waits", loop.waits()},
+          Counter{"waits", engine->waits()},
       };
     });
     napi_value result;
@@ -293,7 +300,8 @@ constexpr Method kMethods[] = {
     {"stats", stats},
 };
 
-constexpr Method kDedicatedMethods[] = {{"handOver", handOver}, {"takeAhead", takeAhead}};
+constexpr Method kDedicatedMethods[] = {
+    {"handOver", handOver}, {"takeAhead", takeAhead}, {"count", count}};
 
 }  // namespace
 

@@ -88,11 +88,14 @@ class Engine final : public Embedded::Driver {
     loop_->wake();
   }
   bool isDedicated() const { return isDedicated_; }
-  // Both of a dedicated one.
+  // All of a dedicated one.
   void handOver() { dedicated_->handOver(); }
+  void count() { dedicated_->count(); }
   int64_t takeAhead(uint32_t handle, const Bytes& into) {
     return dedicated_->takeAhead(handle, into.data, static_cast<uint32_t>(into.size));
   }
+  // Of the multiplexer, or of the loop's own thread. In a visit.
+  uint64_t waits() const { return dedicated_ == nullptr ? loop_->waits() : dedicated_->sleeps(); }
   int64_t toNs(double ms) const { return loop_->toNs(ms); }
   Coroutines& coroutines() { return coroutines_; }
   FunctionCalls& functionCalls() { return functionCalls_; }

@@ -139,8 +139,10 @@ uint32_t Dedicated::take() {
   std::memcpy(isolate_.inbox, batch->inbox, words * sizeof(int32_t));
   if (batch->recvBytes > 0) std::memcpy(isolate_.recv, batch->recv, batch->recvBytes);
   const double nowMs = batch->nowMs;
-  refresh();
-  isolate_.clock[Clock::NOW] = nowMs;
+  count();
+  // The isolate may have been told the time of a later pass meanwhile: it does not run back.
+  isolate_.clock[Clock::NOW] = std::max(isolate_.clock[Clock::NOW], nowMs);
+  isolate_.clock[Clock::LAST_BEAT] = toldClock_[Clock::LAST_BEAT].load(std::memory_order_relaxed);
   batches_.done();
   unpark();
   return words;
@@ -154,11 +156,19 @@ void Dedicated::dispatched() {
   unpark();
 }
 
-void Dedicated::refresh() {
+void Dedicated::count() {
   for (uint32_t cell = Control::PASSES; cell < kControlWords; cell++) {
     if (cell == Control::TRACE) continue;
     isolate_.control[cell] = toldControl_[cell].load(std::memory_order_relaxed);
   }
+  isolate_.control[Control::WAITS] = static_cast<int32_t>(sleeps());
+  int64_t sleptNs = sleptNs_.load(std::memory_order_relaxed);
+  if (sleptNs < 0) sleptNs += sys::monotonicNs();
+  isolate_.clock[Clock::SLEPT] = static_cast<double>(sleptNs) / 1e6;
+}
+
+void Dedicated::refresh() {
+  count();
   isolate_.clock[Clock::NOW] = toldClock_[Clock::NOW].load(std::memory_order_relaxed);
   isolate_.clock[Clock::LAST_BEAT] = toldClock_[Clock::LAST_BEAT].load(std::memory_order_relaxed);
 }
@@ -306,15 +316,22 @@ void Dedicated::rest(const Rest& rest, uint64_t seen) {
   if (rest.how == kParked && turns_.load() % 2 != 0)
     spinUntil([&] { return news_.load() != seen; });
   sleep_.store(rest.how);
-  if (news_.load() == seen) {
-    if (rest.how == kInPoller) {
-      loop_->poller().sleep(rest.forNs);
-      isDue_ = true;
-    } else {
-      park();
-    }
-  }
+  if (news_.load() == seen) sleep(rest);
   sleep_.store(kAwake);
+}
+
+void Dedicated::sleep(const Rest& rest) {
+  const int64_t before = sleptNs_.load(std::memory_order_relaxed);
+  const int64_t beganNs = sys::monotonicNs();
+  sleeps_.store(sleeps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  sleptNs_.store(before - beganNs, std::memory_order_relaxed);
+  if (rest.how == kInPoller) {
+    loop_->poller().sleep(rest.forNs);
+    isDue_ = true;
+  } else {
+    park();
+  }
+  sleptNs_.store(before + sys::monotonicNs() - beganNs, std::memory_order_relaxed);
 }
 
 void Dedicated::park() {

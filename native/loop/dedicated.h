@@ -105,8 +105,12 @@ class Dedicated {
   int64_t takeAhead(uint32_t handle, uint8_t* into, uint32_t most);
   // Whether `take` would bring something.
   bool hasMore() const { return batches_.published() != nullptr || held_.load(); }
-  // Copies the loop's counters and clock to the port.
+  // Copies the loop's counters and clock to the port; `count` the counters, and how long its thread
+  // has slept, alone.
   void refresh();
+  void count();
+  // Times that its thread has gone to sleep.
+  uint64_t sleeps() const { return sleeps_.load(std::memory_order_relaxed); }
   // Before the isolate sleeps: from now on a batch rings the alarm. Look at hasMore again after it.
   void awaitAlarm() { isolateSleeps_.store(true); }
   // Readable when it rings; of no use to others. `hush` makes it silent.
@@ -219,6 +223,7 @@ class Dedicated {
   void pass();
   Rest nextRest(uint64_t seen);
   void rest(const Rest& rest, uint64_t seen);
+  void sleep(const Rest& rest);
   void park();
 
   // Who has the turn.
@@ -273,6 +278,10 @@ class Dedicated {
   // by itself.
   std::array<std::atomic<int32_t>, kControlWords> toldControl_{};
   std::array<std::atomic<double>, kClockCells> toldClock_{};
+  std::atomic<uint64_t> sleeps_{0};
+  // How long the thread has slept; while it sleeps less the time at which it began to, which is
+  // negative then: one word, so that whoever reads it while it changes is told what is true.
+  std::atomic<int64_t> sleptNs_{0};
 
   // The isolate's.
   int32_t toldTrace_ = 0;

@@ -93,7 +93,8 @@ namespace heddle::loop {
   X(NOW, 0)                   \
   X(LAST_BEAT, 1)             \
   X(STARTED, 2)               \
-  X(MAX_SLEEP, 3)
+  X(MAX_SLEEP, 3)             \
+  X(SLEPT, 4)
 
 #define HEDDLE_PHASES(X) \
   X(TIMERS, 1)           \

@@ -111,6 +111,11 @@ class DedicatedWorld {
     return net::handBlockOver(*dedicated_, net_.get(), {connection, seq},
                               reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   }
+  // As they are told while the loop goes on.
+  int32_t passes() const {
+    dedicated_->count();
+    return memory_.control[Control::PASSES];
+  }
   double nowMs() const { return static_cast<double>(sys::monotonicNs() - originNs_) / 1e6; }
 
   // A connection over a pair of sockets; its handle and the far end.

@@ -129,14 +129,19 @@ CASE("PO-01 a dedicated loop: what a callback has not dealt with yet is not repo
   const check::Fd far(fds[1]);
   CHECK_EQ(world.dedicated().visit([&] { return world.loop().fdAdd(5, near, sys::kRead); }), 0);
   CHECK_EQ(sys::sendSome(far, "abc", 3), 3);
+  const uint32_t loopId = world.dedicated().visit([&] { return world.loop().loopId(); });
+  world.keepsLog = false;
   int reports = 0;
   world.handler = [&](const Record& record) {
     if (record.kind != In::FD) return;
     reports++;
-    // The loop has all the time to look again.
-    const uint64_t passes = world.dedicated().call([&] { return world.loop().passes(); });
-    for (int i = 0; i < 20; i++) {
-      CHECK_EQ(world.dedicated().call([&] { return world.loop().passes(); }), passes);
+    // The loop has all the time to look again, and mail that would end its sleep.
+    const int32_t passes = world.passes();
+    const int64_t end = sys::monotonicNs() + 20'000'000;
+    while (sys::monotonicNs() < end) {
+      CHECK(loop::Mailbox::post(loop::makeLetter(loopId, In::TRIGGER, 9, 0)) <= 0);
+      sys::yieldThread();
+      CHECK_EQ(world.passes(), passes);
     }
     char byte;
     CHECK_EQ(sys::readSome(near, &byte, 1), 1);
@@ -335,6 +340,50 @@ CASE("EV-20 a dedicated loop: triggers of other threads arrive, each once") {
   };
   CHECK(world.until([&] { return seen == kThreads * kEach; }));
   for (std::thread& thread : threads) thread.join();
+}
+
+CASE("EV-08 a dedicated loop: the time that its isolate is told does not run back") {
+  DedicatedWorld world;
+  world.addTimer(1, 0);
+  world.dedicated().turnEnds();
+  while (!world.dedicated().hasMore()) sys::yieldThread();
+  // The batch with the timer waits; there is a pass after it, which the isolate hears of.
+  const int32_t passes = world.passes();
+  do {
+    world.dedicated().wake();
+    world.dedicated().turnEnds();
+    sys::yieldThread();
+  } while (world.passes() == passes);
+  world.dedicated().refresh();
+  const double before = world.memory().clock[Clock::NOW];
+  CHECK(world.tick());
+  REQUIRE(world.log.size() == 1);
+  CHECK(world.memory().clock[Clock::NOW] >= before);
+}
+
+CASE("PO-08 a dedicated loop: its sleeps are counted, and their time, also of one under way") {
+  DedicatedWorld world;
+  world.turn(1);
+  const int64_t began = sys::monotonicNs();
+  world.dedicated().count();
+  const double before = world.memory().clock[Clock::SLEPT];
+  const int32_t waits = world.memory().control[Control::WAITS];
+  double last = before;
+  int longer = 0;
+  for (int i = 0; i < 100; i++) {
+    world.turn(5);
+    world.dedicated().count();
+    longer += world.memory().clock[Clock::SLEPT] > last ? 1 : 0;
+    CHECK(world.memory().clock[Clock::SLEPT] >= last);
+    last = world.memory().clock[Clock::SLEPT];
+  }
+  const double elapsedMs = static_cast<double>(sys::monotonicNs() - began) / 1e6;
+  CHECK(last - before >= elapsedMs / 2);
+  CHECK(last - before <= elapsedMs);
+  CHECK(longer > 50);
+  // One each 200 ms or so.
+  CHECK(world.memory().control[Control::WAITS] - waits >= 1);
+  CHECK(world.memory().control[Control::WAITS] - waits <= static_cast<int32_t>(elapsedMs / 20));
 }
 
 CASE("EV-06 a quiet dedicated loop sleeps") {

@@ -79,16 +79,6 @@ describe.runIf(dedicatedLoops)('a loop with a thread of its own', () => {
       await expect.poll(() => fired).toBe(1)
     }))
 
-  it('EV-03 keeps the process alive only while it is referenced', async () => {
-    await withPort((port) => {
-      const handles = () => process.getActiveResourcesInfo().length
-      const before = handles()
-      port.engine.unref()
-      port.engine.ref()
-      expect(handles()).toBe(before)
-    })
-  })
-
   it('PO-01 reports an exception of a callback, and goes on with the batch', () =>
     withPort(async (port) => {
       const fired: number[] = []

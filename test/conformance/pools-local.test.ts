@@ -294,6 +294,32 @@ describe.each(KINDS)('loops of a pool that is %s', (kind) => {
       })
     }))
 
+  it('PO-08 tell how long their thread has slept, also while it sleeps', () => {
+    const calm = { db: { kind, concurrency: 2, watchdogTimeout: 3_600_000 } }
+    return withEventer({ pools: calm, maxSleepMs: 60_000 }, async ({ eventer }) => {
+      eventer.start()
+      const db = poolOf(eventer, 'db')
+      const sleptMs = () => db.stats().loops.map(({ waitMs }) => waitMs as number)
+      const counted = db.stats().loops.map(({ waits }) => waits)
+      const before = sleptMs()
+      const start = performance.now()
+      await new Promise((resolve) => setTimeout(resolve, 400))
+      const after = sleptMs()
+      const elapsed = performance.now() - start
+      for (const [n, ms] of after.entries()) {
+        const slept = ms - (before[n] as number)
+        expect(slept).toBeGreaterThanOrEqual(100)
+        expect(slept).toBeLessThanOrEqual(elapsed)
+      }
+      // A look at the multiplexer is no sleep.
+      if (kind !== 'native') return
+      for (const [n, { waits }] of db.stats().loops.entries()) {
+        expect(waits - (counted[n] as number)).toBeLessThanOrEqual(5)
+        expect(waits).toBeGreaterThanOrEqual(1)
+      }
+    })
+  })
+
   it('FD-14 A-FD-10 PO-06 take over a descriptor under a flood of input, never entered twice', () =>
     withEventer({ pools }, async (bench) => {
       const { eventer } = bench

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { shown } from '../../arguments'
 import { type MeterReading, readTogether } from '../../backend/meter'
-import { Control } from '../../backend/protocol'
+import { Clock, Control } from '../../backend/protocol'
 import { HeddleError } from '../../errors'
 import type { Loop } from '../loop'
 import type { PoolKind } from './options'
@@ -21,7 +21,10 @@ export interface LoopStats extends MeterReading {
   readonly waitMs: number | undefined
 }
 
-/** What the loops of a pool have done. Of workers the figures are of their last pass with something to do. (PO-08) */
+/**
+ * What the loops of a pool have done. Of workers the figures are of their last pass with something to do. `waits` are
+ * times that a loop asked its multiplexer, also without sleeping; those of a native pool count sleeps. (PO-08)
+ */
 export interface PoolStats extends MeterReading {
   readonly loops: readonly LoopStats[]
 }
@@ -86,12 +89,15 @@ export class Pool {
 /** Passes without a record are counted by the engine alone. */
 function meterOf(thread: LoopThread) {
   if (thread instanceof RemoteLoop) return thread.meter
-  const { meter, control } = thread.port
+  const { meter, control, engine } = thread.port
+  engine.count?.()
   meter.passed(control[Control.PASSES] as number, control[Control.WAITS] as number)
   return meter
 }
 
 function waitMsOf(thread: LoopThread, kind: PoolKind): number | undefined {
   if (thread instanceof RemoteLoop) return thread.idleMs()
-  return kind === 'native' ? undefined : performance.eventLoopUtilization().idle
+  // The meter has been asked before, and has brought it up to date.
+  if (kind === 'native') return thread.port.clock[Clock.SLEPT] as number
+  return performance.eventLoopUtilization().idle
 }
