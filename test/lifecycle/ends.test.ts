@@ -8,8 +8,9 @@ afterEach(async () => {
 })
 
 /** Exit code, what the program printed, and its errors. */
-async function play(backend: string, scenario: string) {
-  const program = new Program(['test/lifecycle/programs/ends.mjs', scenario], { HEDDLE_BACKEND: backend })
+async function play(backend: string, scenario: string, before: string[] = []) {
+  const args = [...before, 'test/lifecycle/programs/ends.mjs', scenario]
+  const program = new Program(args, { HEDDLE_BACKEND: backend })
   programs.push(program)
   const code = await program.exit()
   const report = program.stdout === '' ? undefined : (JSON.parse(program.stdout) as unknown)
@@ -53,5 +54,19 @@ describe('descriptors of a worker that is terminated', () => {
   it('are closed, except those that another thread watches by now (PK-06, EV-24)', async () => {
     const report = { near: true, far: false, ended: true }
     expect(await play('native', 'handsOver')).toEqual({ code: 0, report, stderr: '' })
+  })
+})
+
+describe.each([
+  ['native', 'of its own', ['--import=./test/lifecycle/programs/dedicated-loops.mjs']],
+  ['native', 'of the isolate', []],
+  ['js', 'of the isolate', []],
+])('a loop of the %s backend with the thread %s', (backend, _, before) => {
+  it('does not keep the process alive when it is not referenced (EV-03)', async () => {
+    expect(await play(backend, 'unreferenced', before)).toEqual({ code: 0, report: undefined, stderr: '' })
+  })
+
+  it('keeps it alive while it is referenced again (EV-03)', async () => {
+    expect(await play(backend, 'referenced', before)).toEqual({ code: 0, report: 'fired', stderr: '' })
   })
 })

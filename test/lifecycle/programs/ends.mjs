@@ -53,6 +53,29 @@ const scenarios = {
     print({ message: error.message, code })
   },
 
+  /** Nothing but a loop that is not referenced is left: the end comes long before its timer. */
+  async unreferenced() {
+    const eventer = Eventer.initSync()
+    eventer.start()
+    eventer.addIn(60_000, () => print('fired'))
+    await sleep(1)
+    eventer.unref()
+  },
+
+  /** The loop's reference alone keeps the process until its timer has fired. */
+  async referenced() {
+    const eventer = Eventer.initSync()
+    eventer.start()
+    eventer.unref()
+    await sleep(1)
+    eventer.addIn(200, () => {
+      print('fired')
+      eventer.unref()
+      return 0
+    })
+    eventer.ref()
+  },
+
   /** With a listener for uncaught exceptions a program goes on, and no record of the batch is lost. */
   async survives() {
     const eventer = await Eventer.init()
