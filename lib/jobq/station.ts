@@ -75,7 +75,10 @@ export class JobStation implements WorkerSide {
     mail.unref()
     checkResult(this.#jobs.serve(queue, worker, this.claims, link), 'serve', this.queueName)
     process.on('exit', (code) => this.#dies(`exited with code ${code}`))
-    process.on('uncaughtExceptionMonitor', (cause) => this.#dies('had an uncaught exception', { cause }))
+    process.on('uncaughtExceptionMonitor', (cause) => {
+      // Where a module of the user's handles such exceptions the thread, and the job, go on.
+      if (endsOfExceptions()) this.#dies('had an uncaught exception', { cause })
+    })
   }
 
   async addDependent(
@@ -320,6 +323,10 @@ export class JobStation implements WorkerSide {
     this.#fail(job, new HeddleError('ERR_WORKER_DIED', `the thread of ${this.queueName} ${how}`, options))
     this.#send()
   }
+}
+
+function endsOfExceptions(): boolean {
+  return process.listenerCount('uncaughtException') === 0 && !process.hasUncaughtExceptionCaptureCallback()
 }
 
 function within(job: WorkerJob, work: JobFunction, ...args: unknown[]): unknown {

@@ -27,6 +27,27 @@ describe('workers that die', () => {
       expect(queue.stats()).toMatchObject({ backlog: 0, inflight: 0, concurrency: 1 })
     }))
 
+  it.each(['listener', 'capture'])(
+    'TP-20 JQ-02 JQ-08 not of an exception that a module handles, by a %s: its job goes on, and nothing beside it',
+    (how) =>
+      withJobqs(async (jobqs) => {
+        const queue = jobqs.create('case', { memorySafety: 'cs' })
+        const deaths: WorkerDeath[] = []
+        jobqs.on('fatal', (death) => deaths.push(death))
+        const ends = await Promise.all([1, 2, 3].map(() => queue.run(of('survive'), { how })))
+        expect(ends).toEqual(Array(3).fill({ most: 1, sections: [true, true] }))
+        expect(deaths).toEqual([])
+        expect(queue.stats()).toMatchObject({ inflight: 0, total: 3 })
+      }),
+  )
+
+  it('TP-20 of an exception whose handler fails', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      expect(await failureCode(queue.run(of('surviveBadly')))).toBe('ERR_WORKER_DIED')
+      expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+    }))
+
   it('TP-20 of too much memory', () =>
     withJobqs(async (jobqs) => {
       const worker = { resourceLimits: { maxOldGenerationSizeMb: 16 } }

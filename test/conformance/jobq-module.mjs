@@ -213,3 +213,28 @@ export const addBadly = async (_, job) => {
 }
 export const addWell = async (_, job) =>
   job.addDependent({ module: import.meta.url, export: 'describeJob' }, 1, { subqueue: 7n, priority: 3 })
+
+/** Goes on where others would end: its module handles what nothing catches. Gives how many ran at once, at most. */
+let [running, most, isArmed] = [0, 0, false]
+export const survive = async ({ how }) => {
+  if (!isArmed && how === 'listener') process.on('uncaughtException', () => {})
+  if (!isArmed && how === 'capture') process.setUncaughtExceptionCaptureCallback(() => {})
+  isArmed = true
+  most = Math.max(most, ++running)
+  const before = safe.inSection()
+  await new Promise((resolve) => {
+    setImmediate(() => {
+      setTimeout(resolve, 20)
+      throw new Error('a stray one')
+    })
+  })
+  running--
+  return { most, sections: [before, safe.inSection()] }
+}
+/** Its handler fails, so that the thread ends all the same. */
+export const surviveBadly = () => {
+  process.on('uncaughtException', () => {
+    throw new Error('the handler')
+  })
+  return explode()
+}
