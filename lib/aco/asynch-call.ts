@@ -105,8 +105,8 @@ export function prepareEvent(
       if (deadline !== undefined) event.whence = deadline
       const { callback } = event
       event.callback = (ended: AsynchEvent) => {
-        if (ended.error === undefined) resolve(answer(ended))
-        else reject(ended.error)
+        if (ended.failed) reject(ended.error)
+        else resolve(answer(ended))
         return 0
       }
       let taken = false

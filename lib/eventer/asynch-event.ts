@@ -33,10 +33,11 @@ interface Submission {
 export interface AsynchEnd {
   readonly value: unknown
   readonly error: unknown
+  readonly failed: boolean
   readonly timedOut: boolean
 }
 
-const NOT_ENDED: AsynchEnd = { value: undefined, error: undefined, timedOut: false }
+const NOT_ENDED: AsynchEnd = { value: undefined, error: undefined, failed: false, timedOut: false }
 
 /**
  * Blocking work as an event: `work` and `cleanup` run on one thread of a job queue, then the callback, `complete`, on the
@@ -89,9 +90,14 @@ export class AsynchEvent<C = unknown> extends FdEvent<C> {
     return this.#end.value
   }
 
-  /** Why the job failed; undefined where it did not. The error of `work`, else that of `cleanup`, or a HeddleError. (AS-11) */
+  /** Why the job failed; undefined where it has not `failed`. The error of `work`, else that of `cleanup`, or a HeddleError. (AS-11) */
   get error(): unknown {
     return this.#end.error
+  }
+
+  /** Something went wrong: `error` says what, and may be undefined where just that was thrown. (AS-11) */
+  get failed(): boolean {
+    return this.#end.failed
   }
 
   /** The deadline came before the work, which was skipped, or the work took too long. (AS-08) */
@@ -293,7 +299,7 @@ export class AsynchEvent<C = unknown> extends FdEvent<C> {
 }
 
 function endOf(outcome: number, value: unknown): AsynchEnd {
+  if (outcome === JobOutcome.VALUE) return { ...NOT_ENDED, value }
   const timedOut = outcome === JobOutcome.TIMED_OUT || outcome === JobOutcome.RUN_TIMED_OUT
-  if (outcome === JobOutcome.VALUE) return { value, error: undefined, timedOut }
-  return { value: undefined, error: value, timedOut }
+  return { value: undefined, error: value, failed: true, timedOut }
 }

@@ -9,7 +9,9 @@ export const fail = ({ text, code }) => {
 export const failOddly = (what) => {
   throw what === 'function'
     ? Object.assign(new Error('odd'), { code: 'EODD', handle: () => {} })
-    : 'just text'
+    : what === 'undefined'
+      ? undefined
+      : 'just text'
 }
 export const unclonable = () => () => {}
 export const leave = () => process.exit(7)

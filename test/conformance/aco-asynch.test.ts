@@ -36,6 +36,12 @@ const waiting = (queue: JobQueue): [bigint, number][] =>
     .map(({ id, backlog }): [bigint, number] => [id, backlog])
     .sort(([a], [b]) => Number(a - b))
 
+const settledAs = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    (value) => `resolved with ${value}`,
+    (error) => `rejected with ${error}`,
+  )
+
 /** Until somebody is `held`. */
 const begun = (bench: Bench, cells: Int32Array): Promise<void> =>
   bench.until(() => Atomics.load(cells, 1) > 0, 'the call that holds the thread')
@@ -314,6 +320,16 @@ describe('asynchronous events of coroutines', () => {
       const late = eventOf('add', { a: 1, b: 2 })
       expect(await failureCode(co.runAsynch(late, { deadline: Date.now() - 1 }))).toBe('ETIME')
       expect([failing.isFreed, late.isFreed]).toEqual([true, true])
+    }))
+
+  it('AC-20 AC-21 AS-11 work that throws undefined has failed', () =>
+    inCoroutine(async (co) => {
+      const ends = [
+        await settledAs(co.runAsynch(eventOf('failOddly', 'undefined'))),
+        await settledAs(co.tryRunAsynch(eventOf('failOddly', 'undefined'))),
+        await settledAs(co.asynch(of('failOddly'), 'undefined')),
+      ]
+      expect(ends).toEqual(Array(3).fill('rejected with undefined'))
     }))
 
   it('AC-21 A-AC-14 a try over the backlog is false, and the event can be run later', () =>

@@ -147,6 +147,27 @@ describe('the life of an asynchronous event', () => {
       expect(error?.stack).toContain('asynch-module.mjs')
     }))
 
+  it('AS-11 work that throws undefined has failed; cleanup that does so has as well', () =>
+    withEventer({}, async (bench) => {
+      const ends: unknown[] = []
+      const look = (e: AsynchEvent) => void ends.push([e.failed, e.error, e.value, e.timedOut])
+      for (const what of [
+        { work: of('throwUndefined') },
+        { work: of('echo'), cleanup: of('throwUndefined') },
+        { work: of('echo') },
+      ]) {
+        const { event, ended } = watched(bench.eventer, what, 'x', { look })
+        expect(event.failed).toBe(false)
+        bench.eventer.addAsynch(event)
+        await bench.until(ended)
+      }
+      expect(ends).toEqual([
+        [true, undefined, undefined, false],
+        [true, undefined, undefined, false],
+        [false, undefined, 'x', false],
+      ])
+    }))
+
   it('AS-11 of two errors the first counts; an export that is not there is an error as well', () =>
     withEventer({}, async (bench) => {
       const errors: (string | undefined)[] = []

@@ -35,6 +35,9 @@ export const count = ({ cells }) => {
 export const failing = ({ text, code } = {}) => {
   throw Object.assign(new RangeError(text ?? 'it failed'), { code: code ?? 'EFAIL' })
 }
+export const throwUndefined = () => {
+  throw undefined
+}
 export const failingSteps = ({ cells, failing }, step) => {
   note(cells, STEP[step])
   if (failing.includes(step)) throw new Error(`${step} failed`)
