@@ -33,6 +33,9 @@ export interface Mail {
   hold(value: unknown, transfer: JobTransfer): number
   /** The job is over. */
   drop(number: number): void
+  /** A job whose result may come is submitted; what `ended` wants when it has been answered. */
+  began(): number
+  ended(began: number): void
   /** Hands over a result when it has come; undefined: it will not. */
   receive(posted: Posted, taken: (message: { readonly value: unknown } | undefined) => void): void
 }
@@ -77,6 +80,8 @@ export class JobDesk {
   readonly #queues: (DeskQueue | undefined)[] = []
   readonly #targetNumbers: number[] = []
   readonly #mails: number[] = []
+  /** What the mail of the queue said when the job began. */
+  readonly #begins: number[] = []
   readonly #drains = new Map<number, { readonly queue: DeskQueue; readonly drained: Drained }>()
   /** Called after each end, while somebody waits for room. */
   readonly #watchers = new Set<() => void>()
@@ -231,6 +236,7 @@ export class JobDesk {
     this.#queues[index] = queue
     this.#targetNumbers[index] = target
     this.#mails[index] = this.#mail
+    this.#begins[index] = queue.mail?.began() ?? 0
     this.#hold()
     return handle
   }
@@ -296,7 +302,7 @@ export class JobDesk {
 
   /** What was put down will not be sent. */
   #pickUp({ mail }: DeskQueue): void {
-    if (this.#mail === NO_MAIL) this.#receiver.drop(this.#sender.flags, this.#sender.offset)
+    if (this.#mail === NO_MAIL) this.#sender.drop()
     else mail?.drop(this.#mail)
   }
 
@@ -370,6 +376,7 @@ export class JobDesk {
       outcome <= JobOutcome.ERROR ? value : outcomeError(outcome, this.#targetName(index), queue.name)
     const mail = this.#mails[index] as number
     if (mail !== NO_MAIL) queue.mail?.drop(mail)
+    queue.mail?.ended(this.#begins[index] as number)
     this.#resolves[index] = undefined
     this.#rejects[index] = undefined
     this.#queues[index] = undefined

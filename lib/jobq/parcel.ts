@@ -44,8 +44,13 @@ export class Sender {
       if (length < 0) return false
       this.#bytes(encoder.bytes, length)
     }
-    if (transfer !== undefined) detachAll(transfer, this.#jobs)
+    if (transfer !== undefined) this.#detach(transfer)
     return true
+  }
+
+  /** What was put down will not be sent. */
+  drop(): void {
+    if ((this.flags & JobFlag.BLOCK) !== 0) this.#jobs.takeBlock(this.offset)
   }
 
   /** The bytes are the value. */
@@ -58,6 +63,15 @@ export class Sender {
   putPosted(posted: Posted): void {
     const encoder = this.#encoder.isBusy ? new Encoder() : this.#encoder
     this.#bytes(encoder.bytes, encoder.posted(posted))
+  }
+
+  #detach(transfer: JobTransfer): void {
+    try {
+      detachAll(transfer, this.#jobs)
+    } catch (error) {
+      this.drop()
+      throw error
+    }
   }
 
   #bytes(bytes: Uint8Array, length: number): void {

@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import type { JobsEngine } from '../backend/jobs'
+import { dataCloneError } from './clone'
 import type { JobTransfer } from './job-order'
 
 /** Copying so much is cheaper than moving it by a message. */
@@ -15,11 +16,35 @@ export function isCopied(list: JobTransfer, always: boolean): boolean {
   return always || bytes <= MOST_COPIED
 }
 
-/** Takes memory out of everybody's sight, as moving it does. Throws where it cannot be moved, or is listed twice. */
+/** Takes memory out of everybody's sight, as moving it does. A DataCloneError: some of it cannot be moved. */
 export function detachAll(list: JobTransfer, jobs: JobsEngine): void {
+  // Left to the collector they would cost more than all the rest of their job.
+  for (const moved of moving(list, list)) jobs.detach?.(moved as ArrayBuffer)
+  checkGone(list)
+}
+
+/** A value of our own, into which the list has been moved. A DataCloneError: something cannot be cloned, or not be moved. */
+export function movedOut(value: unknown, list: JobTransfer): { value: unknown; transfer: JobTransfer } {
+  const own = moving({ value, transfer: list }, list)
+  checkGone(list)
+  return own
+}
+
+function moving<T>(value: T, list: JobTransfer): T {
+  try {
+    return structuredClone(value, { transfer: list as ArrayBuffer[] })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_INVALID_TRANSFER_OBJECT') throw error
+    throw dataCloneError('only memory, ports and other handles can be moved')
+  }
+}
+
+/** Some versions of Node copy what cannot be moved, and leave it where it is. */
+function checkGone(list: JobTransfer): void {
   for (const item of list) {
-    const moved = structuredClone(item, { transfer: [item] })
-    // Left to the collector it would cost more than all the rest of its job.
-    jobs.detach?.(moved as ArrayBuffer)
+    if (types.isArrayBuffer(item) && item.byteLength > 0)
+      throw dataCloneError(
+        'memory that others have as well, of WebAssembly or the pool of Buffers, cannot be moved',
+      )
   }
 }

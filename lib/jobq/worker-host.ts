@@ -9,9 +9,11 @@ import {
 import type { JobsEngine } from '../backend/jobs'
 import { PACKAGE_ROOT } from '../backend/platform'
 import type { Posted } from './codec'
+import { EarlyResults } from './early-results'
 import type { Mail } from './job-desk'
 import type { JobTransfer } from './job-order'
 import type { JobqSafety } from './spec'
+import { movedOut } from './transfer'
 import {
   type HeldValue,
   type JobWorkerData,
@@ -49,8 +51,7 @@ interface LiveWorker {
   readonly thread: Worker
   readonly mail: MessagePort
   readonly state: Int32Array
-  /** Results that have come, and who waits for those to come, by number. */
-  readonly results: Map<number, { readonly value: unknown }>
+  /** Who waits for results to come, by number. */
   readonly waiting: Map<number, Taken>
   isWanted: boolean
   error: unknown
@@ -74,8 +75,8 @@ export class WorkerHost implements Mail {
   readonly #died: (death: WorkerDeath) => void
   readonly #workers = new Map<number, LiveWorker>()
   readonly #held = new Map<number, HeldValue>()
-  /** Results of workers that have ended, whose records are still to come. */
-  readonly #left = new Map<number, Map<number, { readonly value: unknown }>>()
+  /** Also of workers that have ended. */
+  readonly #results = new EarlyResults()
   #lastHeld = 0
   #stackSizeMb = 0
   #isClosed = false
@@ -127,6 +128,7 @@ export class WorkerHost implements Mail {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#held.clear()
+    this.#results.clear()
     const ends = [...this.#workers.values()].map((live) => {
       live.isWanted = false
       return live.thread.terminate()
@@ -136,7 +138,7 @@ export class WorkerHost implements Mail {
 
   hold(value: unknown, transfer: JobTransfer): number {
     // Taken from the caller at once, though it is moved on later: to a thread that may not have been started yet.
-    const own = structuredClone({ value, transfer: [...transfer] }, { transfer: transfer as ArrayBuffer[] })
+    const own = movedOut(value, transfer)
     const number = ++this.#lastHeld
     this.#held.set(number, own)
     return number
@@ -146,12 +148,22 @@ export class WorkerHost implements Mail {
     this.#held.delete(number)
   }
 
+  began(): number {
+    return this.#results.began()
+  }
+
+  ended(began: number): void {
+    this.#results.ended(began)
+  }
+
+  /** Results that have come and that nobody has asked for yet. */
+  get unclaimed(): number {
+    return this.#results.size
+  }
+
   receive({ worker, number }: Posted, taken: Taken): void {
     const live = this.#workers.get(worker)
-    const results = live?.results ?? this.#left.get(worker)
-    const come = results?.get(number)
-    results?.delete(number)
-    if (live === undefined && results?.size === 0) this.#left.delete(worker)
+    const come = this.#results.take(worker, number)
     if (live === undefined || come !== undefined) taken(come)
     else live.waiting.set(number, taken)
   }
@@ -181,12 +193,12 @@ export class WorkerHost implements Mail {
     })
     thread.unref()
     const live: LiveWorker = {
-      ...{ thread, mail, state, results: new Map(), waiting: new Map() },
+      ...{ thread, mail, state, waiting: new Map() },
       isWanted: true,
       error: undefined,
     }
     this.#workers.set(worker, live)
-    mail.on('message', (message: ToHost) => this.#heard(live, message))
+    mail.on('message', (message: ToHost) => this.#heard(worker, live, message))
     mail.unref()
     thread.on('error', (error) => {
       live.error = error
@@ -196,7 +208,7 @@ export class WorkerHost implements Mail {
     mail.on('close', () => this.#silent(worker, live))
   }
 
-  #heard(live: LiveWorker, message: ToHost): void {
+  #heard(worker: number, live: LiveWorker, message: ToHost): void {
     if ('ask' in message) {
       this.#bring(live, message.ask)
       return
@@ -204,7 +216,7 @@ export class WorkerHost implements Mail {
     const { number, value } = message
     const waiting = live.waiting.get(number)
     live.waiting.delete(number)
-    if (waiting === undefined) live.results.set(number, { value })
+    if (waiting === undefined) this.#results.put(worker, number, value)
     else waiting({ value })
   }
 
@@ -219,7 +231,6 @@ export class WorkerHost implements Mail {
   #silent(worker: number, live: LiveWorker): void {
     this.#workers.delete(worker)
     for (const taken of live.waiting.values()) taken(undefined)
-    if (live.results.size > 0) this.#left.set(worker, live.results)
   }
 
   #ended(worker: number, live: LiveWorker, exitCode: number): void {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { WorkerDeath } from '../../lib/jobq'
+import type { WorkerHost } from '../../lib/jobq/worker-host'
 import { blocked, failure, failureCode, of, release, settled, sharedCells, withJobqs } from './jobq-harness'
 
 describe('workers that die', () => {
@@ -176,6 +177,26 @@ describe('A-AS-6 [AS-09] cancelling', () => {
       const hard = failureCode(queue.run(of('forever'), {}, { runTimeout: 50, cancel: 'terminate' }))
       expect(await hard).toBe('ETIME')
       expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+    }))
+
+  it('JQ-17 what a job that took too long gives back at last is not kept', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case', { concurrency: 2 })
+      const host = queue.mail as WorkerHost
+      const cells = sharedCells()
+      const other = sharedCells()
+      await Promise.all([queue.run(of('nothing')), queue.run(of('nothing'))])
+      // A result that is shared memory comes over a MessagePort, with or without the record of the job.
+      const late = (n: number) => ({ cells, value: { n, cells } })
+      const wanted = queue.run(of('laterHeld'), { cells: other, value: { n: 'wanted', cells } })
+      expect(await failureCode(queue.run(of('laterHeld'), late(1), { runTimeout: 50 }))).toBe('ETIME')
+      release(cells)
+      await settled(() => host.unclaimed === 1)
+      release(other)
+      expect(await wanted).toMatchObject({ n: 'wanted' })
+      await queue.run(of('nothing'))
+      expect(host.unclaimed).toBe(0)
+      expect(await queue.run(of('laterHeld'), late(2))).toMatchObject({ n: 2 })
     }))
 
   it('JQ-17 AS-09 a job that comes back late leaves the time-out of the next alone', () =>
