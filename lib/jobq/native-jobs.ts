@@ -1,6 +1,6 @@
-import { flag } from '../arguments'
+import { flag, invalid } from '../arguments'
 import type { NativeResult } from './job-desk'
-import type { JobQueue } from './job-queue'
+import { JobQueue } from './job-queue'
 import { failureOf } from './native-failure'
 import {
   type AnswerLimit,
@@ -191,6 +191,7 @@ export class NativeJobs {
 
   async #run(request: NativeRequest, options: NativeJobOptions): Promise<NativeResult> {
     const { queue = this.#queues.native } = options
+    if (!(queue instanceof JobQueue)) throw invalid('queue', 'is a queue of eventer.jobqs', queue)
     try {
       return await queue.run<NativeResult>({ native: request.native }, request.input, runOptions(options))
     } catch (error) {

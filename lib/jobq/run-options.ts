@@ -1,6 +1,7 @@
 import { checkOptions, invalid } from '../arguments'
 import { HeddleError } from '../errors'
 import { type TimeInput, toLoopMs } from '../time'
+import { dataCloneError } from './clone'
 import { jobHere } from './job-scope'
 import type { JobCancel, JobOrder, JobTransfer } from './job-order'
 import type { JobTarget } from './targets'
@@ -28,7 +29,10 @@ export interface JobRunOptions {
   readonly subqueue?: bigint | undefined
   /** Among those of its subqueue, jobs with a higher one go first. An integer of 32 bits, default 0. */
   readonly priority?: number | undefined
-  /** What is moved instead of copied, as for `postMessage`. */
+  /**
+   * What is moved instead of copied, as for `postMessage`. A DataCloneError, and no job, where something is listed twice or cannot
+   * be moved: memory of WebAssembly, the pool of Buffers, what was marked so.
+   */
   readonly transfer?: JobTransfer | undefined
   /** Runs behind the job on the same thread, with the same argument, whatever has become of it. */
   readonly cleanup?: JobTarget | undefined
@@ -79,10 +83,14 @@ export function checkPriority(priority: number | undefined): number | undefined 
   throw invalid('priority', 'is an integer of 32 bits', priority)
 }
 
+/** A list of our own, as reading that of a user may run code of theirs. ERR_INVALID_ARGUMENT, a DataCloneError. */
 export function checkTransfer(transfer: JobTransfer | undefined): JobTransfer | undefined {
   if (transfer === undefined) return undefined
   if (!Array.isArray(transfer)) throw invalid('transfer', 'is a list of what is moved', transfer)
-  return transfer.length === 0 ? undefined : transfer
+  const list: JobTransfer = [...transfer]
+  if (list.length > 1 && new Set(list).size < list.length)
+    throw dataCloneError('what is listed twice cannot be moved twice')
+  return list.length === 0 ? undefined : list
 }
 
 export function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {

@@ -13,6 +13,7 @@ import { jobScope } from './job-scope'
 import { Receiver, Sender } from './parcel'
 import { checkPriority, checkTransfer, subqueueOf } from './run-options'
 import { type JobTarget, load } from './targets'
+import { movedOut } from './transfer'
 import { type JobWorkerData, type ToHost, type ToWorker, WorkerState } from './worker-data'
 import { type DependentOptions, WorkerJob, type WorkerSide } from './worker-job'
 
@@ -239,8 +240,9 @@ export class JobStation implements WorkerSide {
   #post(canPost: boolean, value: unknown, list: JobTransfer): void {
     if (!canPost)
       throw dataCloneError(`shared memory and ports go to the isolate only that made ${this.queueName}`)
+    const own = list.length === 0 ? { value, transfer: list } : movedOut(value, list)
     const posted = new Posted(this.#data.worker, ++this.#results)
-    this.#data.mail.postMessage({ number: posted.number, value } satisfies ToHost, list)
+    this.#data.mail.postMessage({ number: posted.number, value: own.value } satisfies ToHost, own.transfer)
     this.#sender.putPosted(posted)
   }
 

@@ -34,7 +34,9 @@ function moving<T>(value: T, list: JobTransfer): T {
   try {
     return structuredClone(value, { transfer: list as ArrayBuffer[] })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_INVALID_TRANSFER_OBJECT') throw error
+    // Node's own error for what is no transferable object.
+    const code = (error as { readonly code?: unknown } | null | undefined)?.code
+    if (typeof code !== 'string' || !code.endsWith('INVALID_TRANSFER_OBJECT')) throw error
     throw dataCloneError('only memory, ports and other handles can be moved')
   }
 }

@@ -1,5 +1,6 @@
 import { Claim } from '../backend/jobs'
 import type { JobTransfer } from './job-order'
+import { checkTransfer } from './run-options'
 import type { JobTarget } from './targets'
 
 /** What a job that adds another one may say of it. */
@@ -21,7 +22,10 @@ export interface JobContext {
   readonly cancelled: boolean
   /** The deadline passed before the job could begin: this is its cleanup, without the work. (AS-08) */
   readonly timedOut: boolean
-  /** Makes the value move what is listed instead of copying it, when it is the job's result. Answers the value. */
+  /**
+   * Makes the value move what is listed instead of copying it, when it is the job's result. Answers the value.
+   * ERR_INVALID_ARGUMENT; a DataCloneError, then or when the job ends, as for `JobRunOptions.transfer`.
+   */
   transfer<T>(value: T, list: JobTransfer): T
   /**
    * Adds a job to the same queue whose end this one's waits for: it counts as over when its dependents, and theirs, are.
@@ -57,7 +61,7 @@ export class WorkerJob implements JobContext {
   #isOver = false
   #wasCancelled = false
   #controller: AbortController | undefined
-  #moved: { readonly value: unknown; readonly list: JobTransfer } | undefined
+  #moved: { readonly value: unknown; readonly list: JobTransfer | undefined } | undefined
 
   constructor(
     side: WorkerSide,
@@ -98,7 +102,7 @@ export class WorkerJob implements JobContext {
   }
 
   transfer<T>(value: T, list: JobTransfer): T {
-    this.#moved = { value, list }
+    this.#moved = { value, list: checkTransfer(list) }
     return value
   }
 

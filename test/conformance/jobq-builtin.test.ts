@@ -345,6 +345,7 @@ describe('native jobs', () => {
     ['a digest without a name', () => jobs.digest('', '')],
     ['a level that is none', () => jobs.gzip('', { level: 10 })],
     ['a level below -1', () => jobs.gzip('', { level: -2 })],
+    ['a queue that is none', () => jobs.crc32c('', { queue: {} as never })],
     ['a subqueue that is none', () => jobs.crc32c('', { subqueue: 7 as never })],
   ])('refuse %s', async (_, call) => {
     expect(await codeOf(call())).toBe('ERR_INVALID_ARGUMENT')

@@ -1,6 +1,6 @@
 // What the cases of job queues run on other threads.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { threadId } from 'node:worker_threads'
+import { markAsUntransferable, threadId } from 'node:worker_threads'
 import { currentJob, safe } from 'heddle'
 
 export const echo = (value) => value
@@ -238,3 +238,23 @@ export const surviveBadly = () => {
   })
   return explode()
 }
+
+const stuck = {
+  pool: () => Buffer.from('x').buffer,
+  wasm: () => new WebAssembly.Memory({ initial: 1 }).buffer,
+  marked: () => {
+    const memory = new ArrayBuffer(2 << 20)
+    markAsUntransferable(memory)
+    return memory
+  },
+}
+/** Moves what cannot be moved, or what is no list. */
+export const moveStuck = (what, job) => {
+  const memory = stuck[what]()
+  return job.transfer(memory, [memory])
+}
+export const moveTwice = (size, job) => {
+  const memory = new ArrayBuffer(size)
+  return job.transfer(memory, [memory, memory])
+}
+export const moveNothing = (list, job) => job.transfer(1, list)

@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { pathToFileURL } from 'node:url'
-import { type MessagePort, threadId } from 'node:worker_threads'
+import { type MessagePort, markAsUntransferable, threadId } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { HeddleError } from '../../lib/errors'
 import { Eventer } from '../../lib/eventer'
 import type { JobQueue } from '../../lib/jobq'
+import type { WorkerHost } from '../../lib/jobq/worker-host'
 import {
   backend,
   blocked,
@@ -107,6 +108,64 @@ describe('jobs of a queue', () => {
       })
       port.close()
       expect(message).toBe('from afar')
+    }))
+
+  it.each<[string, () => ArrayBuffer]>([
+    ['the pool of Buffers', () => Buffer.from('pooled').buffer as ArrayBuffer],
+    ['memory of WebAssembly', memoryOfWebAssembly],
+    ['little that is marked', () => marked(5)],
+    ['some that is marked', () => marked(100_000)],
+    ['much that is marked', () => marked(2 << 20)],
+  ])('AS-12 are none where something cannot be moved: %s', (_, make) =>
+    withQueue(async (queue) => {
+      const memory = make()
+      const size = memory.byteLength
+      for (const arg of [new Uint8Array(memory), { memory }])
+        for (const options of [{ transfer: [memory] }, { transfer: [memory], priority: 1 }])
+          expect((await failure(queue.run(of('echo'), arg, options))).name).toBe('DataCloneError')
+      expect(memory.byteLength).toBe(size)
+      expect(queue.stats()).toMatchObject({ total: 0, backlog: 0, inflight: 0 })
+    }),
+  )
+
+  it('AS-12 are none where something is moved twice, or is nothing to be moved', () =>
+    withQueue(async (queue) => {
+      for (const size of [10, 100_000, 2 << 20]) {
+        const memory = new ArrayBuffer(size)
+        for (const more of [memory, new Uint8Array(1), 5, undefined, new SharedArrayBuffer(1)]) {
+          const job = queue.run(of('echo'), memory, { transfer: [memory, more] as never })
+          expect((await failure(job)).name).toBe('DataCloneError')
+        }
+        expect(memory.byteLength).toBe(size)
+      }
+      expect(queue.stats().total).toBe(0)
+    }))
+
+  it('AS-12 fail where their result moves what cannot be moved, or no list', () =>
+    withQueue(async (queue) => {
+      for (const what of ['pool', 'wasm', 'marked'])
+        expect((await failure(queue.run(of('moveStuck'), what))).name).toBe('DataCloneError')
+      for (const size of [10, 2 << 20])
+        expect((await failure(queue.run(of('moveTwice'), size))).name).toBe('DataCloneError')
+      for (const list of [5, 'all', {}])
+        expect(await failureCode(queue.run(of('moveNothing'), list))).toBe('ERR_INVALID_ARGUMENT')
+      expect(await queue.run(of('moveNothing'), undefined)).toBe(1)
+      expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+      expect((queue.mail as WorkerHost).unclaimed).toBe(0)
+    }))
+
+  it('AS-12 take a list that runs code when it is read', () =>
+    withQueue(async (queue) => {
+      const bytes = new Uint8Array(8).fill(1)
+      const list = [bytes.buffer]
+      let other: Promise<unknown> | undefined
+      list[Symbol.iterator] = function* () {
+        other ??= queue.run(of('echo'), new Uint8Array(8).fill(2))
+        yield bytes.buffer
+      } as never
+      const back = await queue.run<Uint8Array>(of('echo'), bytes, { transfer: list })
+      expect([back[0], bytes.length]).toEqual([1, 0])
+      expect(await other).toEqual(new Uint8Array(8).fill(2))
     }))
 
   it('A-AS-4 [AS-11] reject with the error of the work: class, name, message, code, members, cause and stack', () =>
@@ -318,6 +377,20 @@ describe('A queue beyond its eventer', () => {
     expect(jobqs.desk.pending).toBe(0)
   })
 })
+
+/** The types of this project know nothing of it. */
+function memoryOfWebAssembly(): ArrayBuffer {
+  const { WebAssembly } = globalThis as unknown as {
+    WebAssembly: { Memory: new (pages: { initial: number }) => { buffer: ArrayBuffer } }
+  }
+  return new WebAssembly.Memory({ initial: 1 }).buffer
+}
+
+function marked(size: number): ArrayBuffer {
+  const memory = new ArrayBuffer(size)
+  markAsUntransferable(memory)
+  return memory
+}
 
 async function blockedIn(eventer: Eventer) {
   const queue = eventer.jobqs.create('case')
