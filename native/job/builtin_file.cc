@@ -58,6 +58,10 @@ struct Part {
   int64_t maxBytes;  // more is -EFBIG
 };
 
+// Room for the first reading where nobody can know how much there is. There are files that answer
+// one only, from their beginning, and are at their end behind it: many of /proc and /sys.
+constexpr size_t kUnknownBytes = 65536;
+
 // How much there is to be read, as far as one can know; one byte more finds the end at once.
 size_t expected(const FileStatus& status, const Part& part) {
   if (status.kind != FileKind::kRegular) return 0;
@@ -100,7 +104,7 @@ int readInto(NativeCall& call, const char* path, const Part& part, Output* out) 
   if (error != 0) return error;
   const size_t bytes = expected(status, part);
   if (bytes > static_cast<uint64_t>(part.maxBytes)) return -EFBIG;
-  if (!out->reserve(bytes + 1)) return -ENOMEM;
+  if (!out->reserve(bytes == 0 ? kUnknownBytes : bytes + 1)) return -ENOMEM;
   return readAll(call, file.fd(), part, out);
 }
 
@@ -265,10 +269,8 @@ void writeFile(NativeCall& call) {
 namespace {
 
 // As Node computes it, so that the two agree to the last bit.
-double toMs(int64_t ns) {
-  constexpr int64_t kSecond = 1'000'000'000;
-  const int64_t seconds = ns / kSecond;
-  return static_cast<double>(seconds) * 1e3 + static_cast<double>(ns - seconds * kSecond) / 1e6;
+double toMs(const sys::FileTime& time) {
+  return static_cast<double>(time.seconds) * 1e3 + static_cast<double>(time.nanoseconds) / 1e6;
 }
 
 }  // namespace
@@ -293,10 +295,10 @@ void statFile(NativeCall& call) {
       static_cast<double>(status.inode),
       static_cast<double>(status.size),
       static_cast<double>(status.blocks),
-      toMs(status.accessedNs),
-      toMs(status.modifiedNs),
-      toMs(status.changedNs),
-      toMs(status.bornNs),
+      toMs(status.accessed),
+      toMs(status.modified),
+      toMs(status.changed),
+      toMs(status.born),
   };
   Output out(&call);
   if (!out.append(fields, sizeof fields)) return call.fail(-ENOMEM);

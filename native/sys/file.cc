@@ -29,9 +29,7 @@ int64_t retried(Call call) {
 
 size_t bounded(size_t bytes) { return bytes < kMaxTransfer ? bytes : kMaxTransfer; }
 
-int64_t toNs(const timespec& time) {
-  return static_cast<int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
+FileTime timeOf(const timespec& time) { return {time.tv_sec, time.tv_nsec}; }
 
 FileKind kindOf(mode_t mode) {
   if (S_ISREG(mode)) return FileKind::kRegular;
@@ -54,31 +52,31 @@ void fill(const struct stat& from, FileStatus* out) {
   out->blockBytes = from.st_blksize;
   out->blocks = from.st_blocks;
 #ifdef __APPLE__
-  out->accessedNs = toNs(from.st_atimespec);
-  out->modifiedNs = toNs(from.st_mtimespec);
-  out->changedNs = toNs(from.st_ctimespec);
-  out->bornNs = toNs(from.st_birthtimespec);
+  out->accessed = timeOf(from.st_atimespec);
+  out->modified = timeOf(from.st_mtimespec);
+  out->changed = timeOf(from.st_ctimespec);
+  out->born = timeOf(from.st_birthtimespec);
 #else
-  out->accessedNs = toNs(from.st_atim);
-  out->modifiedNs = toNs(from.st_mtim);
-  out->changedNs = toNs(from.st_ctim);
+  out->accessed = timeOf(from.st_atim);
+  out->modified = timeOf(from.st_mtim);
+  out->changed = timeOf(from.st_ctim);
 #if defined(__FreeBSD__) || defined(__NetBSD__)
-  out->bornNs = toNs(from.st_birthtim);
+  out->born = timeOf(from.st_birthtim);
 #else
-  out->bornNs = out->changedNs;
+  out->born = out->changed;
 #endif
 #endif
 }
 
 #ifdef STATX_BTIME
 
-int64_t toNs(const statx_timestamp& time) { return time.tv_sec * 1'000'000'000 + time.tv_nsec; }
+FileTime timeOf(const statx_timestamp& time) { return {time.tv_sec, time.tv_nsec}; }
 
 // What stat cannot say here. A file system without it leaves the change's time.
 void fillBirth(int folder, const char* path, int flags, FileStatus* out) {
   struct statx extended {};
   if (::statx(folder, path, flags, STATX_BTIME, &extended) != 0) return;
-  if ((extended.stx_mask & STATX_BTIME) != 0) out->bornNs = toNs(extended.stx_btime);
+  if ((extended.stx_mask & STATX_BTIME) != 0) out->born = timeOf(extended.stx_btime);
 }
 
 #endif

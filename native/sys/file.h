@@ -18,6 +18,12 @@ enum class FileKind : uint8_t {
   kOther,
 };
 
+// Since 1970. Not as nanoseconds, which do not reach from 1677 to 2263.
+struct FileTime {
+  int64_t seconds;
+  int64_t nanoseconds;  // 0 to 999,999,999, also before 1970
+};
+
 struct FileStatus {
   FileKind kind;
   uint32_t mode;  // as the system has it: the kind and the permissions
@@ -30,11 +36,10 @@ struct FileStatus {
   int64_t size;
   int64_t blockBytes;  // as large as transfers should be
   int64_t blocks;      // of 512 bytes
-  // Since 1970.
-  int64_t accessedNs;
-  int64_t modifiedNs;
-  int64_t changedNs;
-  int64_t bornNs;  // of files on systems that know; else `changedNs`
+  FileTime accessed;
+  FileTime modified;
+  FileTime changed;
+  FileTime born;  // of files on systems that know; else `changed`
 };
 
 [[nodiscard]] int statusOf(const char* path, bool followLink, FileStatus* out);

@@ -60,18 +60,23 @@ inline bool readAnswer(job::NativeCall& call, Answer* out) {
   return delivered;
 }
 
-// The input lies in a block of exactly its size, so that reading past it shows.
-inline Answer callBuiltin(const char* name, const std::string& request, bool stopping = false) {
+// The input lies in a block of exactly its size, so that reading past it shows. The claim says
+// whether the function is to stop.
+inline Answer callBuiltin(const char* name, const std::string& request, const int32_t* claim) {
   const job::NativeFunction function = job::builtinFunction(name);
   Answer answer;
   CHECK(function != nullptr);
   if (function == nullptr) return answer;
   const std::vector<uint8_t> input(request.begin(), request.end());
-  const int32_t claim = stopping ? job::Claim::SIGNALLED : job::Claim::RUNNING;
-  job::NativeCall call(input.data(), input.size(), &claim, nullptr);
+  job::NativeCall call(input.data(), input.size(), claim, nullptr);
   function(call);
   if (!readAnswer(call, &answer)) answer.error = -ENOMEM;
   return answer;
+}
+
+inline Answer callBuiltin(const char* name, const std::string& request, bool stopping = false) {
+  const int32_t claim = stopping ? job::Claim::SIGNALLED : job::Claim::RUNNING;
+  return callBuiltin(name, request, &claim);
 }
 
 inline Answer callBuiltin(const char* name, const Asked& request, bool stopping = false) {

@@ -72,9 +72,13 @@ CASE("digests: the answers of the standards' examples") {
         "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
         "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
   CHECK(hex(digest("md5", "message digest").bytes) == "f96b697d7cb7938d525a2f31aaf161d0");
-  // A million times 'a', in more than one piece with what stands before it.
   CHECK(hex(digest("sha256", std::string(1'000'000, 'a')).bytes) ==
         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  // In three pieces.
+  static_assert(2'500'000 > 2 * heddle::job::kPieceBytes);
+  CHECK(hex(digest("sha256", std::string(2'500'000, 'a')).bytes) ==
+        "38a637965059125eeb67f54c30e7f48a"
+        "61859a467a800ba09740ba48a924f2b9");
   CHECK_EQ(digest("no such digest", "abc").error, -EINVAL);
   CHECK_EQ(digest("", "abc").error, -EINVAL);
 }

@@ -1,11 +1,15 @@
 // The native jobs for files: what is read and written, atomically or not, and what is refused.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "test/builtin_fixture.h"
 #include "test/failing.h"
@@ -57,7 +61,46 @@ bool hasFreshFiles(const Folder& folder) {
   return false;
 }
 
+// What the functions read and write while there is one.
+struct Transfers {
+  Transfers() { now = this; }
+  ~Transfers() { now = nullptr; }
+  Transfers(const Transfers&) = delete;
+  Transfers& operator=(const Transfers&) = delete;
+
+  int count = 0;
+  size_t largest = 0;
+  std::function<void(int)> then;
+
+  static inline Transfers* now = nullptr;
+};
+
+// Those that it makes itself do not count.
+int64_t noted(long number, int fd, uintptr_t bytes, size_t size) {
+  const int64_t result = syscall(number, fd, bytes, size);
+  Transfers* const transfers = std::exchange(Transfers::now, nullptr);
+  if (transfers == nullptr) return result;
+  const int error = errno;
+  transfers->count++;
+  if (size > transfers->largest) transfers->largest = size;
+  if (transfers->then) transfers->then(transfers->count);
+  errno = error;
+  Transfers::now = transfers;
+  return result;
+}
+
 }  // namespace
+
+extern "C" {
+
+ssize_t read(int fd, void* into, size_t size) {
+  return noted(SYS_read, fd, reinterpret_cast<uintptr_t>(into), size);
+}
+ssize_t write(int fd, const void* bytes, size_t size) {
+  return noted(SYS_write, fd, reinterpret_cast<uintptr_t>(bytes), size);
+}
+
+}  // extern "C"
 
 CASE("file.write, file.read: what was written is read, of any size, in pieces") {
   const Folder folder;
@@ -96,6 +139,76 @@ CASE("file.read: files that do not know their size, and ones that grow, are read
   CHECK_EQ(status.error, 0);
   CHECK(status.bytes.find("Name:") == 0);
   CHECK(readWhole("/dev/null").bytes.empty());
+  const Folder folder;
+  const std::string path = folder.path("a");
+  const std::string bytes = patterned(2'500'000);
+  for (const size_t before : {size_t{1}, size_t{1000}, size_t{1'100'000}}) {
+    write(path, bytes.substr(0, before));
+    Transfers transfers;
+    transfers.then = [&](int count) {
+      if (count == 1) write(path, bytes.substr(before), kAppend);
+    };
+    CHECK(readWhole(path, 4e6).bytes == bytes);
+  }
+}
+
+CASE("file.read: the first reading of a file without a size has room for all that there may be") {
+  const Folder folder;
+  const std::string path = folder.path("a");
+  write(path, "");
+  Transfers transfers;
+  CHECK(readWhole(path).bytes.empty());
+  CHECK_EQ(transfers.count, 1);
+  CHECK(transfers.largest >= 4096);
+#ifdef __linux__
+  // Answers one reading only, as all do that give numbers.
+  const Answer most = readWhole("/proc/sys/kernel/pid_max");
+  CHECK_EQ(most.error, 0);
+  CHECK(most.bytes.size() > 2 && most.bytes.back() == '\n');
+#endif
+}
+
+CASE("file.read, file.write: are stopped between two pieces, and leave nothing behind") {
+  const Folder folder;
+  const std::string path = folder.path("a");
+  const std::string bytes = patterned(3'000'001);
+  write(path, bytes);
+  for (const int after : {1, 2}) {
+    int32_t claim = heddle::job::Claim::RUNNING;
+    Transfers transfers;
+    transfers.then = [&](int count) {
+      if (count == after) claim = heddle::job::Claim::SIGNALLED;
+    };
+    const Asked reading = Asked().text(path).large(0).large(kAll).large(4e6);
+    CHECK_EQ(callBuiltin("heddle:file.read", reading.bytes(), &claim).error, -ECANCELED);
+    CHECK_EQ(transfers.count, after);
+    claim = heddle::job::Claim::RUNNING;
+    transfers.count = 0;
+    const Asked writing = Asked().text(path).number(kReplace).number(kAtomic).number(0600).rest("");
+    CHECK_EQ(callBuiltin("heddle:file.write", writing.bytes() + bytes, &claim).error, -ECANCELED);
+    CHECK_EQ(transfers.count, after);
+  }
+  CHECK(!hasFreshFiles(folder));
+  CHECK(readWhole(path, 4e6).bytes == bytes);
+}
+
+CASE("file.stat: times that nanoseconds since 1970 do not reach") {
+  const Folder folder;
+  const std::string path = folder.path("a");
+  write(path, "");
+  for (const int64_t seconds : {int64_t{13'569'465'600}, int64_t{-11'676'096'000}}) {
+    const timespec times[] = {{seconds, 5}, {seconds, 123'456'789}};
+    REQUIRE(utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+    // As the file system keeps it.
+    struct stat expected {};
+    REQUIRE(stat(path.c_str(), &expected) == 0);
+    const Answer answer = callBuiltin("heddle:file.stat", Asked().text(path).number(1));
+    REQUIRE(answer.bytes.size() == 14 * sizeof(double));
+    double fields[14];
+    std::memcpy(fields, answer.bytes.data(), sizeof fields);
+    CHECK_EQ(fields[11], static_cast<double>(expected.st_mtim.tv_sec) * 1e3 +
+                             static_cast<double>(expected.st_mtim.tv_nsec) / 1e6);
+  }
 }
 
 CASE("file.read: what is no file, or waits for others, is refused at once") {

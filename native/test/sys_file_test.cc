@@ -86,9 +86,9 @@ CASE("files: their status says what stat says") {
   CHECK_EQ(status.inode, expected.st_ino);
   CHECK_EQ(status.device, expected.st_dev);
   CHECK_EQ(status.links, 1u);
-  CHECK_EQ(status.modifiedNs, static_cast<int64_t>(expected.st_mtim.tv_sec) * 1'000'000'000 +
-                                  expected.st_mtim.tv_nsec);
-  CHECK(status.bornNs > 0 && status.bornNs <= status.changedNs);
+  CHECK_EQ(status.modified.seconds, expected.st_mtim.tv_sec);
+  CHECK_EQ(status.modified.nanoseconds, expected.st_mtim.tv_nsec);
+  CHECK(status.born.seconds > 0 && status.born.seconds <= status.changed.seconds);
   REQUIRE(statusOf(link.c_str(), false, &status) == 0);
   CHECK_EQ(status.kind, FileKind::kOther);
   CHECK_EQ(status.inode == expected.st_ino, false);

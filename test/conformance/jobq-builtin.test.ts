@@ -81,6 +81,21 @@ describe('native jobs for files', () => {
 
   it.runIf(process.platform === 'linux')('read files that do not know their size', async () => {
     expect(text(await jobs.readFile('/proc/self/status'))).toMatch(/^Name:/)
+    // These answer one reading only.
+    for (const name of ['pid_max', 'ostype', 'random/boot_id', 'printk', 'cap_last_cap']) {
+      const path = `/proc/sys/kernel/${name}`
+      expect(text(await jobs.readFile(path)), name).toBe(fs.readFileSync(path, 'utf8'))
+    }
+  })
+
+  it('tell times long before and after ours as fs does', async () => {
+    for (const year of ['1600', '1901', '1969', '2262', '2400']) {
+      const time = new Date(`${year}-12-31T23:59:59.123Z`)
+      await jobs.writeFile(at('times'), '')
+      fs.utimesSync(at('times'), time, time)
+      const { mtimeMs, atimeMs } = fs.statSync(at('times'))
+      expect(await jobs.stat(at('times')), year).toMatchObject({ mtimeMs, atimeMs })
+    }
   })
 
   it('append, and make new files only', async () => {

@@ -94,13 +94,19 @@ function refuse(status: Stats): void {
   if (status.isFIFO() || status.isSocket()) throw failure('ESPIPE')
 }
 
+/**
+ * Room for the first reading where nobody can know how much there is. There are files that answer one only, from their
+ * beginning, and are at their end behind it: many of /proc and /sys.
+ */
+const UNKNOWN_BYTES = 65536
+
 async function readPart(file: FileHandle, part: Part, stopped: Stopped): Promise<Uint8Array> {
   const status = await file.stat()
   refuse(status)
   const { offset, length, maxBytes } = part
   const known = status.isFile() ? Math.min(Math.max(status.size - offset, 0), length) : 0
   if (known > maxBytes) throw failure('EFBIG')
-  let bytes = new Uint8Array(known + 1)
+  let bytes = new Uint8Array(known === 0 ? UNKNOWN_BYTES : known + 1)
   let size = 0
   while (size < length) {
     checkStopped(stopped)
