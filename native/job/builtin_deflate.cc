@@ -30,11 +30,11 @@ int windowBitsOf(Format format) {
 }
 
 void* allocateFor(void*, unsigned int items, unsigned int size) {
-  return mem::allocateBytes(mem::builtinType(mem::Builtin::kAsyncJob), size_t{items} * size);
+  return mem::allocateBytes(mem::builtinType(mem::Builtin::kJobBytes), size_t{items} * size);
 }
 
 void freeFor(void*, void* memory) {
-  mem::release(mem::builtinType(mem::Builtin::kAsyncJob), memory);
+  mem::release(mem::builtinType(mem::Builtin::kJobBytes), memory);
 }
 
 // Input in pieces, so that the job can be stopped between them; output as it grows.
