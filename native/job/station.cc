@@ -6,6 +6,7 @@
 
 #include "job/desk.h"
 #include "job/target.h"
+#include "job/threads.h"
 #include "sys/clock.h"
 
 namespace heddle::job {
@@ -22,6 +23,7 @@ int Station::serve(QueueRef queue, uint32_t worker, int32_t* claims, Tray* tray)
   worker_ = queue->serve(worker, claims, tray);
   if (worker_ == nullptr) return -ENOENT;
   queue_ = std::move(queue);
+  nameThread(*queue_.get(), worker);
   ready_ = true;
   return 0;
 }

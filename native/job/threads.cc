@@ -27,7 +27,7 @@ class Thread {
       : worker_(worker), queue_(*worker->queue), safety_(worker->queue->safety()) {}
 
   void serve() {
-    nameIt();
+    nameThread(queue_, worker_->number);
     // Without memory for it the functions that need epochs say so.
     const bool attached = mem::epochAttachThread() == 0;
     inSections_ = attached && safety_ == JobSafety::CS;
@@ -39,14 +39,6 @@ class Thread {
   }
 
  private:
-  void nameIt() const {
-    char name[sys::kThreadNameBytes];
-    const std::string_view text = queue_.shortName();
-    std::snprintf(name, sizeof name, "%.*s/%u", static_cast<int>(text.size()), text.data(),
-                  worker_->number);
-    sys::nameThread(name);
-  }
-
   // False: it is to end.
   bool turn() {
     constexpr Queue::Room kRoom{kClaims, SIZE_MAX, SIZE_MAX};
@@ -163,6 +155,17 @@ void* threadMain(void* worker) {
 }
 
 }  // namespace
+
+void nameThread(const Queue& queue, uint32_t worker) {
+  const std::string_view text = queue.shortName();
+  const auto length = static_cast<int>(text.size());
+  char name[32];
+  const int whole = std::snprintf(name, sizeof name, "%.*s/%u", length, text.data(), worker);
+  if (whole >= static_cast<int>(sys::kThreadNameBytes)) {
+    std::snprintf(name, sizeof name, "%.*s%u", length, text.data(), worker);
+  }
+  sys::nameThread(name);
+}
 
 int startThread(Worker* worker, size_t stackBytes) {
   return worker->thread.start(threadMain, worker, stackBytes);

@@ -1,4 +1,5 @@
 // What the cases of job queues run on other threads.
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { markAsUntransferable, threadId } from 'node:worker_threads'
 import { currentJob, safe } from 'heddle'
@@ -11,6 +12,8 @@ export const laterEcho = async (value) => {
 export const add = ({ a, b }) => a + b
 export const whereAmI = () => threadId
 export const nothing = () => {}
+/** As the system shows it, on Linux. */
+export const threadName = () => readFileSync('/proc/thread-self/comm', 'utf8').trim()
 
 /** Counts itself in cell 1, and blocks its thread until cell 0 is set. */
 export const held = ({ cells, value }) => {

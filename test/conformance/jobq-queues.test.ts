@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Eventer } from '../../lib/eventer'
 import { controlJobq, type JobQueueOptions, jobqsFromConfig } from '../../lib/jobq'
@@ -6,6 +7,7 @@ import {
   blocked,
   codeOf,
   failureCode,
+  isNative,
   of,
   release,
   settled,
@@ -22,6 +24,17 @@ async function warningsOf(body: () => void): Promise<string[]> {
   await new Promise((resolve) => setTimeout(resolve, 5))
   process.off('warning', heard)
   return warnings
+}
+
+/** Of this process, as the system shows them. */
+function threadNames(): string[] {
+  return readdirSync('/proc/self/task').map((id) => {
+    try {
+      return readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim()
+    } catch {
+      return 'it has ended'
+    }
+  })
 }
 
 describe('queues', () => {
@@ -181,6 +194,20 @@ describe('queues', () => {
       await job
       expect(queue.subqueues()).toEqual([])
     }))
+
+  it.runIf(isNative && process.platform === 'linux')(
+    'A-JQ-13 [JQ-11] A-AS-1 the names of their threads begin with the short name',
+    () =>
+      withJobqs(async (jobqs) => {
+        const queue = jobqs.create('a-rather-long-name', { onWorkerDeath: 'respawn' })
+        expect(await queue.run(of('threadName'))).toBe('a-rather-long/1')
+        expect(threadNames()).toContain('a-rather-long/1')
+        expect(await jobqs.default.run(of('threadName'))).toMatch(/^default\/\d+$/)
+        // The number needs the place of the stroke.
+        for (let n = 0; n < 10; n++) await failureCode(queue.run(of('leave'), 0))
+        expect(await queue.run(of('threadName'))).toBe('a-rather-long11')
+      }),
+  )
 
   it('A-AS-8 [AS-05, JQ-06] with a full backlog refuse what does not insist', () =>
     withJobqs(async (jobqs) => {
