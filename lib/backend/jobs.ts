@@ -15,6 +15,10 @@ import type { MessagePort } from 'node:worker_threads'
 
 export const JobQueueKind = { NATIVE: 0, WORKER: 1 } as const
 
+/** The native queue that is there for everybody (of the process, of the isolate on the js backend), and its least threads. */
+export const NATIVE_QUEUE = 'default_native'
+export const LEAST_NATIVE_THREADS = 4
+
 /** What the threads of a queue do about safe memory. `CS`: each job is a section. `GC`: they reclaim between jobs. */
 export const JobSafety = { NONE: 0, CS: 1, GC: 2 } as const
 
@@ -139,9 +143,14 @@ export interface JobInfo {
 
 /** Of the process (of the isolate on the js backend). Any isolate. */
 export interface JobsBackend {
-  /** The number of the new queue; -EEXIST, -ENOMEM. The loop is its host: it gets JOBQ_WORKER. */
+  /**
+   * The number of the new queue; -EEXIST, -ENOMEM; -EBUSY: the name is that of a queue that is not open any more and not
+   * destroyed. The loop is its host: it gets JOBQ_WORKER, and when it ends the queue is abandoned.
+   *
+   * `NATIVE_QUEUE` has no host and is never ended: creating it makes it where it is not there yet, and is -EEXIST.
+   */
   create(loopId: number, spec: JobQueueSpec): number
-  /** -ENOENT. */
+  /** -ENOENT: none that is open has the name. */
   find(name: string): number
   list(): JobQueueInfo[]
   /** -ENOENT: the queue is destroyed. Raising what there may be starts threads only as jobs need them. */
@@ -152,12 +161,20 @@ export interface JobsBackend {
   subqueues(queue: number): { readonly id: bigint; readonly backlog: number; readonly inflight: number }[]
   /** Waiting and running jobs. */
   jobs(queue: number): JobInfo[]
-  /** No job is taken any more; what waits runs. Each loop that asks gets JOBQ_DRAINED with its request when all is over. */
+  /**
+   * No job is taken any more; what waits runs. Each loop that asks gets JOBQ_DRAINED with its request when all is over.
+   * -ENOENT; -EPERM: `NATIVE_QUEUE`.
+   */
   drain(queue: number, loopId: number, request: number): number
   /** What waits ends with SHUTDOWN; with `onlyDroppable` only jobs that are flagged so. How many it were. */
   dropWaiting(queue: number, onlyDroppable: boolean): number
   /** The name becomes free. -EBUSY: it is not drained. */
   destroy(queue: number): number
+  /**
+   * Its host is done with it: it takes no more jobs, what waits ends with SHUTDOWN, the name is free at once, and it goes
+   * with its last thread. -ENOENT; -EPERM: `NATIVE_QUEUE`.
+   */
+  abandon(queue: number): number
   /** The number of a function; for native ones -ENOENT: nothing is registered under the name. `module` is 'native:' then. */
   target(module: string, name: string): number
   targetOf(target: number): { readonly module: string; readonly name: string } | undefined

@@ -15,13 +15,18 @@ export class Handles {
     const index = this.#free.pop() ?? this.#generations.length
     if (index >= INDEX_MASK) return NO_HANDLE
     if (index === this.#generations.length) this.#generations.push(0)
-    return index | ((this.#generations[index] as number) << GENERATION_SHIFT)
+    return this.at(index)
   }
 
   /** The index of a live handle, or -1. */
   find(handle: number): number {
     const index = handle & INDEX_MASK
     return this.#generations[index] === ((handle >>> GENERATION_SHIFT) & GENERATION_MASK) ? index : -1
+  }
+
+  /** The live handle of an index. */
+  at(index: number): number {
+    return index | ((this.#generations[index] as number) << GENERATION_SHIFT)
   }
 
   close(index: number): void {

@@ -182,6 +182,20 @@ export class JobDesk {
     return () => this.#watchers.delete(ended)
   }
 
+  /** Jobs of native queues whose end has not come: they are over some time, whoever ends. */
+  get pendingNatively(): number {
+    return this.#queues.filter((queue) => queue?.isNative).length
+  }
+
+  /** The eventer is about to end: nothing is taken any more, and what waits, in whose queue ever, rejects as `close` has it. */
+  withdraw(): void {
+    this.#isClosed = true
+    for (let index = 0; index < this.#queues.length; index++) {
+      if (this.#queues[index] !== undefined) this.port.push2(Out.JOB_REMOVE, this.#handles.at(index), 0)
+    }
+    this.port.engine.flush()
+  }
+
   /** The loop ends: what is under way will not come back, and nothing is taken any more. */
   close(): void {
     this.#isClosed = true
@@ -368,7 +382,8 @@ export class JobDesk {
     else mail.receive(posted, taken)
   }
 
-  #settle(index: number, outcome: number, value: unknown): void {
+  #settle(index: number, ending: number, value: unknown): void {
+    const outcome = this.#isClosed && ending === JobOutcome.REMOVED ? JobOutcome.SHUTDOWN : ending
     const queue = this.#queues[index] as DeskQueue
     const resolve = this.#resolves[index] as JobDone & ((value: unknown) => void)
     const reject = this.#rejects[index]

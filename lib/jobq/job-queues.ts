@@ -1,8 +1,14 @@
 import { EventEmitter } from 'node:events'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkOptions, flag, invalid } from '../arguments'
-import { JobQueueKind, type JobQueueInfo, type JobsBackend, type JobsEngine } from '../backend/jobs'
+import {
+  JobQueueKind,
+  type JobQueueInfo,
+  type JobsBackend,
+  type JobsEngine,
+  NATIVE_QUEUE,
+} from '../backend/jobs'
 import type { Port } from '../backend/port'
 import { In, JobWorkerWish } from '../backend/protocol'
 import { HeddleError, systemError } from '../errors'
@@ -56,13 +62,11 @@ const KNOWN: ReadonlySet<string> = new Set<keyof JobQueueOptions>([
 const SAFETIES: readonly unknown[] = ['none', 'cs', 'gc'] satisfies JobqSafety[]
 const MAX_NAME_BYTES = 255
 const DEFAULT = 'default'
-const DEFAULT_NATIVE = 'default_native'
 /** What a default queue may have: more rarely pays, as each worker thread is a JavaScript engine of its own. */
 const MOST_DEFAULT_THREADS = 4
-const LEAST_NATIVE_THREADS = 4
 const EXIT_CODE = 70
 const MANY_LOOKS = 20
-/** How often a queue of native functions is asked whether they are over, when the eventer ends. */
+/** How often native functions are asked whether they are over, when the eventer ends: nobody can end them. */
 const MOST_NATIVE_LOOKS = 500
 
 /** What it needs of the eventer. */
@@ -81,7 +85,9 @@ interface Hosted {
  * The job queues that this isolate can use, by name: `eventer.jobqs`. Emits 'fatal' with a `WorkerDeath` when a worker thread
  * of a queue made here has ended unasked; its jobs reject with ERR_WORKER_DIED.
  *
- * Queues made here end with the eventer: what waits rejects with ERR_JOBQ_SHUTDOWN, worker threads are ended.
+ * Queues made here end with the eventer: whoever has something waiting there gets ERR_JOBQ_SHUTDOWN, worker threads are ended,
+ * names are free at once. Of other queues, `native` among them, only this eventer's own waiting jobs end so. Native functions
+ * that run are waited for half a second, and left to their threads then.
  */
 export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
   /** @internal */
@@ -110,7 +116,8 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
 
   /**
    * Makes a queue. Where there is one of that name already it is given as it is; ERR_JOBQ_SAFETY if its memory-safety mode is
-   * another, EINVAL if its kind is. EINVAL, ERR_INVALID_ARGUMENT, ENOMEM, ERR_NOT_INIT. (JQ-01)
+   * another, EINVAL if its kind is, ERR_JOBQ_BUSY while it is being drained, and until it is destroyed. EINVAL,
+   * ERR_INVALID_ARGUMENT, ENOMEM, ERR_NOT_INIT. (JQ-01)
    */
   create(name: string, options: JobQueueOptions = {}): JobQueue {
     this.#owner.assertOpen()
@@ -130,12 +137,14 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
     })
     if (id >= 0) return this.#made(id, name, options)
     const existing = this.get(name)
-    if (existing === undefined) throw systemError(id, 'create', name)
+    // Its host may have ended just now.
+    if (existing === undefined && id === -constants.errno.EEXIST) return this.create(name, options)
+    if (existing === undefined) throw notMade(id, name)
     checkSame(existing, options)
     return existing
   }
 
-  /** The queue of that name; undefined if there is none. (JQ-01) */
+  /** The queue of that name; undefined if there is none that takes jobs. (JQ-01) */
   get(name: string): JobQueue | undefined {
     this.#owner.assertOpen()
     checkName(name)
@@ -156,17 +165,17 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
     return queues
   }
 
-  /** The queue `default`, for exports of modules: made when it is first asked for. */
+  /**
+   * The queue `default`, for exports of modules: made when it is first asked for, by the isolate that asks. Others may use it
+   * as long as that one has its eventer; then the next that asks makes another.
+   */
   get default(): JobQueue {
     return this.get(DEFAULT) ?? this.create(DEFAULT, { concurrency: defaultThreads() })
   }
 
-  /** The queue `default_native`, for native functions. */
+  /** The queue `default_native`, for native functions. It is nobody's: always there, never drained (EPERM). */
   get native(): JobQueue {
-    return (
-      this.get(DEFAULT_NATIVE) ??
-      this.create(DEFAULT_NATIVE, { kind: 'native', concurrency: defaultNativeThreads() })
-    )
+    return this.get(NATIVE_QUEUE) ?? this.create(NATIVE_QUEUE, { kind: 'native' })
   }
 
   /** Files, hosts, checksums, compression: native jobs that need no module. On `native`, or a queue that is named. */
@@ -177,28 +186,26 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
 
   /** @internal The eventer ends: so do the queues made here. */
   async close(): Promise<void> {
-    for (const { queue } of this.#own.values()) queue.dropWaiting()
-    await Promise.all([...this.#own.values()].map((hosted) => this.#end(hosted)))
+    const own = [...this.#own.values()]
+    // Asked before they are given up: the answer comes behind the ends of their jobs.
+    const told = own.map(({ queue }) => queue.drain().catch(ignore))
+    for (const { queue } of own) this.#backend.abandon(queue.id)
+    this.desk.withdraw()
+    await Promise.all(own.map(async ({ host }) => host?.close()))
+    for (let looks = 0; !this.#isOver(own, looks); looks++) {
+      // Threads may have been asked for that only a running loop can refuse.
+      if (looks === MANY_LOOKS) this.#port.engine.start()
+      await sleep(1)
+    }
+    if (this.#owner.isRunning()) await Promise.all(told.filter((_, n) => own[n]?.queue.isDrained))
     this.desk.close()
   }
 
-  async #end({ queue, host }: Hosted): Promise<void> {
-    const told = queue.drain().catch(ignore)
-    await host?.close()
-    let isRunning = this.#owner.isRunning()
-    for (let looks = 0; !queue.isDrained; looks++) {
-      // Threads may have been asked for that only a running loop can refuse.
-      if (looks === MANY_LOOKS) {
-        this.#port.engine.start()
-        isRunning = true
-      }
-      // Nobody can end a native function: one that goes on is left to its thread, and its queue with it.
-      if (host === undefined && looks === MOST_NATIVE_LOOKS) return
-      await sleep(1)
-    }
-    // Ends that are on their way come before the word of it.
-    if (isRunning) await told
-    queue.destroy()
+  /** Nothing runs in the queues made here, nor any native job of this eventer; or not for longer than it is waited for. */
+  #isOver(own: readonly Hosted[], looks: number): boolean {
+    const left = own.filter(({ queue }) => !queue.isDrained)
+    const native = left.length + (this.#owner.isRunning() ? this.desk.pendingNatively : 0)
+    return native === 0 || (looks >= MOST_NATIVE_LOOKS && left.every(({ queue }) => queue.isNative))
   }
 
   #made(
@@ -261,11 +268,6 @@ export class JobQueues extends EventEmitter<{ fatal: [WorkerDeath] }> {
 /** Nobody waits for it. */
 function ignore(): void {}
 
-/** Native functions mostly wait for something, so there are some threads however few processors there are. */
-function defaultNativeThreads(): number {
-  return Math.max(LEAST_NATIVE_THREADS, availableParallelism())
-}
-
 function defaultThreads(): number {
   return Math.min(availableParallelism(), MOST_DEFAULT_THREADS)
 }
@@ -285,6 +287,11 @@ function checkChoices({ kind, memorySafety, onWorkerDeath, worker }: JobQueueOpt
     throw invalid('onWorkerDeath', "is 'respawn' or 'exit'", onWorkerDeath)
   if (worker !== undefined && (typeof worker !== 'object' || worker === null))
     throw invalid('worker', 'is an object of options for worker threads', worker)
+}
+
+function notMade(errno: number, name: string): HeddleError {
+  if (errno !== -constants.errno.EBUSY) return systemError(errno, 'create', name)
+  return new HeddleError('ERR_JOBQ_BUSY', `the queue ${name} takes no more jobs and is not destroyed`)
 }
 
 /** What cannot be different about a queue that exists. */

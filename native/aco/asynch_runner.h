@@ -49,7 +49,7 @@ class AsynchRunner {
   virtual void release() = 0;
 
   // Of the default queue: 1 … kMaxAsynchThreads threads; the backlog counts jobs that wait for one.
-  // 0 or -EINVAL.
+  // 0, -EINVAL, -ENOMEM.
   [[nodiscard]] virtual int setLimits(uint32_t threads, uint32_t backlog) = 0;
   [[nodiscard]] virtual AsynchUsage usage() = 0;
 };

@@ -221,6 +221,11 @@ napi_value destroy(napi_env env, napi_callback_info info) {
   return integer(env, job::destroyQueue(args.handle(0)));
 }
 
+napi_value abandon(napi_env env, napi_callback_info info) {
+  const Args<1> args(env, info);
+  return integer(env, job::abandonQueue(args.handle(0)));
+}
+
 napi_value target(napi_env env, napi_callback_info info) {
   const Args<2> args(env, info);
   const WholeText module(env, args.at(0));
@@ -246,7 +251,8 @@ constexpr Method kMethods[] = {
     {"stats", stats},     {"subqueues", subqueues},
     {"jobs", jobs},       {"drain", drain},
     {"destroy", destroy}, {"dropWaiting", dropWaiting},
-    {"target", target},   {"targetOf", targetOf},
+    {"abandon", abandon}, {"target", target},
+    {"targetOf", targetOf},
 };
 
 // --- of a loop

@@ -64,12 +64,22 @@ void Desk::closing() {
     forget(job);
     Job::destroy(job);
   }
+  withdrawAll();
   for (Job* job : jobs_) {
     // Of the others a queue or the tray has the job.
     if (job != nullptr && job->answer == Job::Answer::kToComplete) Job::destroy(job);
   }
   jobs_.clear();
   tray_->close();
+}
+
+// What waits would run for nobody.
+void Desk::withdrawAll() {
+  for (Job* job : jobs_) {
+    if (job == nullptr || job->answer != Job::Answer::kOwed) continue;
+    const QueueRef queue = findQueue(job->queue);
+    if (queue && queue->remove(job) == Queue::Removal::kRemoved) finish(job, JobOutcome::REMOVED);
+  }
 }
 
 // --- the outbox

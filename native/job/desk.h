@@ -15,8 +15,8 @@
 // Run times and deadlines of jobs with a cancel mode are watched here, by the loop that submitted
 // them; the rules are in desk_watch.cc.
 //
-// Ends with its loop: jobs that are under way go on, their answers are dropped; a worker's death is
-// told to its queue; hosted queues lose their workers.
+// Ends with its loop: jobs that run go on, their answers are dropped, what waits is taken out; a
+// worker's death is told to its queue; hosted queues end with it.
 //
 // Thread rule: the loop's thread.
 #pragma once
@@ -119,6 +119,7 @@ class Desk final : public loop::Guest {
   [[nodiscard]] bool keep(Job* job);
   void refuse(uint32_t handle, JobOutcome::Id outcome);
   void submitAll();
+  void withdrawAll();
   void remove(uint32_t handle, bool stop);
   void completed(uint32_t handle);
   void useReservation(uint32_t queue);

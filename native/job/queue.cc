@@ -25,6 +25,7 @@ Queue::Queue(uint32_t number, const QueueSpec& spec, Tray* host)
     : number_(number),
       kind_(spec.kind),
       safety_(spec.safety),
+      isProcessOwned_(host == nullptr),
       name_(spec.name),
       host_(host),
       desired_(spec.desired),
@@ -151,6 +152,7 @@ Queue::State Queue::state() {
 }
 
 int Queue::drain(Tray* tray, uint32_t request) {
+  if (isProcessOwned_) return -EPERM;
   Notice* const notice = Notices::make();
   if (notice == nullptr) return -ENOMEM;
   notice->tray = tray;
@@ -236,16 +238,17 @@ bool Queue::isHostedBy(const Tray* tray) {
 
 bool Queue::isOrphaned() {
   const std::lock_guard<std::mutex> guard(lock_);
-  return kind_ == JobQueueKind::WORKER && host_ == nullptr && state_ == State::kDrained;
+  return host_ == nullptr && state_ == State::kDrained;
 }
 
 void Queue::hostGone() {
   Aftermath after;
   {
     const std::lock_guard<std::mutex> guard(lock_);
-    host_->release();
-    host_ = nullptr;
+    if (host_ == nullptr) return;
+    std::exchange(host_, nullptr)->release();
     if (state_ == State::kOpen) state_ = State::kDraining;
+    paused_ = false;  // nobody will resume it, and cleanups are still to be run
     forgetWanted(&after);
     dropAll(JobOutcome::SHUTDOWN, false, &after);
     callEveryIdle();

@@ -89,7 +89,8 @@ class Queue {
  public:
   enum class State : uint8_t { kOpen = 0, kDraining = 1, kDrained = 2 };
 
-  // By the registry, which gives the number. `host` of a worker queue: told when it has wishes.
+  // By the registry, which gives the number. `host`: of the desk that it ends with, told when it
+  // has wishes; nullptr: the process's own.
   Queue(uint32_t number, const QueueSpec& spec, Tray* host);
   ~Queue();
   Queue(const Queue&) = delete;
@@ -102,6 +103,7 @@ class Queue {
   JobQueueKind::Id kind() const { return kind_; }
   JobSafety::Id safety() const { return safety_; }
   std::string_view name() const { return name_; }
+  bool isProcessOwned() const { return isProcessOwned_; }
   // At most 13 characters; the beginning of its threads' names.
   static constexpr size_t kShortName = 13;
   std::string_view shortName() const { return name_.substr(0, kShortName); }
@@ -111,7 +113,7 @@ class Queue {
   // Takes all of them over, in order. Those that it does not take (SHUTDOWN, WEDGED, NO_MEMORY, a
   // bound one whose worker is gone: WORKER_DIED) are finished so.
   void submit(JobList* jobs);
-  // Takes the job or leaves it to the caller: 0, -EAGAIN (over the backlog, if `tries`),
+  // Takes the job or leaves it to the caller: 0, -EAGAIN (over the backlog, if `tries`, or wedged),
   // -ESHUTDOWN, -ENOMEM, or why there is no thread for it.
   [[nodiscard]] int submitOne(Job* job, bool tries);
   // A place in the backlog for a job that follows with RESERVED: 0, -EAGAIN, -ESHUTDOWN.
@@ -151,7 +153,8 @@ class Queue {
   // What there is now. -ENOMEM.
   [[nodiscard]] int jobs(JobInfos* into);
   [[nodiscard]] int subqueues(SubqueueInfos* into);
-  // No job is taken any more; `tray` gets JOBQ_DRAINED with the request when all is over. -ENOMEM.
+  // No job is taken any more; `tray` gets JOBQ_DRAINED with the request when all is over. -ENOMEM;
+  // -EPERM: it is the process's.
   [[nodiscard]] int drain(Tray* tray, uint32_t request);
   // Natively, for those who may wait: until it is drained.
   void awaitDrained();
@@ -195,7 +198,7 @@ class Queue {
   bool isHostedBy(const Tray* tray);
   // Its host is gone, and all of its workers: nobody will drain it.
   bool isOrphaned();
-  // The host's loop ends: there will be no more workers. What waits ends SHUTDOWN.
+  // There will be no more workers, and nobody who drains it: what waits ends SHUTDOWN.
   void hostGone();
 
   // --- references: the registry's, those of desks while they work with it, those of workers
@@ -206,10 +209,11 @@ class Queue {
   // --- its plain threads, each of them on itself
   // Sleeps until it is called. False: it has been idle for long, and must end.
   [[nodiscard]] bool awaitCall(Worker* worker);
-  // The last thing that it does with the queue.
+  // The last thing that it does with the queue, which may be gone by then.
   void threadEnded(Worker* worker);
 
-  Queue* nextInRegistry = nullptr;  // the registry's
+  Queue* nextInRegistry = nullptr;  // the registry's, as is the next
+  bool hasName = true;              // that is taken
 
  private:
   // What is done when the lock has been given back.
@@ -279,6 +283,7 @@ class Queue {
   const uint32_t number_;
   const JobQueueKind::Id kind_;
   const JobSafety::Id safety_;
+  const bool isProcessOwned_;
   std::string_view name_;
   mem::TypedArray<char, mem::Builtin::kJobQueue> nameBytes_;
   std::atomic<uint32_t> references_{1};

@@ -89,8 +89,10 @@ int Queue::submitOne(Job* job, bool tries) {
         break;
       case JobOutcome::NO_MEMORY:
         return -ENOMEM;
-      default:
+      case JobOutcome::SHUTDOWN:
         return -ESHUTDOWN;
+      default:
+        return -EAGAIN;
     }
     giveBackForTurns();
     callIdle();

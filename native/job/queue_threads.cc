@@ -5,6 +5,7 @@
 
 #include "job/queue.h"
 #include "job/queue_aftermath.h"
+#include "job/registry.h"
 #include "job/threads.h"
 #include "sys/clock.h"
 
@@ -266,14 +267,26 @@ void Queue::endBound(Worker* worker, JobOutcome::Id outcome, Aftermath* after) {
   }
 }
 
-// A plain thread has nothing more to do with the queue but to be joined.
+// A plain thread has nothing more to do with the queue but to be joined. Of a queue that nobody
+// waits for any more the last one takes it along.
 void Queue::threadEnded(Worker* worker) {
-  const std::lock_guard<std::mutex> guard(lock_);
-  unlist(worker);
-  worker->next = gone_;
-  gone_ = worker;
-  checkDrained();
-  drained_.notify_all();
+  QueueRef self;
+  {
+    const std::lock_guard<std::mutex> guard(lock_);
+    unlist(worker);
+    if (host_ == nullptr && !isProcessOwned_ && dismissing_ == 0) {
+      acquire();
+      self = QueueRef(this);
+      sys::detachThread();
+      Workers::destroy(worker);
+    } else {
+      worker->next = gone_;
+      gone_ = worker;
+    }
+    checkDrained();
+    drained_.notify_all();
+  }
+  if (self) reapQueues();
 }
 
 void Queue::workerGone(Worker* worker) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <mutex>
+#include <thread>
 
 #include "base/immortal.h"
 #include "job/desk.h"
@@ -13,6 +14,9 @@ namespace heddle::job {
 namespace {
 
 constexpr size_t kLongestName = 255;
+// Native functions mostly wait for something, so there are some threads however few processors
+// there are.
+constexpr uint32_t kLeastNativeThreads = 4;
 
 // Process-wide by nature: any isolate may use any queue.
 class Registry {
@@ -30,8 +34,32 @@ class Registry {
   }
   Queue* find(std::string_view name) {
     Queue* queue = first;
-    while (queue != nullptr && queue->name() != name) queue = queue->nextInRegistry;
+    while (queue != nullptr && (!queue->hasName || queue->name() != name)) {
+      queue = queue->nextInRegistry;
+    }
     return queue;
+  }
+  Queue* firstOf(const Tray* host) {
+    Queue* queue = first;
+    while (queue != nullptr && !queue->isHostedBy(host)) queue = queue->nextInRegistry;
+    return queue;
+  }
+  // Its number; -ENOMEM.
+  int64_t make(const QueueSpec& spec, Tray* host) {
+    Queues::Ptr queue = Queues::makePtr(lastNumber + 1, spec, host);
+    if (queue == nullptr || queue->open() < 0) return -ENOMEM;
+    queue->nextInRegistry = first;
+    first = queue.release();
+    return ++lastNumber;
+  }
+  // nullptr without memory.
+  Queue* native() {
+    Queue* const known = find(kNativeQueue);
+    if (known != nullptr) return known;
+    QueueSpec spec;
+    spec.name = kNativeQueue;
+    spec.desired = std::max(kLeastNativeThreads, std::thread::hardware_concurrency());
+    return make(spec, nullptr) < 0 ? nullptr : first;
   }
   // Those that their host has left behind, as soon as nothing of them is left.
   void reap() {
@@ -69,21 +97,39 @@ bool describe(QueueEntries* into, uint32_t number, JobQueueKind::Id kind, bool i
   return into->push(entry);
 }
 
+QueueRef firstOf(const Tray* host) {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  return refer(all.firstOf(host));
+}
+
+// Waits for plain threads that have nothing to do, and so not with the lock.
+void abandon(Queue& queue) {
+  {
+    const std::lock_guard<std::mutex> guard(registry().lock);
+    queue.hasName = false;
+  }
+  queue.hostGone();
+  if (queue.kind() == JobQueueKind::NATIVE) queue.dismiss();
+}
+
 }  // namespace
 
 int64_t createQueue(const QueueSpec& spec, Desk* host) {
-  if (spec.name.empty() || spec.name.size() > kLongestName) return -EINVAL;
-  const bool needsHost = spec.kind == JobQueueKind::WORKER;
-  if (needsHost && host == nullptr) return -EINVAL;
+  if (spec.name.empty() || spec.name.size() > kLongestName || host == nullptr) return -EINVAL;
   Registry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
   all.reap();
-  if (all.find(spec.name) != nullptr) return -EEXIST;
-  Queues::Ptr queue = Queues::makePtr(all.lastNumber + 1, spec, needsHost ? host->tray() : nullptr);
-  if (queue == nullptr || queue->open() < 0) return -ENOMEM;
-  queue->nextInRegistry = all.first;
-  all.first = queue.release();
-  return ++all.lastNumber;
+  if (spec.name == kNativeQueue) return all.native() == nullptr ? -ENOMEM : -EEXIST;
+  Queue* const known = all.find(spec.name);
+  if (known != nullptr) return known->state() == Queue::State::kOpen ? -EEXIST : -EBUSY;
+  return all.make(spec, host->tray());
+}
+
+QueueRef nativeQueue() {
+  Registry& all = registry();
+  const std::lock_guard<std::mutex> guard(all.lock);
+  return refer(all.native());
 }
 
 QueueRef findQueue(uint32_t number) {
@@ -95,13 +141,15 @@ QueueRef findQueue(uint32_t number) {
 QueueRef findQueue(std::string_view name) {
   Registry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
-  return refer(all.find(name));
+  Queue* const queue = all.find(name);
+  return queue != nullptr && queue->state() == Queue::State::kOpen ? refer(queue) : QueueRef();
 }
 
 int listQueues(QueueEntries* into) {
   Registry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
   for (const Queue* queue = all.first; queue != nullptr; queue = queue->nextInRegistry) {
+    if (!queue->hasName) continue;
     if (!describe(into, queue->number(), queue->kind(), false, queue->name())) return -ENOMEM;
   }
   std::reverse(into->begin(), into->end());  // as they were made
@@ -125,6 +173,15 @@ int destroyQueue(uint32_t number) {
   return 0;
 }
 
+int abandonQueue(uint32_t number) {
+  const QueueRef queue = findQueue(number);
+  if (!queue) return -ENOENT;
+  if (queue->isProcessOwned()) return -EPERM;
+  abandon(*queue.get());
+  reapQueues();
+  return 0;
+}
+
 void addDesk(Desk* desk) {
   Registry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
@@ -132,18 +189,24 @@ void addDesk(Desk* desk) {
   all.desks = desk;
 }
 
-// The queues that it hosts lose their host; those that are over by that go.
 void removeDesk(Desk* desk) {
+  QueueRef idle;  // with the last desk
+  {
+    Registry& all = registry();
+    const std::lock_guard<std::mutex> guard(all.lock);
+    Desk** link = &all.desks;
+    while (*link != desk) link = &(*link)->nextInRegistry;
+    *link = desk->nextInRegistry;
+    if (all.desks == nullptr) idle = refer(all.find(kNativeQueue));
+  }
+  while (const QueueRef queue = firstOf(desk->tray())) abandon(*queue.get());
+  if (idle) idle->dismiss();
+  reapQueues();
+}
+
+void reapQueues() {
   Registry& all = registry();
   const std::lock_guard<std::mutex> guard(all.lock);
-  Desk** link = &all.desks;
-  while (*link != desk) link = &(*link)->nextInRegistry;
-  *link = desk->nextInRegistry;
-  for (Queue* queue = all.first; queue != nullptr;) {
-    Queue* const following = queue->nextInRegistry;
-    if (queue->isHostedBy(desk->tray())) queue->hostGone();
-    queue = following;
-  }
   all.reap();
 }
 

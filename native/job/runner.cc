@@ -1,5 +1,5 @@
 // The functions of asynchronous calls (aco/asynch_runner.h) as jobs: those without a queue's name
-// run in the native queue "default_native", others in whatever native queue has the name.
+// run in the native queue of the process, others in whatever native queue has the name.
 //
 // Lock: taken before that of a queue, never while a function runs.
 #include <cerrno>
@@ -18,10 +18,6 @@ namespace {
 
 using aco::AsynchJob;
 using aco::AsynchUsage;
-
-constexpr uint32_t kDefaultThreads = 8;
-constexpr uint32_t kDefaultBacklog = 1024;
-constexpr std::string_view kDefaultQueue = "default_native";
 
 // Not to be found by name: its input would be an address.
 void runAsynch(NativeCall& call) {
@@ -99,24 +95,19 @@ class Runner final : public aco::AsynchRunner {
     if (--users_ > 0) return;
     over_.wait(guard, [this] { return underWay_ == 0; });
     guard.unlock();
-    if (const QueueRef queue = findQueue(kDefaultQueue)) queue->dismiss();
+    if (const QueueRef queue = findQueue(kNativeQueue)) queue->dismiss();
   }
 
   int setLimits(uint32_t threads, uint32_t backlog) override {
     if (threads == 0 || threads > aco::kMaxAsynchThreads) return -EINVAL;
-    {
-      const std::lock_guard<std::mutex> guard(lock_);
-      threads_ = threads;
-      backlog_ = backlog;
-    }
-    if (const QueueRef queue = findQueue(kDefaultQueue)) {
-      queue->configure({.desired = threads, .maxBacklog = backlog});
-    }
+    const QueueRef queue = nativeQueue();
+    if (!queue) return -ENOMEM;
+    queue->configure({.desired = threads, .maxBacklog = backlog});
     return 0;
   }
 
   AsynchUsage usage() override {
-    const QueueRef queue = findQueue(kDefaultQueue);
+    const QueueRef queue = findQueue(kNativeQueue);
     if (!queue) return {};
     double stats[kJobStats];
     queue->stats(stats);
@@ -126,26 +117,12 @@ class Runner final : public aco::AsynchRunner {
 
  private:
   int queueOf(const char* name, QueueRef* queue) {
-    if (name == nullptr || std::strcmp(name, "default") == 0) return defaultQueue(queue);
+    if (name == nullptr || std::strcmp(name, "default") == 0) {
+      *queue = nativeQueue();
+      return *queue ? 0 : -ENOMEM;
+    }
     *queue = findQueue(std::string_view(name));
     return *queue && (*queue)->kind() == JobQueueKind::NATIVE ? 0 : -ENOENT;
-  }
-
-  // Made when it is first asked for; it stays, with threads only while there is work.
-  int defaultQueue(QueueRef* queue) {
-    *queue = findQueue(kDefaultQueue);
-    if (*queue) return 0;
-    QueueSpec spec;
-    spec.name = kDefaultQueue;
-    {
-      const std::lock_guard<std::mutex> guard(lock_);
-      spec.desired = threads_;
-      spec.maxBacklog = backlog_;
-    }
-    const int64_t made = createQueue(spec, nullptr);
-    if (made < 0 && made != -EEXIST) return static_cast<int>(made);
-    *queue = findQueue(kDefaultQueue);
-    return *queue ? 0 : -ENOENT;
   }
 
   void begin(AsynchJob* asynch, Job* job) {
@@ -187,8 +164,6 @@ class Runner final : public aco::AsynchRunner {
   std::condition_variable over_;
   uint32_t users_ = 0;
   uint32_t underWay_ = 0;  // until `done` has returned
-  uint32_t threads_ = kDefaultThreads;
-  uint32_t backlog_ = kDefaultBacklog;
   Target target_;
 };
 

@@ -48,6 +48,8 @@ int Thread::start(void* (*main)(void*), void* argument, size_t stackBytes) {
   return -error;
 }
 
+void detachThread() { pthread_detach(pthread_self()); }
+
 void nameThread(const char* name) {
   char shortened[kThreadNameBytes] = {};
   // Not strncpy: under a sanitizer the compiler takes the cut for a mistake.

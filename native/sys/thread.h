@@ -23,6 +23,9 @@ class Thread {
   pthread_t thread_{};
 };
 
+// Nobody will join the calling thread.
+void detachThread();
+
 // Names the calling thread for debuggers and /proc, where the system can: what fits of the name.
 constexpr size_t kThreadNameBytes = 16;  // with its end
 void nameThread(const char* name);

@@ -134,6 +134,108 @@ CASE("JQ-14 a host that ends while a thread that it was asked for is on its way"
   next.end(again);
 }
 
+CASE(
+    "JQ-13 JQ-14 a native queue ends with its host: its name is free, its last thread takes it "
+    "along") {
+  JobWorld other;
+  Barrier barrier;
+  const Body holds = [&](job::NativeCall&) { barrier.pass(); };
+  const Body never = [](job::NativeCall&) { CHECK(false); };
+  uint32_t number = 0;
+  uint32_t runs = 0;
+  uint32_t waits = 0;
+  {
+    JobWorld host;
+    number = host.queue({.name = "theirs", .floor = 1});
+    const uint32_t idle = host.queue({.name = "idle", .floor = 1});
+    const uint32_t done = host.submit(idle, [](job::NativeCall&) {});
+    CHECK_EQ(host.outcomeOf(done), JobOutcome::VALUE);
+    runs = other.submit(number, holds);
+    waits = other.submit(number, never);
+    host.submit(number, never);
+    other.flush();
+    host.flush();
+    barrier.awaitArrivals(1);
+    job::findQueue(number)->configure({.paused = 1});
+  }
+  CHECK_EQ(other.outcomeOf(waits), JobOutcome::SHUTDOWN);
+  CHECK(!job::findQueue("theirs"));
+  CHECK(!job::findQueue("idle"));
+  const uint32_t late = other.submit(number, never);
+  CHECK_EQ(other.outcomeOf(late), JobOutcome::SHUTDOWN);
+  const uint32_t again = other.queue({.name = "theirs"});
+  CHECK(again != number);
+  CHECK(!other.isDone(runs));
+  barrier.open();
+  CHECK_EQ(other.outcomeOf(runs), JobOutcome::VALUE);
+  CHECK(other.until([&] { return !job::findQueue(number); }));
+  other.end(again);
+}
+
+CASE("JQ-13 a queue may be left to its threads at once, but that of the process") {
+  JobWorld world;
+  Barrier barrier;
+  const Body holds = [&](job::NativeCall&) { barrier.pass(); };
+  const uint32_t number = world.queue({.name = "left", .desired = 2});
+  const uint32_t first = world.submit(number, holds);
+  const uint32_t second = world.submit(number, holds);
+  world.flush();
+  barrier.awaitArrivals(2);
+  CHECK_EQ(world.desk().drain(number, 5), 0);
+  CHECK(!job::findQueue("left"));
+  const QueueSpec spec{.name = "left"};
+  CHECK_EQ(job::createQueue(spec, &world.desk()), -EBUSY);
+  CHECK_EQ(job::abandonQueue(number), 0);
+  CHECK_EQ(job::abandonQueue(number), 0);
+  const uint32_t again = world.queue({.name = "left"});
+  barrier.let(1);
+  CHECK(world.until([&] { return world.done.size() == 1; }));
+  CHECK(job::findQueue(number) ? true : false);
+  barrier.open();
+  CHECK_EQ(world.outcomeOf(first), JobOutcome::VALUE);
+  CHECK_EQ(world.outcomeOf(second), JobOutcome::VALUE);
+  CHECK(world.until([&] { return world.drained.size() == 1 && !job::findQueue(number); }));
+  CHECK_EQ(job::abandonQueue(number), -ENOENT);
+  world.end(again);
+}
+
+CASE(
+    "JQ-13 the native queue of the process is nobody's: loops that end take out what waits of "
+    "theirs") {
+  JobWorld other;
+  Barrier barrier;
+  std::atomic<int> ran{0};
+  const Body holds = [&](job::NativeCall&) { barrier.pass(); };
+  const Body counts = [&](job::NativeCall&) { ran++; };
+  QueueSpec spec{.name = job::kNativeQueue, .kind = JobQueueKind::WORKER};
+  CHECK_EQ(job::createQueue(spec, &other.desk()), -EEXIST);
+  const QueueRef queue = job::nativeQueue();
+  const uint32_t number = queue->number();
+  CHECK_EQ(job::findQueue(job::kNativeQueue)->number(), number);
+  CHECK(queue->kind() == JobQueueKind::NATIVE);
+  queue->configure({.desired = 1});
+  uint32_t mine = 0;
+  {
+    JobWorld first;
+    first.submit(number, holds);
+    first.flush();
+    barrier.awaitArrivals(1);
+    mine = other.submit(number, counts);
+    for (int i = 0; i < 20; i++) first.submit(number, counts);
+    other.flush();
+    first.flush();
+    CHECK_EQ(first.stat(number, JobStat::BACKLOG), 21.0);
+  }
+  CHECK_EQ(other.stat(number, JobStat::BACKLOG), 1.0);
+  CHECK_EQ(job::abandonQueue(number), -EPERM);
+  CHECK_EQ(job::destroyQueue(number), -EBUSY);
+  CHECK_EQ(other.desk().drain(number, 1), -EPERM);
+  barrier.open();
+  CHECK_EQ(other.outcomeOf(mine), JobOutcome::VALUE);
+  CHECK_EQ(ran.load(), 1);
+  queue->configure({.desired = 4});
+}
+
 CASE("the bytes of a job that is refused are freed") {
   JobWorld world;
   const uint32_t number = world.queue();

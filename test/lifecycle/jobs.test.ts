@@ -52,6 +52,13 @@ describe('isolates that share job queues', () => {
     expect(ran).toBeLessThanOrEqual(2)
   })
 
+  it('the first that used the common queues ends: the native one is there for the others, its own are not (JQ-13)', async () => {
+    const end = { shared: 3, native: ['done'], gone: true, again: 4 }
+    const { code, report, stderr } = await play('native', 'firstEnds', { HEDDLE_MEMORY_REPORT: '1' })
+    expect({ code, report }).toEqual({ code: 0, report: [end, end] })
+    expect(stderr).toBe('heddle: memory: no block is left\n')
+  })
+
   it('one that has submitted ends: the queue goes on, and nothing stays in it (JQ-10)', async () => {
     const report = { backlog: 0, inflight: 0 }
     expect(await play('native', 'submitterEnds')).toEqual({ code: 0, report, stderr: '' })

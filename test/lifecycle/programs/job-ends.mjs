@@ -79,6 +79,36 @@ const SCENARIOS = {
     const again = await own.run(job('add'), { a: 2, b: 2 })
     return { sum, ends, late: typeof late, again }
   },
+  /** The first that asked for the queues of everybody ends, in order or not: the others go on. */
+  async firstEnds() {
+    const ends = []
+    for (const way of ['dispose', 'terminate']) {
+      const first = helper('first', { way })
+      await once(first, 'message')
+      const { jobqs } = start()
+      const shared = await jobqs.default.run(job('add'), { a: 1, b: 2 })
+      await jobqs.get('theirs').run({ native: 'heddle:nothing' })
+      const native = []
+      let isOver = false
+      const line = async () => {
+        while (!isOver) native.push(await code(jobqs.native.run({ native: 'heddle:nothing' }).then(() => 1)))
+      }
+      const lines = Array.from({ length: 20 }, line)
+      if (way === 'terminate') await first.terminate()
+      else {
+        first.postMessage('end')
+        await once(first, 'exit')
+      }
+      isOver = true
+      await Promise.all(lines)
+      const gone = jobqs.get('theirs') === undefined && jobqs.get('default') === undefined
+      const again = await jobqs.default.run(job('add'), { a: 2, b: 2 })
+      ends.push({ shared, native: Object.keys(await tally(native)), gone, again })
+      await Eventer.find()[Symbol.asyncDispose]()
+    }
+    start()
+    return ends
+  },
   /** An isolate that submits ends with its jobs under way: the queue serves the others. */
   async submitterEnds() {
     const { jobqs } = start()
@@ -195,6 +225,19 @@ const ROLES = {
     const queue = jobqs.create(name, { concurrency: 2 })
     await queue.run(job('add'), { a: 0, b: 0 })
     parentPort.postMessage('there')
+  },
+  async first({ way }) {
+    const eventer = start()
+    const { jobqs } = eventer
+    await jobqs.native.run({ native: 'heddle:nothing' })
+    await jobqs.default.run(job('add'), { a: 0, b: 0 })
+    const theirs = jobqs.create('theirs', { kind: 'native', floor: 1 })
+    await theirs.run({ native: 'heddle:nothing' })
+    parentPort.postMessage('there')
+    if (way !== 'dispose') return
+    await once(parentPort, 'message')
+    await eventer[Symbol.asyncDispose]()
+    parentPort.close()
   },
   async submitter({ name }) {
     const { jobqs } = start()

@@ -1,11 +1,15 @@
+import { availableParallelism } from 'node:os'
 import type { PortMemory } from '../../backend'
 import {
   JobQueueKind,
+  JobSafety,
   type JobInfo,
   type JobQueueInfo,
   type JobQueueSettings,
   type JobQueueSpec,
   type JobsBackend,
+  LEAST_NATIVE_THREADS,
+  NATIVE_QUEUE,
 } from '../../jobs'
 import { errno } from '../errno'
 import type { Outbox } from '../outbox'
@@ -18,6 +22,9 @@ import { writeBackStats, writeStats } from './statistics'
 import { Targets } from './targets'
 import type { Thread } from './thread'
 import { WorkerThread } from './worker-thread'
+
+/** No loop's number. */
+const NO_HOST = -1
 
 interface Loop {
   readonly jobs: EngineJobs
@@ -45,7 +52,7 @@ export class JsJobs implements JobsBackend {
   closeEngine(loopId: number): void {
     this.#loops.get(loopId)?.jobs.close()
     this.#loops.delete(loopId)
-    for (const queue of this.#queues.values()) if (queue.hostLoop === loopId) queue.hostGone()
+    for (const queue of this.#queues.values()) if (queue.hostLoop === loopId) this.#leave(queue)
   }
 
   queue(id: number): Queue | undefined {
@@ -58,26 +65,19 @@ export class JsJobs implements JobsBackend {
   }
 
   create(loopId: number, spec: JobQueueSpec): number {
-    if (this.#names.has(spec.name)) return -errno.EEXIST
-    const host = this.#loops.get(loopId)
-    if (host === undefined) return -errno.ENOENT
-    const queue = new Queue(++this.#last, spec, {
-      loopId,
-      alarms: this.#alarms,
-      place: (of, id) => this.#place(of, id),
-      wish: (of, thread, what) => host.jobs.wish(of.id, thread, what),
-    })
-    this.#queues.set(queue.id, queue)
-    this.#names.set(spec.name, queue)
-    return queue.id
+    if (spec.name === NATIVE_QUEUE && !this.#names.has(NATIVE_QUEUE)) this.#make(NO_HOST, nativeSpec())
+    const known = this.#names.get(spec.name)
+    if (known !== undefined) return known.state === QueueState.OPEN ? -errno.EEXIST : -errno.EBUSY
+    return this.#loops.has(loopId) ? this.#make(loopId, spec).id : -errno.ENOENT
   }
 
   find(name: string): number {
-    return this.#names.get(name)?.id ?? -errno.ENOENT
+    const queue = this.#names.get(name)
+    return queue?.state === QueueState.OPEN ? queue.id : -errno.ENOENT
   }
 
   list(): JobQueueInfo[] {
-    const queues = [...this.#queues.values()].map(({ id, spec }) => ({
+    const queues = [...this.#names.values()].map(({ id, spec }) => ({
       id,
       name: spec.name,
       kind: spec.kind,
@@ -122,6 +122,7 @@ export class JsJobs implements JobsBackend {
   drain(id: number, loopId: number, request: number): number {
     const queue = this.#queues.get(id)
     if (queue === undefined) return -errno.ENOENT
+    if (queue.hostLoop === NO_HOST) return -errno.EPERM
     queue.drain(() => this.#loops.get(loopId)?.jobs.drained(request))
     return 0
   }
@@ -135,7 +136,15 @@ export class JsJobs implements JobsBackend {
     if (queue === undefined) return -errno.ENOENT
     if (queue.state !== QueueState.DRAINED) return -errno.EBUSY
     this.#queues.delete(id)
-    this.#names.delete(queue.spec.name)
+    this.#forgetName(queue)
+    return 0
+  }
+
+  abandon(id: number): number {
+    const queue = this.#queues.get(id)
+    if (queue === undefined) return -errno.ENOENT
+    if (queue.hostLoop === NO_HOST) return -errno.EPERM
+    this.#leave(queue)
     return 0
   }
 
@@ -147,9 +156,46 @@ export class JsJobs implements JobsBackend {
     return this.targets.of(target)
   }
 
+  #make(loopId: number, spec: JobQueueSpec): Queue {
+    const queue = new Queue(++this.#last, spec, {
+      loopId,
+      alarms: this.#alarms,
+      place: (of, id) => this.#place(of, id),
+      wish: (of, thread, what) => this.#loops.get(loopId)?.jobs.wish(of.id, thread, what) === true,
+    })
+    this.#queues.set(queue.id, queue)
+    this.#names.set(spec.name, queue)
+    return queue
+  }
+
+  /** Its name is free; it goes when nothing runs there any more. */
+  #leave(queue: Queue): void {
+    this.#forgetName(queue)
+    queue.drain(() => this.#queues.delete(queue.id))
+    queue.dropWaiting(false)
+    // Nobody will resume it, and cleanups are still to be run.
+    queue.configure({ paused: false })
+  }
+
+  #forgetName({ spec: { name }, id }: Queue): void {
+    if (this.#names.get(name)?.id === id) this.#names.delete(name)
+  }
+
   #place(queue: Queue, id: number): Thread {
     return queue.spec.kind === JobQueueKind.NATIVE
       ? new NativeThread(id, queue, this.targets)
       : new WorkerThread(id, queue, this.targets)
+  }
+}
+
+/** Native functions mostly wait for something, so there are some threads however few processors there are. */
+function nativeSpec(): JobQueueSpec {
+  return {
+    name: NATIVE_QUEUE,
+    kind: JobQueueKind.NATIVE,
+    safety: JobSafety.NONE,
+    desired: Math.max(LEAST_NATIVE_THREADS, availableParallelism()),
+    ...{ min: 0, max: 0, floor: 0, maxBacklog: 0, stackBytes: 0 },
+    lifo: false,
   }
 }

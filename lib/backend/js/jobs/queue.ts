@@ -1,4 +1,4 @@
-import { JobFlag, JobOutcome, JobQueueKind, type JobQueueSettings, type JobQueueSpec } from '../../jobs'
+import { JobFlag, JobOutcome, type JobQueueSettings, type JobQueueSpec } from '../../jobs'
 import { errno } from '../errno'
 import type { Alarms } from './alarms'
 import { Crew } from './crew'
@@ -45,7 +45,6 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
   readonly #giving: Giving
   readonly #stops: Stops
   readonly #drained: (() => void)[] = []
-  #isOrphan = false
   /** Jobs whose owners have not been told. */
   #open = 0
   #isPumping = false
@@ -82,7 +81,7 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
   /** Takes a job over. `pump` gets it going. */
   add(job: Job): void {
     const isReserved = job.has(JobFlag.RESERVED)
-    if (this.state !== QueueState.OPEN || this.#isOrphan) {
+    if (this.state !== QueueState.OPEN) {
       if (isReserved) this.room.free()
       this.finish(job, endWithout(JobOutcome.SHUTDOWN))
       return
@@ -165,14 +164,6 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
     job.order.deadline = at
     this.pump()
     return 0
-  }
-
-  /** The loop that made the queue is gone, and with it whoever starts workers. */
-  hostGone(): void {
-    if (this.spec.kind === JobQueueKind.NATIVE) return
-    this.#isOrphan = true
-    this.#endWaiting(JobOutcome.SHUTDOWN)
-    this.pump()
   }
 
   drain(then: () => void): void {
@@ -292,7 +283,7 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
 
   /** As many as can be had. */
   #spawn(): void {
-    if (this.state !== QueueState.OPEN || this.#isOrphan) return
+    if (this.state !== QueueState.OPEN) return
     while (this.crew.live < this.settings.desired && this.crew.start() !== undefined);
   }
 
