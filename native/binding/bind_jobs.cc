@@ -95,22 +95,35 @@ napi_value find(napi_env env, napi_callback_info info) {
   return integer(env, queue ? static_cast<int64_t>(queue->number()) : -ENOENT);
 }
 
+// An array of what `describe` makes of each. There may be a million: the handles of each go with
+// it.
+template <class Infos, class Describe>
+napi_value arrayOf(napi_env env, const Infos& infos, Describe&& describe) {
+  napi_value array;
+  napi_create_array_with_length(env, infos.size(), &array);
+  for (uint32_t i = 0; i < infos.size(); i++) {
+    napi_handle_scope scope;
+    if (napi_open_handle_scope(env, &scope) != napi_ok) break;
+    napi_set_element(env, array, i, describe(env, infos[i]));
+    napi_close_handle_scope(env, scope);
+  }
+  return array;
+}
+
+napi_value queueObject(napi_env env, const job::QueueEntry& entry) {
+  napi_value object;
+  napi_create_object(env, &object);
+  set(env, object, "id", integer(env, entry.number));
+  set(env, object, "name", text(env, entry.name, NAPI_AUTO_LENGTH));
+  set(env, object, "kind", integer(env, entry.kind));
+  set(env, object, "internal", flag(env, entry.internal));
+  return object;
+}
+
 napi_value list(napi_env env, napi_callback_info) {
   job::QueueEntries entries;
   if (job::listQueues(&entries) < 0) return throwNoMemory(env);
-  napi_value array;
-  napi_create_array_with_length(env, entries.size(), &array);
-  for (uint32_t i = 0; i < entries.size(); i++) {
-    const job::QueueEntry& entry = entries[i];
-    napi_value object;
-    napi_create_object(env, &object);
-    set(env, object, "id", integer(env, entry.number));
-    set(env, object, "name", text(env, entry.name, NAPI_AUTO_LENGTH));
-    set(env, object, "kind", integer(env, entry.kind));
-    set(env, object, "internal", flag(env, entry.internal));
-    napi_set_element(env, array, i, object);
-  }
-  return array;
+  return arrayOf(env, entries, queueObject);
 }
 
 // Calls `use(queue, args)`; -ENOENT where there is none.
@@ -155,22 +168,21 @@ napi_value stats(napi_env env, napi_callback_info info) {
   });
 }
 
+napi_value subqueueObject(napi_env env, const job::SubqueueInfo& info) {
+  napi_value object;
+  napi_create_object(env, &object);
+  set(env, object, "id", bigint(env, info.id));
+  set(env, object, "backlog", integer(env, info.backlog));
+  set(env, object, "inflight", integer(env, info.inflight));
+  return object;
+}
+
 napi_value subqueues(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
   const job::QueueRef queue = job::findQueue(args.handle(0));
   job::SubqueueInfos infos;
   if (queue && queue->subqueues(&infos) < 0) return throwNoMemory(env);
-  napi_value array;
-  napi_create_array_with_length(env, infos.size(), &array);
-  for (uint32_t i = 0; i < infos.size(); i++) {
-    napi_value object;
-    napi_create_object(env, &object);
-    set(env, object, "id", bigint(env, infos[i].id));
-    set(env, object, "backlog", integer(env, infos[i].backlog));
-    set(env, object, "inflight", integer(env, infos[i].inflight));
-    napi_set_element(env, array, i, object);
-  }
-  return array;
+  return arrayOf(env, infos, subqueueObject);
 }
 
 napi_value jobObject(napi_env env, const job::JobInfo& info) {
@@ -189,16 +201,7 @@ napi_value jobs(napi_env env, napi_callback_info info) {
   const job::QueueRef queue = job::findQueue(args.handle(0));
   job::JobInfos infos;
   if (queue && queue->jobs(&infos) < 0) return throwNoMemory(env);
-  napi_value array;
-  napi_create_array_with_length(env, infos.size(), &array);
-  for (uint32_t i = 0; i < infos.size(); i++) {
-    // There may be a million: the handles of each go with it.
-    napi_handle_scope scope;
-    if (napi_open_handle_scope(env, &scope) != napi_ok) break;
-    napi_set_element(env, array, i, jobObject(env, infos[i]));
-    napi_close_handle_scope(env, scope);
-  }
-  return array;
+  return arrayOf(env, infos, jobObject);
 }
 
 napi_value drain(napi_env env, napi_callback_info info) {
@@ -246,12 +249,12 @@ napi_value targetOf(napi_env env, napi_callback_info info) {
 }
 
 constexpr Method kMethods[] = {
-    {"create", create},   {"find", find},
-    {"list", list},       {"configure", configure},
-    {"stats", stats},     {"subqueues", subqueues},
-    {"jobs", jobs},       {"drain", drain},
-    {"destroy", destroy}, {"dropWaiting", dropWaiting},
-    {"abandon", abandon}, {"target", target},
+    {"create", create},     {"find", find},
+    {"list", list},         {"configure", configure},
+    {"stats", stats},       {"subqueues", subqueues},
+    {"jobs", jobs},         {"drain", drain},
+    {"destroy", destroy},   {"dropWaiting", dropWaiting},
+    {"abandon", abandon},   {"target", target},
     {"targetOf", targetOf},
 };
 

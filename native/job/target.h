@@ -36,7 +36,8 @@ struct Target {
 // The module of native functions.
 constexpr std::string_view kNativeModule = "native:";
 
-// The number; -ENOENT: of a native one, nothing is registered under the name; -ENOMEM; -ENFILE.
+// The number; -ENOENT: of a native one, nothing is registered under the name; -ENOMEM, also
+// where there are too many.
 [[nodiscard]] int64_t targetNumber(std::string_view module, std::string_view name);
 // nullptr: no such number.
 [[nodiscard]] Target* findTarget(uint32_t number);
