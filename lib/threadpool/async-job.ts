@@ -4,7 +4,7 @@ import type { JobTarget, JobTransfer } from '../jobq'
 import { checkTransfer } from '../jobq/run-options'
 import { located } from '../jobq/targets'
 import { Semaphore } from '../locks'
-import { Block, type Memtype, memtypes } from '../memory'
+import { Block, Memtype, memtypes } from '../memory'
 import { type Completion, checkCompletion } from './completion'
 
 /** Work of a job: an export or a native function; a function of this isolate in the mode `sync` only. */
@@ -107,8 +107,8 @@ export class AsyncJob<C = any> implements Disposable {
     this.#skipCompletion = flag('skipCompletion', options.skipCompletion, false)
     this.#skipOnShutdown = flag('skipOnShutdown', options.skipOnShutdown, false)
     this.#transfer = checkTransfer(options.transfer)
-    this.#freeOnCompletion = options.freeOnCompletion
-    this.#memory = memoryOf(options.memory, options.freeOnCompletion)
+    this.#freeOnCompletion = checkMemtype(options.freeOnCompletion)
+    this.#memory = memoryOf(options.memory, this.#freeOnCompletion)
   }
 
   get state(): AsyncJobState {
@@ -322,6 +322,11 @@ function checkClass(jobClass: string | number): string | number {
 function checkConcurrency(semaphore: Semaphore | undefined): Semaphore | undefined {
   if (semaphore === undefined || semaphore instanceof Semaphore) return semaphore
   throw invalid('concurrency', 'is a Semaphore', semaphore)
+}
+
+function checkMemtype(memtype: Memtype | undefined): Memtype | undefined {
+  if (memtype === undefined || memtype instanceof Memtype) return memtype
+  throw invalid('freeOnCompletion', 'is a memtype', memtype)
 }
 
 /** The block that is given, or one of the type that is to be freed. */

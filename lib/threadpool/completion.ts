@@ -64,11 +64,11 @@ const FIELDS: Readonly<Record<CompletionMode, readonly string[]>> = {
 export function checkCompletion(given: Completion): Completion {
   if (typeof given !== 'object' || given === null)
     throw invalid('completion', 'is an object with a mode', given)
-  const { mode } = given
+  const completion = { ...given }
+  const { mode } = completion
   if (typeof mode !== 'string' || !Object.hasOwn(FIELDS, mode))
     throw invalid('mode', `is one of ${Object.keys(FIELDS).join(', ')}`, mode)
-  checkOptions('completion', given, new Set(['mode', ...FIELDS[mode]]), "{ mode: 'none' }")
-  const completion = { ...given }
+  checkOptions('completion', completion, new Set(['mode', ...FIELDS[mode]]), "{ mode: 'none' }")
   switch (completion.mode) {
     case 'none':
       break

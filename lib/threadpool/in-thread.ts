@@ -1,4 +1,5 @@
 import type { JobContext } from '../jobq'
+import { unpackError } from '../jobq/error-codec'
 import { type LocatedTarget, load } from '../jobq/targets'
 
 /** A job as its worker and its completion see it in the thread of a pool. */
@@ -77,12 +78,13 @@ export async function runAndTell(
   return job.value
 }
 
-/** The completion alone, of a job whose work is over. */
+/** The completion alone, of a job whose work is over; `error` as `packError` has written it. */
 export async function tell(
   given: Pick<ThreadJob, 'closure' | 'value' | 'failed' | 'error'> & { readonly told: Told },
   context: JobContext,
 ): Promise<void> {
-  const { told, closure, value, failed, error } = given
+  const { told, closure, value, failed } = given
+  const error = failed ? unpackError(given.error) : undefined
   await callBack(told, Object.assign(new Job(closure, context), { value, failed, error }))
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { PACKAGE_ROOT } from '../backend/platform'
 import { HeddleError } from '../errors'
 import type { JobOrder } from '../jobq'
+import { packError } from '../jobq/error-codec'
 import { located, type ModuleTarget, NATIVE } from '../jobq/targets'
 import type { AsyncJob } from './async-job'
 import type { Completion } from './completion'
@@ -44,7 +45,13 @@ export function threadOrder(job: AsyncJob): JobOrder {
 export function tailOrder(job: AsyncJob, completion: Callback): JobOrder {
   const { closure } = job
   const { value, failed, error } = job.end
-  const arg: Argument<typeof tell> = { told: toldOf(completion), closure, value, failed, error }
+  const arg: Argument<typeof tell> = {
+    told: toldOf(completion),
+    closure,
+    value,
+    failed,
+    error: packError(error),
+  }
   return { target: TELL, arg }
 }
 

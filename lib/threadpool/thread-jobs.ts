@@ -73,11 +73,10 @@ export class ThreadJobs {
     else throw new HeddleError('ERR_JOB_COMPLETED')
   }
 
-  /** Drops the jobs of a pool that wait for a permit and need not run. */
-  dropParked(pool: ThreadPool): void {
+  /** Drops those jobs of a pool that wait for a permit. */
+  dropParked(pool: ThreadPool, which: (job: AsyncJob) => boolean): void {
     for (const job of [...pool.parked]) {
-      if (job.skipOnShutdown && this.#leave.get(job)?.())
-        this.#drop(job, pool, new HeddleError('ERR_SHUTDOWN'))
+      if (which(job) && this.#leave.get(job)?.()) this.#drop(job, pool, new HeddleError('ERR_SHUTDOWN'))
     }
   }
 
@@ -146,16 +145,16 @@ export class ThreadJobs {
 
   #answered(job: AsyncJob, pool: ThreadPool, outcome: number, value: unknown): void {
     if (outcome === JobOutcome.VALUE) this.#ended(job, { value, error: undefined, failed: false })
-    else if (outcome === JobOutcome.SHUTDOWN) this.#lost(job, pool, new HeddleError('ERR_SHUTDOWN'))
-    else if (outcome === JobOutcome.WORKER_DIED && pool.isEnding) this.#lost(job, pool, value)
+    else if (outcome === JobOutcome.SHUTDOWN) this.#lost(job, pool)
+    else if (outcome === JobOutcome.WORKER_DIED && pool.isEnding) this.#lost(job, pool)
     else this.#ended(job, failed(value))
     pool.room.look()
   }
 
   /** The pool, or the eventer, ends before the job does: nothing follows, and nobody is told who did not ask. */
-  #lost(job: AsyncJob, pool: ThreadPool, error: unknown): void {
+  #lost(job: AsyncJob, pool: ThreadPool): void {
     this.#giveBack(job)
-    this.#drop(job, pool, error)
+    this.#drop(job, pool, new HeddleError('ERR_SHUTDOWN'))
   }
 
   #ended(job: AsyncJob, end: JobEnd): void {

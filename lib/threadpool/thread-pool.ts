@@ -52,6 +52,8 @@ export class ThreadPool {
   #stackSize: number
   #queue: JobQueue | undefined
   #ended = false
+  /** What its queue had run when it ended. */
+  #totalAtEnd = 0
   #settled: (() => void) | undefined
 
   /** @internal */
@@ -130,7 +132,7 @@ export class ThreadPool {
       queued: queue?.backlog ?? 0,
       parked: this.parked.size,
       maxQueue: this.#maxQueue,
-      total: queue?.total ?? 0,
+      total: queue?.total ?? this.#totalAtEnd,
       avgWaitMs: queue?.avgWaitMs ?? 0,
       avgRunMs: queue?.avgRunMs ?? 0,
     }
@@ -138,7 +140,7 @@ export class ThreadPool {
 
   /** @internal */
   get isEnding(): boolean {
-    return this.#queue?.isDraining === true
+    return this.#ended || this.#queue?.isDraining === true
   }
 
   /** @internal As many wait as may, for a thread or for a permit. */
@@ -193,6 +195,8 @@ export class ThreadPool {
     const queue = this.#queue
     if (queue === undefined) return
     await queue.drain()
+    this.#totalAtEnd = queue.stats().total
+    this.#queue = undefined
     queue.destroy()
   }
 

@@ -13,6 +13,7 @@ import { SuspendedSession } from './session'
 import { ThreadJobs } from './thread-jobs'
 import { ThreadPool, type ThreadPoolStats } from './thread-pool'
 
+const MAX_NAME_BYTES = 200
 const made = new WeakMap<Eventer, ThreadPools>()
 
 /**
@@ -45,8 +46,8 @@ export class ThreadPools implements AsyncDisposable {
   private constructor(eventer: Eventer) {
     this.#eventer = eventer
     this.#jobs = new ThreadJobs(eventer.core, this.#prepared)
-    for (const [name, options] of PREDEFINED) this.#add(name, options)
     eventer.core.closers.add(async () => this.#abandon())
+    for (const [name, options] of PREDEFINED) this.#add(name, options)
   }
 
   /** Pools there are. (TP-19) */
@@ -79,7 +80,7 @@ export class ThreadPools implements AsyncDisposable {
   /** Makes a pool. EEXIST, ERR_SHUTDOWN, ERR_INVALID_ARGUMENT. (TP-19) */
   create(name: string, options: ThreadPoolOptions = {}): ThreadPool {
     if (this.#isClosed) throw new HeddleError('ERR_SHUTDOWN')
-    if (typeof name !== 'string' || name === '') throw invalid('a pool has', 'a name', name)
+    checkName(name)
     if (this.find(name) !== undefined) throw new HeddleError('EEXIST', `a pool is called ${name} already`)
     return this.#add(name, options)
   }
@@ -87,11 +88,15 @@ export class ThreadPools implements AsyncDisposable {
   /**
    * Makes the pools that stanzas name, brings those that are there in step with them, and starts their threads; call it
    * again for a new configuration. The concurrency counts at once, the size of stacks for new threads; the backlog of a pool that has begun stays,
-   * with a warning (HEDDLE_NOT_TUNABLE). What no stanza names stays as it is. ERR_INVALID_ARGUMENT changes nothing. (TP-17)
+   * with a warning (HEDDLE_NOT_TUNABLE). What no stanza names stays as it is. ERR_INVALID_ARGUMENT changes nothing; ERR_SHUTDOWN. (TP-17)
    */
   configure(config: ThreadPoolConfig): void {
     const stanzas = stanzasOf(config)
-    for (const [, options] of stanzas) poolSpec(options)
+    for (const [name, options] of stanzas) {
+      checkName(name)
+      poolSpec(options)
+    }
+    if (this.#isClosed) throw new HeddleError('ERR_SHUTDOWN')
     for (const [name, options] of stanzas) {
       const pool = this.find(name)
       if (pool === undefined) this.create(name, { owner: 'configuration', deferSpawn: false, ...options })
@@ -218,7 +223,7 @@ export class ThreadPools implements AsyncDisposable {
   async #shutDown(): Promise<void> {
     for (const pool of this.#pools) {
       pool.room.look()
-      this.#jobs.dropParked(pool)
+      this.#jobs.dropParked(pool, (job) => job.skipOnShutdown)
       pool.dropWaiting()
     }
     await Promise.all(this.#pools.map((pool) => pool.settled()))
@@ -230,8 +235,18 @@ export class ThreadPools implements AsyncDisposable {
   #abandon(): void {
     this.#isClosed = true
     this.#closing ??= Promise.resolve()
-    for (const pool of this.#pools) pool.room.look()
+    for (const pool of this.#pools) {
+      pool.room.look()
+      this.#jobs.dropParked(pool, () => true)
+    }
   }
+}
+
+/** With what goes before it, it is the name of a queue. ERR_INVALID_ARGUMENT. */
+function checkName(name: unknown): void {
+  const isName = typeof name === 'string' && name !== '' && !name.includes('\0')
+  if (!isName || Buffer.byteLength(name) > MAX_NAME_BYTES)
+    throw invalid('a pool has', `a name of at most ${MAX_NAME_BYTES} bytes`, name)
 }
 
 function checked(call: string, job: AsyncJob): AsyncJob {

@@ -104,6 +104,15 @@ export const poolTold = (job, closure) => {
   Atomics.store(cells, 6, job.failed ? 2 : 1)
   Atomics.store(cells, 7, job.value?.thread ?? -1)
 }
+/** Writes down its beginning and its end. */
+export const poolSlow = async (_, { cells }) => {
+  note(cells, STEP.work)
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  note(cells, STEP.work)
+}
+export const poolToldOfFailure = ({ error, failed }, { cells }) => {
+  Atomics.store(cells, 6, failed && error instanceof Error && error.code === 'EFAIL' ? 3 : 4)
+}
 export const poolFailing = () => {
   throw Object.assign(new Error('it failed'), { code: 'EFAIL' })
 }

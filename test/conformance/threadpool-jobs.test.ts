@@ -239,6 +239,47 @@ describe('the completion of a job', () => {
       expect([pools.queue(refused as AsyncJob), permits.available]).toEqual([true, 1])
     }))
 
+  it('TP-03 an event that is gone by then is told of, and the job is over', () =>
+    withPools(async (bench, pools) => {
+      const reported: HeddleError[] = []
+      bench.eventer.on('error', (error) => reported.push(error as HeddleError))
+      const cells = sharedCells()
+      const event = bench.eventer.timerIn(60_000, () => {})
+      const job = pools.job({
+        worker: of('poolHeld'),
+        closure: { cells, value: 3 },
+        completion: { mode: 'event', event, mask: Mask.TIMER },
+      })
+      pools.queue(job)
+      event[Symbol.dispose]()
+      release(cells)
+      expect([await job.done, job.state]).toEqual([3, 'done'])
+      await bench.until(() => reported.length > 0)
+      expect(reported.map(({ code, cause }) => [code, (cause as HeddleError).code])).toEqual([
+        ['ERR_CALLBACK', 'ERR_EVENT_FREED'],
+      ])
+    }))
+
+  it('TP-21 a suspended event goes on by its duplicate', () =>
+    withPools(async (bench, pools) => {
+      const { eventer } = bench
+      const [ours, theirs] = bench.pair()
+      const job = pools.job({ worker: of('poolWork') })
+      const seen: unknown[] = []
+      const event = eventer.fdEvent(ours, Mask.READ, (e, mask) => {
+        seen.push(mask, e === event)
+        if (e !== event) return 0
+        const session = pools.suspend(e)
+        pools.wakeEventOnCompletion(job, session.event, Mask.WRITE)
+        pools.queue(job)
+        return 0
+      })
+      eventer.add(event)
+      bench.write(theirs, 'go')
+      await bench.until(() => seen.length === 4)
+      expect(seen).toEqual([Mask.READ, true, Mask.WRITE, false])
+    }))
+
   it('TP-21 wakeEventOnCompletion schedules the event that it is given', () =>
     withPools(async (bench, pools) => {
       const { eventer } = bench
@@ -314,6 +355,41 @@ describe('job objects', () => {
       )
       expect(Atomics.load(cells, 1)).toBe(2)
       expect([permits.available, pools.byName('eight').stats().parked]).toEqual([2, 0])
+      // Those that wait for a permit hold no thread.
+      expect(pools.byName('eight').threads).toBeLessThanOrEqual(2)
+    }))
+
+  it('TP-11 a job whose thread dies gives its permit back', () =>
+    withPools(async (_, pools) => {
+      const concurrency = new Semaphore(1)
+      const leaving = pools.job({ worker: of('poolLeave'), concurrency })
+      const next = pools.job({ worker: of('poolWork'), closure: { value: 4 }, concurrency })
+      for (const job of [leaving, next]) pools.queue(job)
+      expect((await failure(leaving.done)).code).toBe('ERR_WORKER_DIED')
+      expect(((await next.done) as { given: number }).given).toBe(4)
+      expect(concurrency.available).toBe(1)
+    }))
+
+  it('TP-16 a completion begins when the work is over, in whatever thread', () =>
+    withPools(async (_, pools) => {
+      const inThread = sharedCells(16)
+      const told = pools.job({
+        worker: of('poolSlow'),
+        closure: { cells: inThread },
+        completion: { mode: 'callback', fn: of('poolTold') },
+      })
+      const here = sharedCells(16)
+      const seen: string[] = []
+      const fn = () => void seen.push(...steps(here).map(({ step }) => step))
+      const sched = pools.job({
+        worker: of('poolSlow'),
+        closure: { cells: here },
+        completion: { mode: 'callback-sched', fn },
+      })
+      for (const job of [told, sched]) pools.queue(job)
+      await Promise.all([told.done, sched.done])
+      expect(steps(inThread).map(({ step }) => step)).toEqual(['work', 'work', 'cleanup'])
+      expect(seen).toEqual(['work', 'work'])
     }))
 
   it('TP-11 where the semaphore is closed a job is refused, or has failed if it was accepted', () =>
@@ -474,6 +550,22 @@ describe('job objects', () => {
       { loops: 2 },
     ))
 
+  it('TP-14 a callback that was withheld sees the error of the work', () =>
+    withPools(async (bench, pools) => {
+      const cells = sharedCells(16)
+      const job = pools.job({
+        worker: of('poolFailing'),
+        closure: { cells },
+        skipCompletion: true,
+        completion: { mode: 'callback', fn: of('poolToldOfFailure') },
+      })
+      pools.queue(job)
+      await bench.until(() => job.state === 'withheld')
+      pools.completeTail(job)
+      expect((await failure(job.done)).code).toBe('EFAIL')
+      expect(Atomics.load(cells, 6)).toBe(3)
+    }))
+
   it('TP-01 what makes no sense is refused', () =>
     withPools((_, pools) => {
       const worker = of('poolWork')
@@ -485,6 +577,7 @@ describe('job objects', () => {
           { worker, concurrency: 2 },
           { worker, memory: {} },
           { worker, skipCompletion: 1 },
+          { worker, freeOnCompletion: 5 },
           { worker, transfer: 5 },
           { worker, transfer: 'list' },
         ],

@@ -2,7 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { type AsyncJob, type Eventer, type HeddleError, Semaphore, ThreadPools } from '../../lib'
+import {
+  type AsyncJob,
+  type Eventer,
+  type HeddleError,
+  Semaphore,
+  type ThreadPool,
+  ThreadPools,
+} from '../../lib'
 import { of, release, sharedCells } from './asynch-harness'
 import { type Bench, codeOf, withEventer } from './eventer-harness'
 import { failure, withPools } from './threadpool-harness'
@@ -89,7 +96,18 @@ describe('pools', () => {
         5,
       ])
         expect(codeOf(() => pools.create('bad', bad as never))).toBe('ERR_INVALID_ARGUMENT')
-      expect(codeOf(() => pools.create(''))).toBe('ERR_INVALID_ARGUMENT')
+      for (const bad of ['', 'a\0b', 'x'.repeat(300), 5])
+        expect(codeOf(() => pools.create(bad as never))).toBe('ERR_INVALID_ARGUMENT')
+    }))
+
+  it('TP-19 let idle threads go after a while where they are to shrink, and keep them otherwise', () =>
+    withPools(async (bench, pools) => {
+      const made = [true, false].map((autoShrink) =>
+        pools.create(`shrinks ${autoShrink}`, { concurrency: 2, autoShrink, deferSpawn: false }),
+      ) as [ThreadPool, ThreadPool]
+      await bench.until(() => made.every((pool) => pool.stats().idle === 2), 'idle threads')
+      await bench.until(() => made[0].threads === 0, 'no thread')
+      expect(made[1].threads).toBe(2)
     }))
 
   it('TP-19 have their threads at once where they are asked to', () =>
@@ -151,6 +169,9 @@ describe('pools', () => {
       release(cells)
       await Promise.all([...jobs, ...limited].map(({ done }) => done))
       expect(pool.stats()).toMatchObject({ active: 0, queued: 0, parked: 0, total: 4 })
+      // What waited did so while another was held.
+      expect(pool.stats().avgWaitMs).toBeGreaterThan(0)
+      expect(pool.stats().avgRunMs).toBeGreaterThan(0)
       expect(pools.stats().map(({ name }) => name)).toEqual(['CPU', 'IO', 'SwapIn', 'SwapOut', 'counted'])
     }))
 
@@ -359,9 +380,32 @@ describe('the end of pools', () => {
       await ended
       expect([running.state, queued.state, sparedRunning.state]).toEqual(['done', 'done', 'queued'])
       expect(eventer.isRunning).toBe(true)
+      expect(codeOf(() => pools.configure({ ThreadPool: { two: { Concurrency: 3 } } }))).toBe('ERR_SHUTDOWN')
       release(spared)
       await sparedRunning.done
+      const two = pools.byName('two')
+      await bench.until(() => two.threads === 0, 'no thread')
+      expect(two.stats()).toMatchObject({ active: 0, idle: 0, queued: 0, total: 3 })
     }))
+
+  it('TP-15 the end of the eventer ends what waits, for a thread or a permit, and what runs', () =>
+    withEventer({}, async (bench) => {
+      bench.eventer.start()
+      const pools = ThreadPools.of(bench.eventer)
+      pools.create('one', { concurrency: 1 })
+      const cells = sharedCells()
+      const told: string[] = []
+      const completion = { mode: 'callback-sched', fn: () => told.push('completed') }
+      const permits = new Semaphore(1)
+      const make = (concurrency?: Semaphore) => holding(pools, 'one', cells, { completion, concurrency })
+      const jobs = [make(permits), make(permits), make(), make(new Semaphore(0))]
+      for (const job of jobs) expect(pools.queue(job)).toBe(true)
+      await held(bench, cells)
+      const ends = jobs.map(({ done }) => failure(done))
+      await bench.eventer[Symbol.asyncDispose]()
+      expect((await Promise.all(ends)).map(({ code }) => code)).toEqual(jobs.map(() => 'ERR_SHUTDOWN'))
+      expect(told).toEqual([])
+    }).catch((error: HeddleError) => expect(error.code).toBe('ERR_NOT_INIT')))
 
   it('TP-15 TP-18 whoever waits for a place is told', () =>
     withPools(async (bench, pools) => {
@@ -380,7 +424,9 @@ describe('the end of pools', () => {
     }))
 
   it('TP-20 A-TP-11 a thread that dies fails its job, and the others go on', () =>
-    withPools(async (_, pools) => {
+    withPools(async (bench, pools) => {
+      const deaths: number[] = []
+      bench.eventer.jobqs.on('fatal', ({ exitCode }) => deaths.push(exitCode))
       pools.create('frail', { concurrency: 1 })
       const make = (name: string): AsyncJob =>
         pools.job({
@@ -394,6 +440,8 @@ describe('the end of pools', () => {
       const ends = await Promise.allSettled(jobs.map(({ done }) => done))
       expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
       expect((leaving.error as HeddleError).code).toBe('ERR_WORKER_DIED')
+      await bench.until(() => deaths.length > 0)
+      expect(deaths).toEqual([7])
     }))
 
   it('TP-20 A-TP-11 with the policy exit the process ends, after fatal', async () => {
