@@ -256,7 +256,7 @@ describe('the completion of a job', () => {
       expect([await job.done, job.state]).toEqual([3, 'done'])
       await bench.until(() => reported.length > 0)
       expect(reported.map(({ code, cause }) => [code, (cause as HeddleError).code])).toEqual([
-        ['ERR_CALLBACK', 'ERR_EVENT_FREED'],
+        ['ERR_EVENT_FREED', 'ERR_EVENT_FREED'],
       ])
     }))
 
