@@ -72,6 +72,22 @@ describe('the life of an asynchronous event', () => {
       expect(threads[0]).not.toBe(threadId)
     }))
 
+  it('AS-01 A-AS-1 no two phases of an event are ever under way at once', () =>
+    withEventer({}, async (bench) => {
+      const { eventer } = bench
+      const queue = eventer.jobqs.create('phases', { concurrency: 3 })
+      const seen: number[][] = []
+      for (let n = 0; n < 30; n++) {
+        // How many are inside, the most there were, and how many have been.
+        const cells = sharedCells(3)
+        const complete = (): void => void seen.push([...cells])
+        const inside = { work: of('inside'), cleanup: of('inside'), complete }
+        eventer.addAsynch(eventer.asynch(inside, { cells, fails: n % 3 === 0 }), { queue })
+      }
+      await bench.until(() => seen.length === 30)
+      expect(seen).toEqual(Array(30).fill([0, 1, 2]))
+    }))
+
   it('AS-01 one target gets the name of the step, and the closure behind it', () =>
     withEventer({}, async (bench) => {
       const cells = sharedCells(16)
@@ -102,10 +118,14 @@ describe('the life of an asynchronous event', () => {
       expect(loops).toEqual(['default/0'])
     }))
 
-  it('AS-01 A-AS-11 each of many runs once through all steps', () =>
+  it.each([
+    ['no deadlines', () => undefined],
+    ['deadlines, some of them past', (n: number) => Date.now() + (n % 10 === 0 ? -1 : 600_000)],
+    ['deadlines that pass meanwhile', () => Date.now() + 20],
+  ])('AS-01 A-AS-11 each of ten thousand runs once through all steps: %s', (_, deadlineOf) =>
     withEventer({}, async (bench) => {
       const { eventer } = bench
-      const count = 2000
+      const count = 10_000
       const queue = eventer.jobqs.create('many', { concurrency: 2 })
       const cells = sharedCells(4)
       let [completed, late, good] = [0, 0, 0]
@@ -116,18 +136,17 @@ describe('the life of an asynchronous event', () => {
       }
       for (let n = 0; n < count; n++) {
         const what = { work: of('echoNumber'), cleanup: of('count'), complete }
-        const deadline = n % 10 === 0 ? Date.now() - 1 : undefined
-        eventer.addAsynch(eventer.asynch(what, { n }, { arg: { n, cells }, deadline }), { queue })
+        const event = eventer.asynch(what, { n }, { arg: { n, cells }, deadline: deadlineOf(n) })
+        eventer.addAsynch(event, { queue })
       }
       await bench.until(() => completed === count)
-      expect([late, good, Atomics.load(cells, 0), Atomics.load(cells, 1)]).toEqual([
-        count / 10,
-        count * 0.9,
-        count * 0.9,
-        count,
-      ])
-      expect(queue.stats().timeouts).toBe(count / 10)
-    }))
+      const [works, cleanups] = [Atomics.load(cells, 0), Atomics.load(cells, 1)]
+      expect({ cleanups, works, good }).toEqual({ cleanups: count, works: count - late, good: works })
+      expect(queue.stats()).toMatchObject({ timeouts: late, backlog: 0, inflight: 0 })
+      if (deadlineOf(0) === undefined) expect(late).toBe(0)
+      else expect(late).toBeGreaterThanOrEqual(count / 10)
+    }),
+  )
 
   it('AS-11 A-AS-4 what the work throws is the error of the completion, and cleanup runs all the same', () =>
     withEventer({}, async (bench) => {
@@ -227,11 +246,18 @@ describe('the life of an asynchronous event', () => {
       withEventer({}, async (bench) => {
         const { eventer } = bench
         const queue = eventer.jobqs.create('stopped')
+        // Not before the thread is there, lest the deadline pass while it starts.
+        const first = watched(eventer, { work: of('echo') }, 'first')
+        eventer.addAsynch(first.event, { queue })
+        await bench.until(first.ended)
         const cells = sharedCells(16)
         const outcomes: unknown[] = []
         const work = cancel === 'signal' ? of('untilSignal') : of('forEver')
-        const look = (e: AsynchEvent) =>
-          void outcomes.push(e.timedOut, (e.error as HeddleError | undefined)?.code)
+        let stepsAtEnd: string[] = []
+        const look = (e: AsynchEvent) => {
+          outcomes.push(e.timedOut, (e.error as HeddleError | undefined)?.code)
+          stepsAtEnd = steps(cells).map(({ step }) => step)
+        }
         const { event, ended } = watched(
           eventer,
           { work, cleanup: of('cleanup') },
@@ -243,8 +269,8 @@ describe('the life of an asynchronous event', () => {
         // What stops by itself has a result like others.
         expect(outcomes).toEqual(cancel === 'signal' ? [false, undefined] : [true, 'ETIME'])
         expect(Atomics.load(cells, 15)).toBe(1)
-        // What was told to stop cleans up; the queue goes on.
-        if (cancel === 'signal') expect(steps(cells).map(({ step }) => step)).toEqual(['cleanup'])
+        // It is cleaned up before the completion, also where its thread has gone; the queue goes on.
+        expect(stepsAtEnd).toEqual(['cleanup'])
         const next = watched(eventer, { work: of('echo') }, 'next')
         eventer.addAsynch(next.event, { queue })
         await bench.until(next.ended)

@@ -23,6 +23,15 @@ export const phases = (phase, { cells }) => {
   note(cells, STEP[phase])
   return phase
 }
+/** A phase that takes its time, and counts who is in it. */
+export const inside = async ({ cells, fails }) => {
+  const now = Atomics.add(cells, 0, 1) + 1
+  if (now > Atomics.load(cells, 1)) Atomics.store(cells, 1, now)
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  Atomics.add(cells, 2, 1)
+  Atomics.sub(cells, 0, 1)
+  if (fails) throw new Error('it failed')
+}
 export const whereAmI = () => threadId
 export const echo = (value) => value
 export const echoNumber = ({ n, cells }) => {

@@ -345,6 +345,23 @@ describe('jobs of a queue', () => {
 })
 
 describe('A queue beyond its eventer', () => {
+  it('JQ-13 what waits for native threads when the eventer ends rejects', async () => {
+    const eventer = await Eventer.init({ backend })
+    eventer.start()
+    const queue = eventer.jobqs.create('paused', { kind: 'native' })
+    const target = { native: 'heddle:nothing' }
+    await queue.run(target)
+    queue.pause()
+    const waiting = [undefined, {}, { priority: 1 }].map((options) =>
+      failureCode(queue.run(target, undefined, options)),
+    )
+    await eventer[Symbol.asyncDispose]()
+    expect(await Promise.all(waiting)).toEqual(Array(3).fill('ERR_JOBQ_SHUTDOWN'))
+    const again = await Eventer.init({ backend })
+    expect(again.jobqs.get('paused'), 'the name is free').toBe(undefined)
+    await again[Symbol.asyncDispose]()
+  })
+
   it('JQ-13 rejects what it is given, and waits for nothing', async () => {
     const eventer = await Eventer.init({ backend })
     eventer.start()
