@@ -3,7 +3,10 @@ import type { JobsEngine } from '../backend/jobs'
 import { dataCloneError } from './clone'
 import type { JobTransfer } from './job-order'
 
-/** Copying so much is cheaper than moving it by a message. */
+/**
+ * Copying so much is cheaper than moving it by a message of its own, which would have to be asked for. Memory that native code
+ * lends to an ArrayBuffer could be handed on without a copy, but the program could move it to no port of its own any more.
+ */
 const MOST_COPIED = 1 << 20
 
 /** Whether the list is served by copying: plain memory only, and, unless it must be, not too much of it. */
