@@ -377,10 +377,11 @@ describe('A queue beyond its eventer', () => {
       expect(await failureCode(one.run(target))).toBe('ERR_JOBQ_SHUTDOWN')
       for (const options of [{}, { priority: 1 }, { overflow: 'reject' }, { overflow: 'wait' }] as const)
         expect(await failureCode(one.run(target, undefined, options))).toBe('ERR_JOBQ_SHUTDOWN')
-      await one.drain()
-      expect(codeOf(() => one.stats())).toBe('ERR_CLOSED')
-      expect(codeOf(() => one.setConcurrency(2))).toBe('ERR_CLOSED')
     }
+    await queue.drain()
+    expect(await failureCode(native.drain())).toBe('ERR_JOBQ_SHUTDOWN')
+    expect(codeOf(() => queue.stats())).toBe('ERR_CLOSED')
+    expect(codeOf(() => queue.setConcurrency(2))).toBe('ERR_CLOSED')
     expect(desk.pending).toBe(0)
   })
 
