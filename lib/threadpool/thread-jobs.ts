@@ -144,10 +144,14 @@ export class ThreadJobs {
   }
 
   #answered(job: AsyncJob, pool: ThreadPool, outcome: number, value: unknown): void {
-    if (outcome === JobOutcome.VALUE) this.#ended(job, { value, error: undefined, failed: false })
-    else if (outcome === JobOutcome.SHUTDOWN) this.#lost(job, pool)
-    else if (outcome === JobOutcome.WORKER_DIED && pool.isEnding) this.#lost(job, pool)
-    else this.#ended(job, failed(value))
+    const isLost = outcome === JobOutcome.SHUTDOWN || (outcome === JobOutcome.WORKER_DIED && pool.isEnding)
+    if (isLost) {
+      this.#lost(job, pool)
+    } else {
+      pool.total++
+      const isWell = outcome === JobOutcome.VALUE
+      this.#ended(job, isWell ? { value, error: undefined, failed: false } : failed(value))
+    }
     pool.room.look()
   }
 

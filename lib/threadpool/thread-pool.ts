@@ -43,6 +43,8 @@ export class ThreadPool {
   readonly parked = new Set<AsyncJob>()
   /** @internal Jobs that are accepted and not completed. */
   readonly active = new Set<AsyncJob>()
+  /** @internal Jobs whose work is over. The queue counts callbacks of `completeTail` as well. */
+  total = 0
   readonly #jobqs: JobQueues
   readonly #queueName: string
   readonly #onWorkerDeath: 'respawn' | 'exit'
@@ -52,8 +54,6 @@ export class ThreadPool {
   #stackSize: number
   #queue: JobQueue | undefined
   #ended = false
-  /** What its queue had run when it ended. */
-  #totalAtEnd = 0
   #settled: (() => void) | undefined
 
   /** @internal */
@@ -132,7 +132,7 @@ export class ThreadPool {
       queued: queue?.backlog ?? 0,
       parked: this.parked.size,
       maxQueue: this.#maxQueue,
-      total: queue?.total ?? this.#totalAtEnd,
+      total: this.total,
       avgWaitMs: queue?.avgWaitMs ?? 0,
       avgRunMs: queue?.avgRunMs ?? 0,
     }
@@ -195,7 +195,6 @@ export class ThreadPool {
     const queue = this.#queue
     if (queue === undefined) return
     await queue.drain()
-    this.#totalAtEnd = queue.stats().total
     this.#queue = undefined
     queue.destroy()
   }

@@ -544,6 +544,8 @@ describe('job objects', () => {
         expect(steps(cells).map(({ step }) => step)).toEqual(['work'])
         pools.completeTail(told)
         await told.done
+        // The callback is no job of its own.
+        expect(pools.byName('IO').stats().total).toBe(2)
         expect(steps(cells).map(({ step }) => step)).toEqual(['work', 'cleanup'])
         expect(steps(cells)[1]?.thread).not.toBe(threadId)
       },
