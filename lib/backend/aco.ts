@@ -82,13 +82,6 @@ export interface AcoTask {
   readonly stackBytes: number
 }
 
-export interface AcoCallSpec {
-  /** Loop milliseconds; a call that has not begun by then ends with -ETIME. 0: none. */
-  readonly deadlineMs: number
-  /** -EAGAIN instead of waiting in a queue over its backlog. */
-  readonly tryOnly: boolean
-}
-
 /** Of the process. Any isolate. */
 export interface AcoBackend {
   /** Loads a native module for good: undefined, or why not. The path has a slash in it. */
@@ -127,14 +120,4 @@ export interface AcoEngine {
   listenerConnections(listener: number): number
   /** Ends accepting; connections stay. */
   listenerClose(listener: number): number
-
-  /**
-   * Calls a registered function on another thread with a copy of the bytes. 0: ACO_CALLED follows; -ENOENT: there is no
-   * such function; -EAGAIN; -ENOMEM.
-   */
-  call(request: number, name: string, bytes: Uint8Array | undefined, spec: AcoCallSpec): number
-  /** After ACO_CALLED, once: what the function left of its bytes. */
-  fetch(request: number, into: Uint8Array): number
-  /** Nobody waits for the call any more: it does not run if it has not begun, and ACO_CALLED does not come. */
-  withdraw(request: number): number
 }

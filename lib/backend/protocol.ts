@@ -40,8 +40,6 @@ export const In = {
   ACO_RESUMED: 11,
   /** trouble (AcoTrouble), idLow, idHigh, name, fd, errno — a mishap of native coroutines that no call can return. */
   ACO_TROUBLE: 12,
-  /** request, errno, low, high — a native function is done; the two words are the bits of a double, its result. */
-  ACO_CALLED: 13,
 
   /** listener, connection — a connection was accepted. */
   ACCEPT: 16,

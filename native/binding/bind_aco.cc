@@ -253,46 +253,6 @@ napi_value listenerClose(napi_env env, napi_callback_info info) {
   });
 }
 
-// --- functions on other threads
-
-napi_value call(napi_env env, napi_callback_info info) {
-  return with<4>(env, info, [env](Engine* engine, const auto& args) {
-    const ShortText function = stringOf(env, args.at(1));
-    const Bytes bytes = bytesOf(env, args.at(2));
-    const Fields fields(env, args.at(3));
-    const double deadlineMs = fields.number("deadlineMs", 0);
-    FunctionCalls::Options options{};
-    options.request = args.handle(0);
-    options.function = function.c_str();
-    options.bytes = bytes.data;
-    options.size = bytes.size;
-    options.deadlineNs = deadlineMs > 0 ? engine->toNs(deadlineMs) : 0;
-    options.tryOnly = fields.boolean("tryOnly", false);
-    return integer(env, engine->visit([engine, &options](loop::Loop&, net::Net&) {
-      return engine->functionCalls().call(options);
-    }));
-  });
-}
-
-napi_value fetch(napi_env env, napi_callback_info info) {
-  return with<2>(env, info, [env](Engine* engine, const auto& args) {
-    const Bytes into = bytesOf(env, args.at(1));
-    const uint32_t request = args.handle(0);
-    return integer(env, engine->visit([engine, request, &into](loop::Loop&, net::Net&) {
-      return engine->functionCalls().fetch(request, into.data, into.size);
-    }));
-  });
-}
-
-napi_value withdraw(napi_env env, napi_callback_info info) {
-  return with<1>(env, info, [env](Engine* engine, const auto& args) {
-    const uint32_t request = args.handle(0);
-    engine->visit(
-        [engine, request](loop::Loop&, net::Net&) { engine->functionCalls().withdraw(request); });
-    return integer(env, 0);
-  });
-}
-
 constexpr Method kEngineMethods[] = {
     {"setStacks", setStacks},
     {"start", start},
@@ -307,9 +267,6 @@ constexpr Method kEngineMethods[] = {
     {"listenerAddress", listenerAddress},
     {"listenerConnections", listenerConnections},
     {"listenerClose", listenerClose},
-    {"call", call},
-    {"fetch", fetch},
-    {"withdraw", withdraw},
 };
 
 }  // namespace

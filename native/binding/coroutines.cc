@@ -4,13 +4,20 @@
 #include <cerrno>
 #include <cstring>
 
-#include "binding/function_calls.h"
+#include "aco/asynch_runner.h"
 
 namespace heddle::binding {
 namespace {
 
 uint32_t low(aco::Id id) { return static_cast<uint32_t>(id); }
 uint32_t high(aco::Id id) { return static_cast<uint32_t>(id >> 32); }
+
+// Has the threads of asynchronous calls stay until the process ends, whoever calls. They run code
+// of modules, which nobody can hurry, and a worker that ends must not wait for it. For that the
+// library has to stay loaded, see environment.cc.
+void keepAsynchThreads() {
+  [[maybe_unused]] static const bool kept = (aco::asynchRunner().acquire(), true);
+}
 
 }  // namespace
 

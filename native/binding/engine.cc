@@ -85,7 +85,6 @@ int Engine::openLoop(const char* name) {
   const int furnished = openDesk();
   if (furnished < 0) return furnished;
   coroutines_.open(loop_.get());
-  functionCalls_.open(loop_.get());
   if (!isDedicated_) return 0;
   dedicated_ = loop::Dedicateds::makePtr(loop_.get(), &cells_, portMemory_, endLoop, this);
   const int began = dedicated_ == nullptr ? -ENOMEM : dedicated_->open(name);
@@ -147,7 +146,6 @@ void Engine::close(void (*done)(void*), void* context) {
 // The loop is still there afterwards, but of no use any more.
 void Engine::endLoop(void* data) {
   auto* const self = static_cast<Engine*>(data);
-  self->functionCalls_.close();
   if (self->loop_ != nullptr) self->loop_->close();
   if (self->net_ != nullptr) self->net_->closeAll();
   if (!self->isDedicated_) return;

@@ -16,7 +16,6 @@
 #include "binding/args.h"
 #include "binding/coroutines.h"
 #include "binding/embedded.h"
-#include "binding/function_calls.h"
 #include "job/desk.h"
 #include "loop/dedicated.h"
 #include "loop/loop.h"
@@ -98,7 +97,6 @@ class Engine final : public Embedded::Driver {
   uint64_t waits() const { return dedicated_ == nullptr ? loop_->waits() : dedicated_->sleeps(); }
   int64_t toNs(double ms) const { return loop_->toNs(ms); }
   Coroutines& coroutines() { return coroutines_; }
-  FunctionCalls& functionCalls() { return functionCalls_; }
 
  private:
   void tick() override;
@@ -132,7 +130,6 @@ class Engine final : public Embedded::Driver {
   void* closedContext_ = nullptr;
   // Before the loop, which tells them of its coroutines' ends when it goes.
   Coroutines coroutines_;
-  FunctionCalls functionCalls_;
   loop::DedicatedCells cells_;
   loop::Loops::Ptr loop_;  // nullptr without memory: then it cannot be opened
   net::Nets::Ptr net_;

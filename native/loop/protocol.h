@@ -20,7 +20,6 @@ namespace heddle::loop {
   X(ACO_ENDED, 10)         \
   X(ACO_RESUMED, 11)       \
   X(ACO_TROUBLE, 12)       \
-  X(ACO_CALLED, 13)        \
   X(ACCEPT, 16)            \
   X(LISTEN_ERROR, 17)      \
   X(CONNECT, 18)           \

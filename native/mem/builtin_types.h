@@ -89,7 +89,6 @@ enum BuiltinTraits : uint8_t {
   X(kMapHold, "binding:map", kVsize, 16, kPlain)               \
   X(kCounterHold, "binding:counter", kVsize, 16, kPlain)       \
   X(kText, "binding:text", kVsize, 16, kPlain)                 \
-  X(kFunctionCall, "binding:call", kVsize, 16, kPlain)         \
   X(kJobBytes, "job:bytes", kVsize, 16, kPlain)                \
   X(kJobQueue, "job:queue", kVsize, 64, kStays)                \
   X(kJobWorker, "job:worker", kVsize, 64, kPlain)              \
