@@ -370,15 +370,19 @@ Watch* Loop::findWatch(uint32_t handle) {
 int Loop::fdAdd(uint32_t handle, int fd, uint32_t mask) {
   if (fd < 0) return -EBADF;
   const uint32_t index = handle & kHandleIndexMask;
-  if (!watches_.cover(index + size_t{1}) || !fdOwner_.cover(static_cast<size_t>(fd) + 1)) {
-    return -ENOMEM;
-  }
+  if (!watches_.cover(index + size_t{1})) return -ENOMEM;
   Watches::Ptr watch = Watches::makePtr(handle, fd, mask);
   if (watch == nullptr) return -ENOMEM;
   const uint32_t interest =
       mask == kAsked ? Asks::kFirstInterest : mask & (sys::kRead | sys::kWrite);
   const int added = poller_.add(fd, interest, watch->pollerData());
   if (added < 0) return added;
+  // Only now is the number known to be a descriptor's, and the table not to grow beyond what the
+  // process may open.
+  if (!fdOwner_.cover(static_cast<size_t>(fd) + 1)) {
+    static_cast<void>(poller_.remove(fd));
+    return -ENOMEM;
+  }
   watch->interest = static_cast<uint8_t>(interest);
   if (watches_[index] == nullptr) watchCount_++;
   Watches::destroy(std::exchange(watches_[index], watch.release()));

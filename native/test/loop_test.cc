@@ -261,6 +261,9 @@ CASE("EK-11 FD-12 FD-15 descriptors that cannot be watched say why") {
   const int closed = dup(pair.b);
   sys::closeFd(closed);
   CHECK_EQ(watch(world, 4, closed, sys::kRead), -EBADF);
+  // A number beyond all descriptors takes no room in the table of those there are.
+  CHECK_EQ(watch(world, 4, 1 << 28, sys::kRead), -EBADF);
+  CHECK(mem::usageOf(mem::builtinType(mem::Builtin::kLoopTable)).peakBytes < uint64_t{1} << 24);
 #ifndef HEDDLE_KQUEUE_STANDIN
   const Fd file(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   CHECK_EQ(watch(world, 5, file, sys::kRead), -EPERM);
