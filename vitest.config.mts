@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** One suite, two backends; everything else runs with the backend a user would get. */
@@ -25,6 +26,7 @@ const dedicated = {
     ],
     setupFiles: ['test/dedicated-loops.ts'],
     env: { HEDDLE_BACKEND: 'native' },
+    globalSetup: ['test/compile-first.ts'],
   },
 }
 
@@ -44,6 +46,8 @@ export default defineConfig({
   test: {
     // Addons and vitest's own threads do not mix; each test file gets a process.
     pool: 'forks',
+    // Many of them wait for a time to pass, or for processes of their own.
+    maxWorkers: availableParallelism() + 1,
     // Limits matter only when something is broken: a machine four times as slow, and busy, must pass.
     testTimeout: 120_000,
     hookTimeout: 120_000,
@@ -51,7 +55,14 @@ export default defineConfig({
       conformance('native'),
       conformance('js'),
       dedicated,
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/*.test.ts'],
+          globalSetup: ['test/compile-first.ts'],
+        },
+      },
       programs('e2e'),
       programs('lifecycle'),
       programs('package'),

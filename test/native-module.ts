@@ -1,11 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { ROOT } from './repo-files'
+import { temporaryFolder } from './temporary-folder'
 
-const folder = mkdtempSync(join(tmpdir(), 'heddle-modules-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+const folder = temporaryFolder()
 const made = new Set<string>()
 
 /** A native module out of one source file of the repository, compiled once and as users do it: its path. */

@@ -1,10 +1,10 @@
-import { closeSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type AcoDescriptor, type Coroutine, aco } from '../../lib/aco'
 import { HeddleError } from '../../lib/errors'
 import { type FdEvent, type IoResult, Mask, type Opset } from '../../lib/eventer'
+import { temporaryFolder } from '../temporary-folder'
 import { type Bench, backend, codeOf, failure, failureCode, isNative, sys, withAco } from './aco-harness'
 
 const never = () => {
@@ -758,7 +758,7 @@ describe('operations of the user', () => {
 describe('descriptors of the system', () => {
   it('AC-14 FD-12 a file is ready always, where the backend reaches it', () =>
     withAco(async (bench) => {
-      const path = join(tmpdir(), `heddle-aco-${process.pid}`)
+      const path = join(temporaryFolder(), 'file')
       writeFileSync(path, 'contents')
       const fd = openSync(path, 'r')
       await aco.start(async () => {
@@ -768,7 +768,6 @@ describe('descriptors of the system', () => {
         aco.release(ev).free()
       }).done
       closeSync(fd)
-      unlinkSync(path)
     }))
 
   it.skipIf(isNative)('AC-14 the js backend watches none of them: ENOTSUP', () =>

@@ -1,12 +1,9 @@
 import { Worker } from 'node:worker_threads'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { aco } from '../../lib/aco'
 import { Mask } from '../../lib/eventer'
 import { isNative, withAco } from './aco-harness'
-import { compileLibrary } from './eventer-compiled'
-
-const library = compileLibrary()
-afterAll(library.dispose)
+import { DIST } from './compiled'
 
 const BODY = `
   const { parentPort, workerData } = require('node:worker_threads')
@@ -29,8 +26,7 @@ describe('events of coroutines on other threads', () => {
       const [fd, peer] = bench.pair()
       const worker = new Worker(BODY, {
         eval: true,
-        workerData: { folder: library.folder },
-        env: library.env,
+        workerData: { folder: DIST },
       })
       const ask = (call: string, ref: unknown) =>
         new Promise((resolve) => {
@@ -83,8 +79,7 @@ describe('events of coroutines on other threads', () => {
       for (let round = 0; round < 3; round++) {
         const worker = new Worker(body, {
           eval: true,
-          workerData: { folder: library.folder },
-          env: library.env,
+          workerData: { folder: DIST },
         })
         const states = await new Promise<string[]>((resolve, reject) => {
           worker.once('message', resolve)

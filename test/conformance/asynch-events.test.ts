@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { type AsynchEvent, type Eventer, type HeddleError, Mask } from '../../lib'
+import { temporaryFolder } from '../temporary-folder'
 import { heldOnes, of, release, sharedCells, steps } from './asynch-harness'
 import { type Bench, withEventer } from './eventer-harness'
 
@@ -283,7 +283,7 @@ describe('the life of an asynchronous event', () => {
       withEventer({}, async (bench) => {
         const { eventer } = bench
         const queue = eventer.jobqs.create('ended')
-        const path = join(mkdtempSync(join(tmpdir(), 'heddle-phases-')), 'steps')
+        const path = join(temporaryFolder(), 'steps')
         writeFileSync(path, '')
         const { event, ended } = watched(
           eventer,
@@ -295,7 +295,6 @@ describe('the life of an asynchronous event', () => {
         await bench.until(ended)
         await bench.until(() => readFileSync(path, 'utf8').includes('cleanup'))
         expect(readFileSync(path, 'utf8')).toBe(`work ${size}\ncleanup ${size}\n`)
-        rmSync(dirname(path), { recursive: true })
       }),
   )
 

@@ -1,17 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Mask, RemoteEventer, remoteTrigger, remoteWake } from '../../lib/eventer'
-import { compileLibrary, inWorkerOf } from './eventer-compiled'
+import { inWorkerOf } from './compiled'
 import { backend, codeOf, withEventer } from './eventer-harness'
 
-let library: ReturnType<typeof compileLibrary>
-beforeAll(() => {
-  library = compileLibrary()
-})
-afterAll(() => library.dispose())
-
 /** Runs a body in a worker thread, with `eventer` the module under test and `data` what was given. */
-const inWorker = (body: string, data: unknown) =>
-  inWorkerOf(library, { eventer: 'eventer/index.js' }, body, data)
+const inWorker = (body: string, data: unknown) => inWorkerOf({ eventer: 'eventer/index.js' }, body, data)
 
 describe('events of another thread', () => {
   it('EV-24 EK-08 are triggered there, on their own thread', () =>

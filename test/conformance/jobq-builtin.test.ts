@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import * as fs from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as zlib from 'node:zlib'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Eventer, HeddleError, type NativeJobs } from '../../lib'
+import { temporaryFolder } from '../temporary-folder'
 import { backend } from './eventer-harness'
 
 let folder: string
@@ -16,9 +16,8 @@ let eventer: Eventer
 let jobs: NativeJobs
 
 beforeAll(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), 'heddle-jobs-'))
+  folder = temporaryFolder()
 })
-afterAll(() => fs.rmSync(folder, { recursive: true }))
 beforeEach(async () => {
   eventer = await Eventer.init({ backend })
   eventer.start()

@@ -1,13 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { memtypes, safe } from '../../lib/memory'
-import { Children } from './memory-child'
+import { runChild } from './memory-child'
 import { freshModule, isNative } from './memory-harness'
-
-let children: Children
-beforeAll(() => {
-  children = new Children()
-})
-afterAll(() => children.dispose())
 
 /** Newer versions of V8 can move a buffer's bytes to another one, by which ours are out of reach. */
 const FLAGS = ['--expose-gc', ...('transfer' in ArrayBuffer.prototype ? [] : ['--harmony-rab-gsab-transfer'])]
@@ -53,7 +47,7 @@ describe('a view whose buffer is sent away', () => {
   })
 
   it('MT-07 by ArrayBuffer.transfer keeps its bytes, and the block goes when nobody has them', async () => {
-    const ended = await children.run(
+    const ended = await runChild(
       `${PREPARE}
       const make = () => {
         const block = memtypes.mallocSize(type, 64)
@@ -90,7 +84,7 @@ describe('a view whose buffer is sent away', () => {
   })
 
   it('SM-09 SM-11 of a safe block holds its release back until nobody has the bytes', async () => {
-    const ended = await children.run(
+    const ended = await runChild(
       `${PREPARE}
       const keeping = setInterval(() => {}, 1000)
       heddle.memory.configure({ smr: { asynch: false } })
@@ -116,7 +110,7 @@ describe('a view whose buffer is sent away', () => {
   })
 
   it('MT-07 SM-09 outlives the isolate that made the block', async () => {
-    const ended = await children.run(
+    const ended = await runChild(
       `${PREPARE}
       const { once } = require('node:events')
       const { Worker } = require('node:worker_threads')

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { expect } from 'vitest'
 import { selectBackend } from '../../lib/backend/select'
-import { compileLibrary } from './eventer-compiled'
+import { DIST } from './compiled'
 
 export const isNative = selectBackend().capabilities.backend === 'native'
 
@@ -37,9 +37,9 @@ export function freshModule(): string {
   return `case${process.pid}x${modules++}`
 }
 
-/** An expression that loads memory and the eventer from the translated sources. */
-export function loadText(folder: string): string {
-  const load = (path: string): string => `...require(${JSON.stringify(join(folder, path))})`
+/** An expression that loads memory and the eventer as they were compiled. */
+export function loadText(): string {
+  const load = (path: string): string => `...require(${JSON.stringify(join(DIST, path))})`
   return `({ ${load('memory/index.js')}, ${load('eventer/index.js')}, ${load('backend/select.js')} })`
 }
 
@@ -48,15 +48,13 @@ export function loadText(folder: string): string {
  * The body of a job is the text of an async function of `data`.
  */
 export class Mate {
-  readonly #library: ReturnType<typeof compileLibrary>
   readonly #worker: Worker
   #jobs = 0
 
   constructor() {
-    this.#library = compileLibrary()
     const code = `
       const { parentPort } = require('node:worker_threads')
-      const heddle = ${loadText(this.#library.folder)}
+      const heddle = ${loadText()}
       const codeOf = (call) => { try { call() } catch (error) { return error.code } }
       const kept = {}
       parentPort.on('message', async ({ job, body, data }) => {
@@ -67,7 +65,7 @@ export class Mate {
           parentPort.postMessage({ job, error: String(error.stack) })
         }
       })`
-    this.#worker = new Worker(code, { eval: true, env: this.#library.env })
+    this.#worker = new Worker(code, { eval: true })
     this.#worker.setMaxListeners(0)
   }
 
@@ -87,6 +85,5 @@ export class Mate {
 
   async end(): Promise<void> {
     await this.#worker.terminate()
-    this.#library.dispose()
   }
 }

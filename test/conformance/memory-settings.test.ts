@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Mask } from '../../lib/eventer'
 import { memory, memtypes } from '../../lib/memory'
 import { isNative as isNativeBackend, withEventer } from './eventer-harness'
-import { Children } from './memory-child'
+import { runChild } from './memory-child'
 import { codeOf, eventually, freshModule, isNative } from './memory-harness'
-
-let children: Children
-beforeAll(() => {
-  children = new Children()
-})
-afterAll(() => children.dispose())
 
 const REGISTER = `
   const { memory, memtypes, safe } = heddle
@@ -18,7 +12,7 @@ const REGISTER = `
 
 describe('registration', () => {
   it('MT-03 A-MT-1 is closed for new types after set-up, and open for known ones', async () => {
-    const ended = await children.run(`${REGISTER}
+    const ended = await runChild(`${REGISTER}
       memtypes.closeRegistration()
       print([
         codeOf(() => memtypes.register({ description: 'child:late', kind: 'vsize' })),
@@ -30,7 +24,7 @@ describe('registration', () => {
   })
 
   it('MT-03 A-MT-1 has a limit of 512 types', async () => {
-    const ended = await children.run(`${REGISTER}
+    const ended = await runChild(`${REGISTER}
       const known = memtypes.report().length
       const register = (i) => memtypes.register({ description: 'many:' + i, kind: 'vsize' })
       for (let i = known; i < 512; i++) register(i)
@@ -40,7 +34,7 @@ describe('registration', () => {
   })
 
   it('MT-03 A-MT-1 can be given a lower limit', async () => {
-    const ended = await children.run(`${REGISTER}
+    const ended = await runChild(`${REGISTER}
       const known = memtypes.report().length
       memory.configure({ maxTypes: known + 1 })
       memtypes.register({ description: 'child:c', kind: 'vsize' })
@@ -85,10 +79,10 @@ describe('misuse', () => {
   ])(
     'MT-07 SM-05 by policy ends the process by SIGABRT with the text of the error: %s',
     async (_what, act, text) => {
-      const thrown = await children.run(`${REGISTER}
+      const thrown = await runChild(`${REGISTER}
       try { ${act} } catch (error) { console.error('heddle: ' + error.message) }`)
       expect(thrown).toMatchObject({ code: 0, stderr: expect.stringMatching(text) })
-      const aborted = await children.run(`${REGISTER}
+      const aborted = await runChild(`${REGISTER}
       memory.configure({ policy: 'abort' })
       ${act}
       print('still here')`)
@@ -100,7 +94,7 @@ describe('misuse', () => {
 describe('the allocator', () => {
   it('MT-16 A-MT-13 is the one that was chosen, and shown in the report', async () => {
     for (const engine of memtypes.engines) {
-      const ended = await children.run(`
+      const ended = await runChild(`
         heddle.memory.configure({ allocator: '${engine}' })
         ${REGISTER}
         memtypes.malloc(a).free()
@@ -112,14 +106,14 @@ describe('the allocator', () => {
   })
 
   it('MT-16 A-MT-13 of an unknown name fails the start and names the choices', async () => {
-    const byOption = await children.run(`
+    const byOption = await runChild(`
       try { heddle.memory.configure({ allocator: 'bogus' }) } catch (error) { print([error.code, error.message]) }`)
     expect(JSON.parse(byOption.stdout)).toEqual([
       'EINVAL',
       `allocator is one of ${memtypes.engines.join(', ')}, not 'bogus'`,
     ])
     if (!isNative) return
-    const byEnvironment = await children.run(
+    const byEnvironment = await runChild(
       'try { heddle.selectBackend() } catch (error) { print([error.code, error.message]) }',
       { HEDDLE_ALLOCATOR: 'bogus' },
     )
@@ -131,7 +125,7 @@ describe('the allocator', () => {
   })
 
   it('MT-16 is chosen by HEDDLE_ALLOCATOR too, and serves loops and blocks alike', async () => {
-    const ended = await children.run(
+    const ended = await runChild(
       `${REGISTER}
       const block = memtypes.strdup(b, 'weft')
       const eventer = await heddle.Eventer.init()
@@ -149,7 +143,7 @@ describe('the allocator', () => {
   })
 
   it('MT-16 cannot be changed after something was allocated', async () => {
-    const ended = await children.run(`${REGISTER}
+    const ended = await runChild(`${REGISTER}
       memtypes.malloc(a)
       print(memtypes.engines.map((allocator) => codeOf(() => memory.configure({ allocator }))))`)
     expect(ended).toMatchObject({ code: 0, stderr: '' })
@@ -198,7 +192,7 @@ describe('pressure', () => {
   })
 
   it('MT-14 both changes are told when they come in one turn', async () => {
-    const ended = await children.run(`${REGISTER}
+    const ended = await runChild(`${REGISTER}
       const keeping = setInterval(() => {}, 1000)
       const heard = []
       memory.on('pressure', ({ low }) => {
@@ -213,11 +207,11 @@ describe('pressure', () => {
   })
 
   it('MT-14 listening does not keep a program alive, and a listener that throws is not swallowed', async () => {
-    const ended = await children.run(`${REGISTER}
+    const ended = await runChild(`${REGISTER}
       memory.on('pressure', () => {})
       print(1)`)
     expect(ended).toMatchObject({ code: 0, stdout: '1\n', stderr: '' })
-    const thrown = await children.run(`${REGISTER}
+    const thrown = await runChild(`${REGISTER}
       const keeping = setInterval(() => {}, 1000)
       process.on('uncaughtException', (error) => { print(error.message); clearInterval(keeping) })
       memory.on('pressure', () => { throw new Error('from a listener') })
@@ -244,7 +238,7 @@ describe('pressure', () => {
   })
 
   it('MT-16 MT-03 one setting out of range leaves the others alone, whichever it is', async () => {
-    const ended = await children.run(`${REGISTER}
+    const ended = await runChild(`${REGISTER}
       const engine = memtypes.engine
       const allocator = memtypes.engines.at(-1)
       print([
@@ -298,7 +292,7 @@ describe('built-in memtypes', () => {
 
 describe('what an isolate leaves', () => {
   it('MT-10 is freed at its end, counted, and told of on request', async () => {
-    const ended = await children.run(`${REGISTER}
+    const ended = await runChild(`${REGISTER}
       const { once } = require('node:events')
       const { Worker } = require('node:worker_threads')
       memory.configure({ leakReport: true })

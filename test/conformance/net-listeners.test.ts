@@ -1,18 +1,17 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
 import { connect as nodeConnect, createServer as nodeServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { once } from 'node:events'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Connection, Listeners, listen } from '../../lib/net'
 import { hasIPv6 } from '../loopback'
+import { temporaryFolder } from '../temporary-folder'
 import { client, makeLoop, OWN_HOST, pause, readAll, readBytes, until } from './net-harness'
 
 const HOST = '127.0.0.1'
 /** So long that a machine that stands still for a while does not make the busy look silent. */
 const IDLE_MS = 1500
-const directory = mkdtempSync(join(tmpdir(), 'heddle-'))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+const directory = temporaryFolder()
 
 const echo = { onData: (c: Connection, view: Buffer) => void c.write(view) }
 

@@ -1,11 +1,11 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createServer, listen, Listeners } from '../../lib'
 import type { Eventer, Pool, PoolKind, PoolOptions, RemoteLoop } from '../../lib/eventer'
+import { temporaryFolder } from '../temporary-folder'
 import { backend, codeOf, isNative, withEventer } from './eventer-harness'
 
 const MODULE = join(__dirname, 'pools-servers-module.mjs')
@@ -154,18 +154,14 @@ describe.each(KINDS.map(title))('a server on a pool of %s', (_, pool) => {
 
   it.skipIf(process.platform === 'win32')('PO-01 LS-02 shares a Unix socket, which is gone afterwards', () =>
     onPool(pool, async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'heddle-pool-'))
+      const folder = temporaryFolder()
       const path = join(folder, 'socket')
-      try {
-        const listener = await listen({ pool: 'io', path }, of('greeter'))
-        expect(listener.path).toBe(path)
-        const clients = await Promise.all([1, 2, 3, 4].map(() => greeting({ path })))
-        for (const { socket } of clients) socket.end()
-        await listener.close({ drain: true })
-        expect(existsSync(path)).toBe(false)
-      } finally {
-        rmSync(folder, { recursive: true })
-      }
+      const listener = await listen({ pool: 'io', path }, of('greeter'))
+      expect(listener.path).toBe(path)
+      const clients = await Promise.all([1, 2, 3, 4].map(() => greeting({ path })))
+      for (const { socket } of clients) socket.end()
+      await listener.close({ drain: true })
+      expect(existsSync(path)).toBe(false)
     }),
   )
 

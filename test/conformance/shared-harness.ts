@@ -1,19 +1,17 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { afterAll, afterEach, expect } from 'vitest'
+import { afterEach, expect } from 'vitest'
 import { HeddleError, SharedCounter, SharedMap, type SharedMapOptions } from '../../lib'
-import { compileLibrary } from './eventer-compiled'
+import { DIST } from './compiled'
 
 const opened: { close(): void }[] = []
 const workers: Worker[] = []
-let library: ReturnType<typeof compileLibrary> | undefined
 let names = 0
 
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.terminate()))
   for (const structure of opened.splice(0)) structure.close()
 })
-afterAll(() => library?.dispose())
 
 /** A name that nothing else bears. */
 export function freshName(): string {
@@ -68,15 +66,14 @@ export class TestWorker {
   #wake: () => void = () => {}
 
   constructor(body: string, data: unknown = undefined) {
-    library ??= compileLibrary()
     const code = `
       const { parentPort, workerData } = require('node:worker_threads')
-      const heddlePath = ${JSON.stringify(join(library.folder, 'shared/index.js'))}
+      const heddlePath = ${JSON.stringify(join(DIST, 'shared/index.js'))}
       const heddle = require(heddlePath)
       const say = (value) => parentPort.postMessage(value)
       const main = async (data) => { ${body} }
       main(workerData).then(say, (error) => { throw error })`
-    this.#worker = new Worker(code, { eval: true, workerData: data, env: library.env })
+    this.#worker = new Worker(code, { eval: true, workerData: data })
     workers.push(this.#worker)
     this.#worker.on('message', (value) => {
       this.#heard.push(value)

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { filesBelow, ROOT, read } from '../repo-files'
+import { temporaryFolder } from '../temporary-folder'
 
 const STRICT: ts.CompilerOptions = {
   strict: true,
@@ -48,13 +48,11 @@ const PROGRAMS = {
 let folder: string
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'heddle-types-'))
+  folder = temporaryFolder()
   mkdirSync(join(folder, 'node_modules/@types'), { recursive: true })
   symlinkSync(ROOT, join(folder, 'node_modules/heddle'))
   symlinkSync(join(ROOT, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'))
 })
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** What tsc says about these files, each complaint with the name of its file. */
 function complaints(files: { name: string; text: string }[], options: ts.CompilerOptions): string[] {

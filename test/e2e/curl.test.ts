@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { hasIPv6 } from '../loopback'
+import { temporaryFolder } from '../temporary-folder'
 import { curl } from './curl'
 import { RawClient } from './raw-client'
 import { ServerChild, stopServers } from './server-child'
@@ -145,20 +144,16 @@ describe.each(['native', 'js'])('curl against the %s backend', (backend) => {
 
   it('connects to a unix socket and to a second address, of IPv6 where there is one (LS-02)', async () => {
     const [host, inUrl] = hasIPv6 ? ['::1', '[::1]'] : ['127.0.0.2', '127.0.0.2']
-    const folder = await mkdtemp(join(tmpdir(), 'heddle-e2e-'))
+    const folder = temporaryFolder()
     const path = join(folder, 'http.sock')
-    try {
-      const server = await ServerChild.start(backend, { also: [{ path }, { host }] })
-      const unix = await curl(['--unix-socket', path, 'http://localhost/hello'])
-      expect([unix.code, unix.body.toString()]).toEqual([0, 'Hello, world\n'])
-      const large = await curl(['--unix-socket', path, '-T', '-', 'http://localhost/sum'], pattern(500_000))
-      expect(JSON.parse(large.body.toString())).toEqual({ bytes: 500_000, sha256: sha256(pattern(500_000)) })
-      const second = await curl([`http://${inUrl}:${server.ports[2]}/hello`])
-      expect([second.code, second.body.toString()]).toEqual([0, 'Hello, world\n'])
-      await server.expectSettled()
-    } finally {
-      await rm(folder, { recursive: true })
-    }
+    const server = await ServerChild.start(backend, { also: [{ path }, { host }] })
+    const unix = await curl(['--unix-socket', path, 'http://localhost/hello'])
+    expect([unix.code, unix.body.toString()]).toEqual([0, 'Hello, world\n'])
+    const large = await curl(['--unix-socket', path, '-T', '-', 'http://localhost/sum'], pattern(500_000))
+    expect(JSON.parse(large.body.toString())).toEqual({ bytes: 500_000, sha256: sha256(pattern(500_000)) })
+    const second = await curl([`http://${inUrl}:${server.ports[2]}/hello`])
+    expect([second.code, second.body.toString()]).toEqual([0, 'Hello, world\n'])
+    await server.expectSettled()
   })
 })
 

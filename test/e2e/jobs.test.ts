@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ROOT } from '../repo-files'
+import { temporaryFolder } from '../temporary-folder'
 import { Program } from './program'
 
 const BACKENDS = ['native', 'js']
@@ -23,12 +23,11 @@ async function run(
 
 /** A program of a few lines, with a module for its jobs. `isThreaded`: threads with the argument `other` run it as well. */
 async function runText(text: string, backend: string, isThreaded = false) {
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-jobs-'))
-  try {
-    const path = join(folder, 'program.mjs')
-    writeFileSync(
-      path,
-      `import { isMainThread } from 'node:worker_threads'
+  const folder = temporaryFolder()
+  const path = join(folder, 'program.mjs')
+  writeFileSync(
+    path,
+    `import { isMainThread } from 'node:worker_threads'
       import { createRequire } from 'node:module'
       const { Eventer } = createRequire(${JSON.stringify(`${ROOT}/`)})(${JSON.stringify(ROOT)})
       const of = (name) => ({ module: import.meta.url, export: name })
@@ -46,11 +45,8 @@ async function runText(text: string, backend: string, isThreaded = false) {
       }
       if (isMainThread ${isThreaded ? "|| process.argv.includes('other')" : ''}) await main()
       async function main() { ${text} }`,
-    )
-    return await run(path, backend)
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  )
+  return await run(path, backend)
 }
 
 describe.each(BACKENDS)('programs with job queues, on the %s backend', (backend) => {

@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { compileModule } from '../native-module'
 import { ROOT, read } from '../repo-files'
+import { temporaryFolder } from '../temporary-folder'
 import { Program } from './program'
 
 /** Programs of a page: fenced blocks whose first line names their file. Fixed ports become free ones. */
@@ -55,12 +55,10 @@ const EXPECTED: Record<string, { serves?: string; says?: RegExp }> = {
 let folder: string
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'heddle-readme-'))
+  folder = temporaryFolder()
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(ROOT, join(folder, 'node_modules/heddle'))
 })
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function runSnippet(
   name: string,

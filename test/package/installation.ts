@@ -1,18 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { libc } from '../../lib/backend/platform'
 import { ROOT } from '../repo-files'
+import { temporaryFolder } from '../temporary-folder'
 
 const PLATFORM = `${process.platform}-${process.arch}`
 
@@ -24,7 +15,7 @@ export interface Run {
 
 /** The package as a user gets it: packed, then installed into an empty project where no compiler can be found. */
 export class Installation {
-  readonly folder = mkdtempSync(join(tmpdir(), 'heddle-package-'))
+  readonly folder = temporaryFolder()
   /** Paths inside the tarball. */
   readonly files: readonly string[]
   readonly installed: Run
@@ -60,10 +51,6 @@ export class Installation {
   node(name: string, text: string, env: NodeJS.ProcessEnv = {}): Run {
     writeFileSync(join(this.project, name), text)
     return this.#run([name], env)
-  }
-
-  remove(): void {
-    rmSync(this.folder, { recursive: true, force: true })
   }
 
   #run(args: readonly string[], env: NodeJS.ProcessEnv): Run {

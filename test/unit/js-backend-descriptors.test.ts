@@ -1,9 +1,9 @@
 import { constants } from 'node:os'
-import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { In, MaskBit, Out } from '../../lib/backend/protocol'
+import { temporaryFolder } from '../temporary-folder'
 import { Bench } from './js-backend-bench'
 
 const { errno } = constants
@@ -95,12 +95,11 @@ describe('virtual descriptors', () => {
     expect(bench.engine.fdRemove(1, a)).toBe(-errno.ENOENT)
     expect(bench.engine.fdAdd(1, -1, MaskBit.READ)).toBe(-errno.EBADF)
     expect(bench.engine.fdAdd(1, 99_999, MaskBit.READ)).toBe(-errno.EBADF)
-    const folder = mkdtempSync(join(tmpdir(), 'heddle-'))
+    const folder = temporaryFolder()
     writeFileSync(join(folder, 'file'), '')
     const file = openSync(join(folder, 'file'), 'r')
     expect(bench.engine.fdAdd(1, file, MaskBit.READ)).toBe(-errno.EPERM)
     closeSync(file)
-    rmSync(folder, { recursive: true })
     const device = openSync('/dev/null', 'r')
     expect(bench.engine.fdAdd(1, device, MaskBit.READ)).toBe(-errno.ENOTSUP)
     closeSync(device)

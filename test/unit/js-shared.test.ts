@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createSharedBackend } from '../../lib/backend/js/shared'
 import type { NameKeeper } from '../../lib/backend/js/shared/channel'
 import { Head } from '../../lib/backend/js/shared/layout'
@@ -10,20 +10,14 @@ import type { Hold } from '../../lib/backend/js/shared/names'
 import { Recovery } from '../../lib/backend/js/shared/recovery'
 import { CLASS_BYTES, classOf, SPAN_CLASS } from '../../lib/backend/js/shared/size-class'
 import type { SharedCounterEngine, SharedMapEngine } from '../../lib/backend/shared'
-import { compileLibrary } from '../conformance/eventer-compiled'
+import { DIST } from '../conformance/compiled'
 import { Check } from './js-shared-check'
 
 const backend = createSharedBackend()
 const keeper = (globalThis as unknown as Record<symbol, NameKeeper>)[
   Symbol.for('heddle/js/shared/1')
 ] as NameKeeper
-let library: ReturnType<typeof compileLibrary>
 let names = 0
-
-beforeAll(() => {
-  library = compileLibrary()
-})
-afterAll(() => library.dispose())
 
 interface Opened {
   readonly spec: { readonly name: string; readonly maxBytes: number; readonly ttlMs: number }
@@ -45,7 +39,7 @@ function open(maxBytes = 0, ttlMs = 0): Opened {
 function startAbuse(spec: object, seed: number): Worker {
   const code = `
     const { parentPort, workerData } = require('node:worker_threads')
-    const { createSharedBackend } = require(${JSON.stringify(join(library.folder, 'backend/js/shared/index.js'))})
+    const { createSharedBackend } = require(${JSON.stringify(join(DIST, 'backend/js/shared/index.js'))})
     createSharedBackend().openMap(workerData.spec).then((map) => {
       let x = workerData.seed
       const random = (n) => { x ^= x << 13; x ^= x >>> 17; x ^= x << 5; return (x >>> 0) % n }
