@@ -1,6 +1,7 @@
 // Builds and runs the test programs of the native core, without Node in the way:
 //
 //   node scripts/native-tests.mjs [release|asan-ubsan|tsan]   one preset, or all three
+//   node scripts/native-tests.mjs cmake-js                    release, as cmake-js builds it (scripts/core.mjs)
 //   node scripts/native-tests.mjs aarch64                     what knows the processor, cross-compiled, under qemu
 //   node scripts/native-tests.mjs fuzz [seconds]              every fuzzer on its seeds and then for so long
 //
@@ -25,15 +26,21 @@ else process.exitCode = (preset ? [preset] : TEST_PRESETS).every(test) ? 0 : 1
 
 function test(name) {
   const chosen = CHOSEN[name]
-  const folder = build(name, chosen ? ['--target', ...testNames(chosen)] : [])
+  const folder = name === 'cmake-js' ? buildCore() : build(name, chosen ? programs('_test', chosen) : [])
   const options = ['--verbose', '--timeout', '1200', '--parallel', String(WIDTH)]
   if (chosen) options.push('--tests-regex', chosen.source)
   return folder !== undefined && run('ctest', ['--test-dir', folder, ...options])
 }
 
-function testNames(chosen) {
-  const sources = readdirSync(join(root, 'native/test')).filter((file) => file.endsWith('_test.cc'))
-  return sources.map((file) => file.replace(/\.cc$/, '')).filter((name) => chosen.test(name))
+/** Programs of native/test whose names end so. */
+function programs(end, chosen = /./) {
+  const files = readdirSync(join(root, 'native/test')).filter((file) => file.endsWith(`${end}.cc`))
+  return files.map((file) => file.replace(/\.cc$/, '')).filter((name) => chosen.test(name))
+}
+
+function buildCore() {
+  const built = run(process.execPath, [join(root, 'scripts/core.mjs')])
+  return built ? join(root, 'build-native/cmake-js') : undefined
 }
 
 /** Configures and builds one preset, or some targets; returns its build folder, or undefined when that failed. */
@@ -41,13 +48,14 @@ function build(name, targets = []) {
   const folder = join(root, 'build-native', name)
   const configured = run('cmake', ['--preset', name, '-B', folder], join(root, 'native'))
   if (!configured) return undefined
-  return run('cmake', ['--build', folder, '--parallel', String(WIDTH), ...targets]) ? folder : undefined
+  const wanted = targets.length > 0 ? ['--target', ...targets] : []
+  return run('cmake', ['--build', folder, '--parallel', String(WIDTH), ...wanted]) ? folder : undefined
 }
 
 async function fuzz() {
-  const folder = build('fuzz')
+  const fuzzers = programs('_fuzz')
+  const folder = build('fuzz', fuzzers)
   if (!folder) return false
-  const fuzzers = readdirSync(folder).filter((name) => name.endsWith('_fuzz'))
   const waiting = [...fuzzers]
   const failed = []
   const work = async () => {

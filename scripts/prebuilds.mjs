@@ -10,7 +10,7 @@ import { root, tool } from './tools.mjs'
 const TARGET = '20.3.0'
 
 const nodedir = localHeaders()
-const env = nodedir ? { ...process.env, npm_config_nodedir: nodedir } : process.env
+const env = { ...process.env, JOBS: 'max', ...(nodedir ? { npm_config_nodedir: nodedir } : {}) }
 const args = ['--napi', '--strip', '--tag-libc', '-t', TARGET, '--name', 'heddle']
 const { status } = spawnSync(tool('prebuildify'), args, { cwd: root, env, stdio: 'inherit' })
 if (status === 0) restoreBuild()

@@ -24,7 +24,7 @@ const nodedir = localHeaders()
 const args = [
   join(dirname(require.resolve('node-gyp/package.json')), 'bin/node-gyp.js'),
   'rebuild',
-  '--release',
+  ...['--release', '--jobs', 'max'],
   ...(nodedir ? [`--nodedir=${nodedir}`] : []),
 ]
 const { status } = spawnSync(process.execPath, args, { cwd: folder, stdio: 'inherit' })

@@ -1,42 +1,19 @@
 #!/usr/bin/env bash
-# The addon under AddressSanitizer and UBSan inside stock Node. Builds it in build-asan/, beside the usual build, and
-# runs what uses it most: the conformance suite and hostile clients, then workers that are terminated in rounds.
-# Linux with g++; needs the headers of the running Node. Leaks are not looked for: V8 keeps what it likes until the end.
+# The addon under AddressSanitizer and UBSan inside stock Node. Builds it beside the test programs of that preset, out of
+# the same objects, and runs what uses it most: the conformance suite and hostile clients, then workers that are
+# terminated in rounds. Linux with g++; needs the headers of the running Node. Leaks are not looked for: V8 keeps what
+# it likes until the end.
 #
 #   test/asan.sh [vitest filter…]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-readonly OUT=build-asan
-CXX=${CXX:-g++}
-readonly CXX
+readonly BUILD=build-native/asan-ubsan OUT=build-asan
 node scripts/build.mjs --ts
 
 headers=$(node -p "require('node:path').join(process.execPath, '../../include/node')")
 [[ -f $headers/node_api.h ]] || { echo "no headers of Node in $headers"; exit 1; }
-flags=(
-  -std=c++20 -O1 -g -fPIC -fno-exceptions -fno-rtti -fno-omit-frame-pointer -fsanitize=address,undefined
-  -fno-sanitize-recover=undefined -DNAPI_VERSION=9 -DBUILDING_NODE_EXTENSION -iquote native -isystem "$headers"
-)
-
-mkdir -p "$OUT"
-compile() {
-  local source=$1 object
-  object="$OUT/$(echo "${source#native/}" | tr / -).o"
-  # Rebuilt when anything of the core is newer: a missing dependency would hide a bug.
-  if [[ -f $object && -z $(find native -newer "$object" -name '*.[hc]*' -not -path 'native/test/*' -print -quit) ]]; then
-    return 0
-  fi
-  "$CXX" "${flags[@]}" -c "$source" -o "$object"
-}
-export -f compile
-declare -a sources
-mapfile -t sources < <(find native -name '*.cc' -not -path 'native/test/*' -not -name poller_kqueue.cc | sort)
-for source in "${sources[@]}"; do
-  compile "$source" &
-  while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n; done
-done
-while [[ -n $(jobs -rp) ]]; do wait -n; done
-"$CXX" -shared -fsanitize=address,undefined -pthread -o "$OUT/heddle.node" "$OUT"/*.o
+(cd native && cmake --preset asan-ubsan -B "../$BUILD" "-DHEDDLE_NODE_HEADERS=$headers")
+cmake --build "$BUILD" --parallel "$(nproc)" --target heddle_addon
 
 # Other programs do without: curl hangs at its start under a preloaded sanitizer.
 mkdir -p "$OUT/bin"
@@ -44,13 +21,13 @@ printf '#!/bin/sh\nunset LD_PRELOAD\nexec "%s" "$@"\n' "$(command -v curl)" >"$O
 chmod +x "$OUT/bin/curl"
 export PATH="$PWD/$OUT/bin:$PATH"
 
-runtime=$("$CXX" -print-file-name=libasan.so)
+runtime=$(g++ -print-file-name=libasan.so)
 # A report must fail the run even where a test expects its program to end badly. Tests ask for more memory than there
 # is, and are to be refused as malloc refuses.
 export ASAN_OPTIONS="detect_leaks=0:abort_on_error=1:allocator_may_return_null=1:log_path=$PWD/$OUT/report"
 export UBSAN_OPTIONS="print_stacktrace=1:log_path=$PWD/$OUT/report"
 # malloc behind typed memory: each block has red zones then.
-export HEDDLE_NATIVE="$PWD/$OUT/heddle.node" HEDDLE_BACKEND=native HEDDLE_ALLOCATOR=system
+export HEDDLE_NATIVE="$PWD/$BUILD/heddle.node" HEDDLE_BACKEND=native HEDDLE_ALLOCATOR=system
 rm -f "$OUT"/report.*
 code=0
 

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "test/aco_fixture.h"
+#include "test/folder.h"
 #include "test/syscall_faults.h"
 
 namespace heddle::test {
@@ -256,7 +257,7 @@ CASE(
 
 CASE("AC-28 a Unix listener's file goes with it, and it may be closed by what it serves") {
   AcoWorld world;
-  const std::string path = "/tmp/heddle-aco-" + std::to_string(getpid()) + ".sock";
+  const std::string path = check::temporaryPath("aco-" + std::to_string(getpid()));
   static Runtime* runtime;
   static uint32_t handle;
   runtime = &world.runtime();

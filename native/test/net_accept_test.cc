@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "test/check.h"
+#include "test/folder.h"
 #include "test/loopback.h"
 
 namespace heddle::test {
@@ -64,7 +65,7 @@ CASE("LS-02 IPv6, a taken port, a Unix path") {
   CHECK_EQ(world.net().listen(spec), -EADDRINUSE);
   CHECK_EQ(world.net().closeListener(listener), 0);
 
-  const std::string path = "/tmp/heddle-accept-" + std::to_string(getpid()) + ".sock";
+  const std::string path = check::temporaryPath("accept-" + std::to_string(getpid()));
   CHECK(sys::unixAddress(path.data(), path.size(), &spec.address) >= 0);
   const uint32_t local = world.listen(spec);
   world.log.clear();

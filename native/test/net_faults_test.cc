@@ -5,6 +5,7 @@
 #include <string>
 
 #include "test/check.h"
+#include "test/folder.h"
 #include "test/http_loopback.h"
 #include "test/syscall_faults.h"
 
@@ -26,7 +27,7 @@ void checkClosed(const Loopback& world, uint32_t handle, int error, int32_t reas
 
 // Unix listeners leave a file.
 ListenSpec pathSpec(std::string* path) {
-  *path = "/tmp/heddle-faults-" + std::to_string(getpid()) + ".sock";
+  *path = check::temporaryPath("faults-" + std::to_string(getpid()));
   ListenSpec spec;
   if (sys::unixAddress(path->data(), path->size(), &spec.address) < 0) std::abort();
   return spec;

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "sys/clock.h"
 #include "sys/socket.h"
 #include "test/check.h"
+#include "test/folder.h"
 #include "test/sockets.h"
 
 using namespace heddle::sys;  // NOLINT(google-build-using-namespace)
@@ -34,21 +34,13 @@ std::string hostOf(const Address& address) {
   return std::string(text, length < 0 ? 0 : static_cast<size_t>(length));
 }
 
-// Of the last path made, so that the destructor leaves nothing behind.
-struct TemporaryFolder {
-  TemporaryFolder() { CHECK(mkdtemp(folder) != nullptr); }
-  ~TemporaryFolder() {
-    unlink(path("s").c_str());
-    rmdir(folder);
-  }
-  std::string path(const char* name) const { return std::string(folder) + "/" + name; }
+struct TemporaryFolder : check::Folder {
   Address address(const char* name) const {
     Address out;
     const std::string text = path(name);
     CHECK_EQ(unixAddress(text.data(), text.size(), &out), 0);
     return out;
   }
-  char folder[32] = "/tmp/heddle-sys-XXXXXX";
 };
 
 bool isReadyToRead(int fd) {
@@ -312,8 +304,8 @@ CASE("socket: a stale Unix socket is replaced, anything else is EEXIST and stays
 
 CASE("socket: a Unix path in a missing folder is ENOENT, abstract names need no file") {
   Address address;
-  const char* missing = "/tmp/heddle-no-such-folder/s";
-  REQUIRE(unixAddress(missing, std::strlen(missing), &address) == 0);
+  const std::string missing = check::temporaryPath("no-such-folder/s");
+  REQUIRE(unixAddress(missing.data(), missing.size(), &address) == 0);
   CHECK_EQ(listenStream(address, {}), -ENOENT);
   const std::string name = std::string(1, '\0') + "heddle-" + std::to_string(getpid());
   REQUIRE(unixAddress(name.data(), name.size(), &address) == 0);
