@@ -41,13 +41,16 @@ const CASES = [
       contestants: THREADS,
     })),
   ),
-  ...[1, 16, 256].map((outstanding) => ({
-    name: `an empty native job, ${outstanding} outstanding`,
-    task: 'nothing',
-    outstanding,
-    threads: 1,
-    contestants: NATIVE_POOLS,
-  })),
+  // Four is libuv's own number.
+  ...[1, 4].flatMap((threads) =>
+    [1, 16, 256].map((outstanding) => ({
+      name: `an empty native job, ${threads} thread${threads > 1 ? 's' : ''}, ${outstanding} outstanding`,
+      task: 'nothing',
+      outstanding,
+      threads,
+      contestants: NATIVE_POOLS,
+    })),
+  ),
   {
     name: '64 KiB copied there, 1 worker, 16 outstanding',
     task: 'copy',
@@ -64,10 +67,11 @@ const CASES = [
   },
 ]
 
-/** Not bound to a core: the threads of a contestant are what is measured. */
+/** Not bound to a core: the threads of a contestant are what is measured. Each has as many of them. */
 async function measure(contestant, { task, outstanding, threads }, seconds) {
   const args = [MEASURE, contestant, task, outstanding, threads, seconds * 1000].map(String)
-  const { stdout } = await runFile(process.execPath, args, { timeout: TIMEOUT_MS })
+  const env = { ...process.env, UV_THREADPOOL_SIZE: String(threads) }
+  const { stdout } = await runFile(process.execPath, args, { timeout: TIMEOUT_MS, env })
   return JSON.parse(stdout)
 }
 
