@@ -2,7 +2,7 @@
 
 // Plays the isolate behind a loop that has a thread of its own: owns the port's memory, takes
 // batches, hands their records to a handler, hands over what the handler wants, and sleeps in the
-// alarm's multiplexer. The loop has the net layer as a guest.
+// alarm's multiplexer. The loop has the net layer and a desk as guests.
 
 #include <functional>
 #include <memory>
@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "job/desk.h"
 #include "loop/dedicated.h"
 #include "net/block_errand.h"
 #include "test/loopback.h"
@@ -27,6 +28,10 @@ class DedicatedWorld {
     net_ = net::Nets::makePtr(loop_.get());
     if (net_ == nullptr) std::abort();
     loop_->attach(net_.get(), net::Net::kTags);
+    desk_ = job::Desks::makePtr(loop_.get());
+    if (desk_ == nullptr || desk_->open() < 0) std::abort();
+    loop_->attach(desk_.get(), 0);
+    loop_->takeRecords(desk_.get(), job::Desk::kRecordGroup);
     dedicated_ = loop::Dedicateds::makePtr(loop_.get(), &cells_, memory_, end, this);
     if (dedicated_ == nullptr || dedicated_->open("test/0") < 0) std::abort();
     if (startsAtOnce) dedicated_->start();
@@ -98,13 +103,21 @@ class DedicatedWorld {
     std::memcpy(bits, &deadlineMs, sizeof bits);
     out(Out::TIMER_ADD, handle, bits[0], bits[1]);
   }
-  void write(uint32_t connection, std::string_view bytes) {
+  // With room for the longest record behind it, so that both are handed over together.
+  int32_t put(std::string_view bytes) {
     int32_t* const control = memory_.control;
     const auto used = static_cast<uint32_t>(control[Control::SEND_BYTES]);
-    if (used + bytes.size() > memory_.sendBytes) dedicated_->handOver();
+    const auto words = static_cast<uint32_t>(control[Control::OUT_WORDS]);
+    if (used + bytes.size() > memory_.sendBytes || words + 32 > memory_.outboxWords) {
+      dedicated_->handOver();
+    }
     const int32_t offset = control[Control::SEND_BYTES];
     std::memcpy(memory_.send + offset, bytes.data(), bytes.size());
     control[Control::SEND_BYTES] += static_cast<int32_t>(bytes.size());
+    return offset;
+  }
+  void write(uint32_t connection, std::string_view bytes) {
+    const int32_t offset = put(bytes);
     out(Out::WRITE, connection, offset, bytes.size());
   }
   int writeBlock(uint32_t connection, std::string_view bytes, int32_t seq = -1) {
@@ -139,6 +152,7 @@ class DedicatedWorld {
     world->loop_->close();
     world->net_->closeAll();
     world->net_.reset();
+    world->desk_.reset();
     world->loop_.reset();
   }
   void dispatch(uint32_t words) {
@@ -167,6 +181,7 @@ class DedicatedWorld {
   loop::DedicatedCells cells_;
   loop::Loops::Ptr loop_;
   net::Nets::Ptr net_;
+  job::Desks::Ptr desk_;
   loop::Dedicateds::Ptr dedicated_;
 };
 
