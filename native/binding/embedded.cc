@@ -136,7 +136,9 @@ void Embedded::rest() {
     if (endNs == 0) endNs = nowNs + kLongestNs;
     if (nowNs >= endNs) return idle();
   }
-  arm();
+  // Whoever stopped the idle handle now would let the isolate sleep although the loop has not lain
+  // down (`Driver::rest`), and nobody would wake it. What there was to do may just be gone.
+  if (!idling_) arm();
 }
 
 void Embedded::onPoll(uv_poll_t* handle, int, int) { of(handle)->driver_->tick(); }
