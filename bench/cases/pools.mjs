@@ -23,6 +23,7 @@ const PROGRAMS = {
 }
 const WARM_UP_SECONDS = 1
 const CASES = [
+  { name: '13 B answer, 1 connection', connections: 1, expected: HELLO },
   { name: '13 B answer, 64 connections', connections: 64, expected: HELLO },
   { name: 'pipelined by 16, 64 connections', connections: 64, pipelining: 16, expected: HELLO },
 ]
