@@ -46,6 +46,10 @@ export class EarlyResults {
   #turn(): void {
     // Where none is under way at all, both are over.
     this.#generation += this.#underWay[0] + this.#underWay[1] === 0 ? 2 : 1
+    if (this.#results.size > 0) this.#sweep()
+  }
+
+  #sweep(): void {
     for (const [key, { generation }] of this.#results) {
       if (generation + 2 > this.#generation) return
       this.#results.delete(key)

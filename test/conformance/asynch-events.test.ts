@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { type AsynchEvent, type Eventer, type HeddleError, Mask } from '../../lib'
 import { temporaryFolder } from '../temporary-folder'
 import { heldOnes, of, release, sharedCells, steps } from './asynch-harness'
-import { type Bench, withEventer } from './eventer-harness'
+import { type Bench, isNative, withEventer } from './eventer-harness'
 
 /** An event whose end the case can wait for, after `complete` has looked at it. */
 function watched<C>(
@@ -71,6 +71,21 @@ describe('the life of an asynchronous event', () => {
       expect(threads[0]).toBe(threads[1])
       expect(threads[0]).not.toBe(threadId)
     }))
+
+  it.runIf(isNative && process.platform === 'linux')(
+    'AS-01 A-AS-1 JQ-11 the name of the thread begins with the short name of the queue',
+    () =>
+      withEventer({}, async (bench) => {
+        const { eventer } = bench
+        const queue = eventer.jobqs.create('a-queue-of-a-long-name')
+        const names: string[] = []
+        const look = (e: AsynchEvent) => void names.push(e.value as string)
+        const { event, ended } = watched(eventer, { work: of('threadName') }, undefined, { look })
+        eventer.addAsynch(event, { queue })
+        await bench.until(ended)
+        expect(names[0]).toMatch(new RegExp(`^${queue.shortName}/\\d`))
+      }),
+  )
 
   it('AS-01 A-AS-1 no two phases of an event are ever under way at once', () =>
     withEventer({}, async (bench) => {

@@ -1,5 +1,5 @@
 // What asynchronous events and jobs of thread pools run on other threads.
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { threadId } from 'node:worker_threads'
 
 const STEP = { work: 1, cleanup: 2 }
@@ -32,6 +32,8 @@ export const inside = async ({ cells, fails }) => {
   Atomics.sub(cells, 0, 1)
   if (fails) throw new Error('it failed')
 }
+/** As the system shows it. */
+export const threadName = () => readFileSync('/proc/thread-self/comm', 'utf8').trim()
 export const whereAmI = () => threadId
 export const echo = (value) => value
 export const echoNumber = ({ n, cells }) => {
