@@ -73,6 +73,8 @@ export interface ListenSpec {
    * until the last of them is closed; its file goes with the one that bound it.
    */
   readonly share?: number
+  /** Listen, but leave accepting to those who share the socket. Native backend only. */
+  readonly holds?: boolean
   readonly backlog: number
   readonly noDelay: boolean
   readonly reusePort: boolean
@@ -239,6 +241,11 @@ export interface Sys {
   pipe(): [number, number] | number
   /** A listening stream descriptor. */
   listenFd(spec: Pick<ListenSpec, 'kind' | 'host' | 'port' | 'path' | 'backlog'>): number
+  /**
+   * 0, or why nobody could listen on this TCP address now without sharing it. Nothing listens meanwhile. -ENOTSUP on the
+   * JavaScript backend.
+   */
+  tryBind(spec: Pick<ListenSpec, 'kind' | 'host' | 'port' | 'ipv6Only'>): number
   /** Starts a non-blocking connect; the descriptor becomes writable when it is done. */
   connectFd(spec: Pick<ConnectSpec, 'kind' | 'host' | 'port' | 'path'>): number
   /** SO_ERROR: 0 or a positive errno. */

@@ -32,7 +32,7 @@ export class ServerSockets {
   }
 
   get listening(): readonly ListeningSocket[] {
-    return this.#listening
+    return this.#listening.filter((socket) => !socket.isClosed)
   }
 
   /** Open connections, those of closed sockets too. */
@@ -80,6 +80,8 @@ export class ServerSockets {
 
   #gone(socket: ListeningSocket): void {
     this.#live.delete(socket)
+    const at = this.#listening.indexOf(socket)
+    if (at >= 0) this.#listening.splice(at, 1)
     this.#driver.removeSink(socket.handle)
     if (this.#live.size === 0) this.#idle()
   }

@@ -1,4 +1,4 @@
-import { type Site, type SiteMessage, sameAddress, service } from '../net/served'
+import { type Site, type SiteMessage, service } from '../net/served'
 import { LoopServer } from './loop-server'
 import { NamedHandler } from './named-handler'
 import type { HttpServerOptions } from './options'
@@ -33,13 +33,11 @@ const servers = service(async (spec, { loop }, tell) => {
       return server.connections
     },
     listen: (where) => server.listen(where),
-    share: (address) => server.sockets.find((socket) => sameAddress(socket.address, address))?.share,
     close: (options) => server.close(options),
   }
   return site
 })
 
-export const make = servers.make
 export const listen = servers.listen
-export const share = servers.share
+export const unlisten = servers.unlisten
 export const close = servers.close

@@ -69,6 +69,11 @@ export class ListeningSocket {
     return this.port.engine.listenerShare(this.handle)
   }
 
+  /** From the call of `close` on. */
+  get isClosed(): boolean {
+    return this.#closed !== undefined
+  }
+
   /** Stops accepting and gives the address free. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close()

@@ -1,6 +1,5 @@
 import type { AddressInfo } from '../backend/backend'
-import type { Eventer, ExportTarget, PoolContext } from '../eventer'
-import { HeddleError } from '../errors'
+import type { ExportTarget, PoolContext } from '../eventer'
 import type { CloseOptions } from './listener'
 import type { SocketOptions } from './spread'
 
@@ -20,99 +19,165 @@ export interface SiteRoute {
   readonly aco: boolean
 }
 
-/** What a part of a server tells the isolate that made the pool. */
+/** What a part of a server tells the user, in the isolate that made the pool. */
 export type SiteMessage =
   | { readonly kind: 'error'; readonly error: unknown; readonly request: { method: string; url: string } }
   | { readonly kind: 'refused'; readonly refusal: { status: number; errno: number } }
   | { readonly kind: 'acceptError'; readonly error: unknown }
 
+/** The last connection of a part that had been told to close is gone, and the part with it. */
+export interface SiteOver {
+  readonly kind: 'over'
+}
+
 /** A part of a server, in a worker. */
 export interface Site {
   readonly connections: number
-  listen(options: SocketOptions): Promise<{ readonly address: AddressInfo; readonly share: number }>
-  /** Of the socket with this address, or undefined. */
-  share(address: AddressInfo): number | undefined
+  listen(options: SocketOptions): Promise<SiteSocket>
+  /** Closes all its sockets; with `drain` resolves after the last connection, also of those closed before. */
   close(options: CloseOptions): Promise<void>
 }
 
-/** What `make` is called with. */
-export interface MakeMessage {
+export interface SiteSocket {
+  readonly address: AddressInfo
+  /** Stops listening; connections go on. */
+  close(): Promise<void>
+}
+
+/** What `listen` is called with. */
+export interface ListenMessage {
   readonly id: number
   readonly spec: SiteSpec
+  /** Open connections of each part. */
   readonly counts: Int32Array
+  /** That of this part among them. */
   readonly place: number
+  /** Number of the address, for all parts. */
+  readonly key: number
+  readonly options: SocketOptions
 }
 
 /** How often the number of connections is written down for the isolate that made the pool. */
 const COUNT_MS = 250
 
-/** The parts that run in this worker, by the numbers of their servers, and their timers. */
+/**
+ * A part and the sockets it was told to open, by the numbers of their addresses: from the first `listen` until nothing
+ * listens and the last connection is gone.
+ */
 class Served {
-  readonly sites = new Map<number, Site>()
-  readonly #timers = new Map<number, NodeJS.Timeout>()
+  readonly #making: Promise<Site>
+  readonly #sockets = new Map<number, Promise<SiteSocket>>()
+  readonly #count: (connections: number) => void
+  readonly #ended: () => void
+  #site: Site | undefined
+  #timer: NodeJS.Timeout | undefined
 
-  /** Counts as long as there may be connections. */
-  count(id: number, write: () => number): void {
-    clearInterval(this.#timers.get(id))
-    write()
-    this.#timers.set(id, setInterval(write, COUNT_MS).unref())
+  /** `ended` is called once; nothing follows. */
+  constructor(making: Promise<Site>, count: (connections: number) => void, ended: () => void) {
+    this.#making = making
+    this.#count = count
+    this.#ended = ended
   }
 
-  uncount(id: number): void {
-    clearInterval(this.#timers.get(id))
-    this.#timers.delete(id)
+  /** Idempotent for a number. */
+  async listen(key: number, options: SocketOptions): Promise<SiteSocket> {
+    const known = this.#sockets.get(key)
+    if (known !== undefined) return known
+    const opening = this.#open(options)
+    this.#sockets.set(key, opening)
+    try {
+      return await opening
+    } catch (error) {
+      this.#sockets.delete(key)
+      this.endIfOver()
+      throw error
+    }
+  }
+
+  async unlisten(key: number): Promise<void> {
+    const opening = this.#sockets.get(key)
+    await closed(opening)
+    if (this.#sockets.get(key) === opening) this.#sockets.delete(key)
+  }
+
+  async close(options: CloseOptions): Promise<void> {
+    // Also those that are being opened.
+    await Promise.all([...this.#sockets.keys()].map((key) => this.unlisten(key)))
+    await this.#site?.close(options)
+  }
+
+  /** Whether the part has ended; then it must be forgotten. */
+  endIfOver(): boolean {
+    if (this.#sockets.size > 0 || (this.#site?.connections ?? 0) > 0) return false
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#count(0)
+    this.#ended()
+    return true
+  }
+
+  /** Counts as long as there may be connections. `over` is called when it has ended by itself. */
+  watch(over: () => void): void {
+    this.#timer ??= setInterval(() => {
+      this.#count(this.#site?.connections ?? 0)
+      if (this.endIfOver()) over()
+    }, COUNT_MS).unref()
+  }
+
+  write(): void {
+    this.#count(this.#site?.connections ?? 0)
+  }
+
+  async #open(options: SocketOptions): Promise<SiteSocket> {
+    this.#site = await this.#making
+    return this.#site.listen(options)
   }
 }
 
-export function sameAddress(a: AddressInfo, b: AddressInfo): boolean {
-  return a.family === b.family && a.address === b.address && a.port === b.port
+async function closed(opening: Promise<SiteSocket> | undefined): Promise<void> {
+  const socket = await opening?.catch(() => undefined)
+  await socket?.close()
 }
-
-const servedBy = new WeakMap<Eventer, Map<object, Served>>()
 
 /** The exports of a service module, which a `WorkerSite` calls in its workers. `make` makes the part of one worker. */
 export function service(
   make: (spec: SiteSpec, context: PoolContext, tell: (message: SiteMessage) => void) => Promise<Site>,
 ) {
-  const of = ({ eventer }: PoolContext): Served => {
-    const all = servedBy.get(eventer) ?? new Map<object, Served>()
-    servedBy.set(eventer, all)
-    const known = all.get(make) ?? new Served()
-    all.set(make, known)
-    return known
+  const parts = new Map<number, Served>()
+  const partOf = ({ id, spec, counts, place }: ListenMessage, context: PoolContext): Served => {
+    const known = parts.get(id)
+    if (known !== undefined) return known
+    const tell = (message: SiteMessage | SiteOver): void => context.tell(id, message)
+    const part = new Served(
+      make(spec, context, tell),
+      (connections) => void Atomics.store(counts, place, connections),
+      () => {
+        if (parts.get(id) === part) parts.delete(id)
+      },
+    )
+    parts.set(id, part)
+    part.watch(() => tell({ kind: 'over' }))
+    return part
   }
-  const counters = new WeakMap<Site, () => number>()
   return {
-    async make({ id, spec, counts, place }: MakeMessage, context: PoolContext): Promise<void> {
-      const site = await make(spec, context, (message) => context.tell(id, message))
-      counters.set(site, () => Atomics.store(counts, place, site.connections))
-      of(context).sites.set(id, site)
+    /** Makes the part if it is not there. Fails with what its handlers cannot be loaded for, or the POSIX code. */
+    async listen(message: ListenMessage, context: PoolContext): Promise<{ readonly address: AddressInfo }> {
+      const part = partOf(message, context)
+      const { address } = await part.listen(message.key, message.options)
+      part.write()
+      return { address }
     },
-    async listen({ id, options }: { id: number; options: SocketOptions }, context: PoolContext) {
-      const served = of(context)
-      const site = served.sites.get(id)
-      if (site === undefined)
-        throw new HeddleError('ERR_CLOSED', 'the server was closed while it began to listen')
-      const { address, share } = await site.listen(options)
-      served.count(id, counters.get(site) as () => number)
-      return { address, share }
+    /** The socket of one address. Whether the part is over. */
+    async unlisten({ id, key }: { id: number; key: number }): Promise<boolean> {
+      const part = parts.get(id)
+      await part?.unlisten(key)
+      return part?.endIfOver() ?? true
     },
-    share({ id, address }: { id: number; address: AddressInfo }, context: PoolContext) {
-      return of(context).sites.get(id)?.share(address)
-    },
-    /** Whether the part is over: what has connections left is counted on. */
-    async close(
-      { id, options }: { id: number; options: CloseOptions },
-      context: PoolContext,
-    ): Promise<boolean> {
-      const served = of(context)
-      const site = served.sites.get(id)
-      if (site === undefined) return true
-      await site.close(options)
-      if ((counters.get(site) as () => number)() > 0) return false
-      served.uncount(id)
-      served.sites.delete(id)
-      return true
+    /** All of them. Whether the part is over: what has connections left says so later. */
+    async close({ id, options }: { id: number; options: CloseOptions }): Promise<boolean> {
+      const part = parts.get(id)
+      await part?.close(options)
+      return part?.endIfOver() ?? true
     },
   }
 }

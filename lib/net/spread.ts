@@ -1,3 +1,4 @@
+import { flag } from '../arguments'
 import type { AddressInfo, Backend } from '../backend/backend'
 import { HeddleError, checkResult } from '../errors'
 import { type Endpoint, resolveEndpoints } from './address'
@@ -26,9 +27,10 @@ export async function spread<P, S extends SpreadSocket>(
 ): Promise<S[]> {
   const [first, ...others] = places as [P, ...P[]]
   if (others.length === 0) return [await open(first, options)]
-  const ownSockets = backend.capabilities.reusePort && (await isTcp(backend, options))
+  const ownSockets = await hasOwnSockets(backend, options)
   const opened = [await open(first, ownSockets ? { ...options, reusePort: true } : options)]
-  const next = nextOptions(options, opened[0] as S, ownSockets)
+  const { address, share } = opened[0] as S
+  const next = { ...atAddress(options, address), ...(ownSockets ? { reusePort: true } : { share }) }
   try {
     for (const place of others) opened.push(await open(place, next))
     return opened
@@ -38,28 +40,23 @@ export async function spread<P, S extends SpreadSocket>(
   }
 }
 
-/** For all but the first. */
-export function nextOptions(
-  options: SocketOptions,
-  { address, share }: Pick<SpreadSocket, 'address' | 'share'>,
-  ownSockets: boolean,
-): SocketOptions {
-  if (address.family === 'unix') return { ...options, path: address.address, share }
-  const where = { ...options, address: address.address, port: address.port }
-  return ownSockets ? { ...where, reusePort: true } : { ...where, share }
+/** Where another one listens, whatever the options said. */
+export function atAddress(options: SocketOptions, { family, address, port }: AddressInfo): SocketOptions {
+  return family === 'unix' ? { ...options, path: address } : { ...options, address, port }
 }
 
 /**
- * A port that is given must be free, unless the user wants it shared: sockets of ours share it with those of any other
- * process of this user that asks for the same.
+ * Whether each place has a socket of its own. A port that is given must be free then, unless the user wants it shared:
+ * sockets of ours share it with those of any other process of this user that asks for the same.
  */
-async function isTcp(backend: Backend, options: SocketOptions): Promise<boolean> {
+export async function hasOwnSockets(backend: Backend, options: SocketOptions): Promise<boolean> {
+  if (!backend.capabilities.reusePort) return false
   const endpoint = (await resolveEndpoints(options))[0] as Endpoint
   if (endpoint.kind !== 'tcp') return false
   if (endpoint.port === 0 || options.reusePort) return true
   const { host, port } = endpoint
-  const probe = backend.sys.listenFd({ ...endpoint, backlog: 1 })
-  backend.sys.close(checkResult(probe, 'listen', `${host}:${port}`))
+  const ipv6Only = flag('ipv6Only', options.ipv6Only, false)
+  checkResult(backend.sys.tryBind({ ...endpoint, ipv6Only }), 'listen', `${host}:${port}`)
   return true
 }
 

@@ -1,8 +1,7 @@
-import type { AddressInfo } from '../backend/backend'
 import { HandlerSet } from './handlers'
 import { loadHandlers } from './listener'
 import { LoopListener } from './loop-listener'
-import { type Site, type SiteMessage, service, sameAddress } from './served'
+import { type Site, type SiteMessage, service } from './served'
 import type { SocketOptions } from './spread'
 import { deadlineOf } from './wait'
 import { systemError } from '../errors'
@@ -17,27 +16,26 @@ const listeners = service(async ({ target, options }, { loop }, tell) => {
     failed: (errno: number) =>
       tell({ kind: 'acceptError', error: systemError(errno, 'accept') } as SiteMessage),
   }
-  const parts: LoopListener[] = []
+  const parts = new Set<LoopListener>()
   const site: Site = {
     get connections() {
-      return parts.reduce((sum, part) => sum + part.connections, 0)
+      return [...parts].reduce((sum, part) => sum + part.connections, 0)
     },
     async listen(where: SocketOptions) {
       const part = await LoopListener.open(loop, where, options, handlers, owner)
-      parts.push(part)
-      return part
+      parts.add(part)
+      return { address: part.address, close: () => part.close() }
     },
-    share: (address: AddressInfo) => parts.find((part) => sameAddress(part.address, address))?.share,
     async close(how) {
       const deadline = deadlineOf(how)
-      await Promise.all(parts.map((part) => part.close()))
-      if (how.drain) await Promise.all(parts.map((part) => part.drain(deadline)))
+      await Promise.all([...parts].map((part) => part.close()))
+      if (how.drain) await Promise.all([...parts].map((part) => part.drain(deadline)))
+      for (const part of parts) if (part.connections === 0) parts.delete(part)
     },
   }
   return site
 })
 
-export const make = listeners.make
 export const listen = listeners.listen
-export const share = listeners.share
+export const unlisten = listeners.unlisten
 export const close = listeners.close

@@ -56,6 +56,7 @@ void readSettings(napi_env env, napi_value object, net::Settings* out) {
 int readListenSpec(napi_env env, napi_value object, net::ListenSpec* out) {
   const Fields fields(env, object);
   out->share = fields.integer<int>("share", -1);
+  out->holds = fields.boolean("holds", false);
   out->backlog = fields.integer<int>("backlog", 511);
   out->reusePort = fields.boolean("reusePort", false);
   out->ipv6Only = fields.boolean("ipv6Only", false);

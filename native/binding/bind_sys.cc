@@ -75,6 +75,16 @@ napi_value listenFd(napi_env env, napi_callback_info info) {
   return opened(env, sys::listenStream(address, flags));
 }
 
+napi_value tryBind(napi_env env, napi_callback_info info) {
+  const Args<1> args(env, info);
+  sys::Address address;
+  const int read = readAddress(env, args.at(0), &address);
+  if (read < 0) return integer(env, read);
+  sys::ListenFlags flags;
+  flags.ipv6Only = Fields(env, args.at(0)).boolean("ipv6Only", false);
+  return integer(env, sys::tryBind(address, flags));
+}
+
 napi_value connectFd(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
   sys::Address address;
@@ -119,6 +129,7 @@ constexpr Method kMethods[] = {
     {"pair", pair},
     {"pipe", pipe},
     {"listenFd", listenFd},
+    {"tryBind", tryBind},
     {"connectFd", connectFd},
     {"socketError", socketError},
     {"address", address},

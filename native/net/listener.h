@@ -22,7 +22,8 @@ struct Listener {
 
 struct ListenSpec {
   sys::Address address{};
-  int share = -1;  // a listening descriptor of the process, of which a duplicate is used
+  int share = -1;      // a listening descriptor of the process, of which a duplicate is used
+  bool holds = false;  // accepts nothing: others share the socket, and this one keeps it open
   int backlog = 511;
   bool reusePort = false;
   bool ipv6Only = false;

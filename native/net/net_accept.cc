@@ -49,7 +49,7 @@ int64_t Net::listen(const ListenSpec& spec) {
   if (sys::localAddress(fd, &listener->bound) < 0) listener->bound = spec.address;
   // Accepted sockets inherit the option, which saves a system call for each.
   if (spec.settings.noDelay) sys::setNoDelay(fd, true);
-  const int added = watch(fd, sys::kRead, kListenerTag << 32 | listener->handle);
+  const int added = spec.holds ? 0 : watch(fd, sys::kRead, kListenerTag << 32 | listener->handle);
   if (added < 0) {
     closeDescriptor(listener);
     release(listener->settings);

@@ -104,6 +104,16 @@ int listenStream(const Address& address, const ListenFlags& flags) {
   return error;
 }
 
+int tryBind(const Address& address, const ListenFlags& flags) {
+  if (address.ss.ss_family == AF_UNIX) return -EINVAL;
+  const int fd = openStreamSocket(address.ss.ss_family);
+  if (fd < 0) return fd;
+  int error = setListenOptions(fd, address, flags);
+  if (error == 0) error = bindTo(fd, address);
+  ::close(fd);
+  return error;
+}
+
 int duplicateListening(int fd) {
   int listens = 0;
   socklen_t size = sizeof(listens);

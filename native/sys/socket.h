@@ -59,6 +59,9 @@ struct ListenFlags {
 // Creates, binds and listens. For a Unix path that exists: EADDRINUSE when someone listens there,
 // EEXIST when it is not a socket; a socket left behind by a dead process is replaced.
 [[nodiscard]] int listenStream(const Address& address, const ListenFlags& flags);
+// Whether a TCP address could be listened on: binds a socket that is closed again and never
+// listens. EADDRINUSE also where the listener would share it.
+[[nodiscard]] int tryBind(const Address& address, const ListenFlags& flags);
 // Another descriptor of a listening socket: both accept from one queue. EBADF; EINVAL: it does not
 // listen.
 [[nodiscard]] int duplicateListening(int fd);

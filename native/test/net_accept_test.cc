@@ -47,6 +47,40 @@ CASE("LS-01 connections are reported with their listener and speak both ways") {
   CHECK_EQ(world.control(Control::LISTENERS), 0);
 }
 
+CASE("LS-04 a listener that holds leaves accepting to those who share its socket") {
+  Loopback world;
+  ListenSpec spec;
+  spec.address = check::loopback();
+  spec.holds = true;
+  const int64_t holder = world.net().listen(spec);
+  REQUIRE(holder > 0);
+  const auto held = static_cast<uint32_t>(holder);
+  Client client = world.connectTo(held);
+  client.write("early");
+  // Nobody accepts: passes come and go.
+  for (int i = 0; i < 20; i++) world.pass();
+  CHECK_EQ(world.count(In::ACCEPT), size_t{0});
+  ListenSpec shares;
+  shares.address = world.net().listener(held)->bound;
+  shares.share = world.net().listener(held)->fd;
+  const int64_t sharer = world.net().listen(shares);
+  REQUIRE(sharer > 0);
+  CHECK(world.until([&] { return world.count(In::ACCEPT) == 1 && world.count(In::DATA) == 1; }));
+  CHECK_EQ(world.last(In::ACCEPT)->handle(), static_cast<uint32_t>(sharer));
+  CHECK_EQ(world.net().closeListener(static_cast<uint32_t>(sharer)), 0);
+  // The address is still there for the next one.
+  Client waiting = world.connectTo(held);
+  const int64_t next = world.net().listen(shares);
+  REQUIRE(next > 0);
+  CHECK(world.until([&] { return world.count(In::ACCEPT) == 2; }));
+  client.close();
+  waiting.close();
+  CHECK_EQ(world.net().closeListener(static_cast<uint32_t>(next)), 0);
+  CHECK_EQ(world.net().closeListener(held), 0);
+  world.checkEmpty();
+  CHECK_EQ(world.control(Control::LISTENERS), 0);
+}
+
 CASE("LS-02 IPv6, a taken port, a Unix path") {
   Loopback world;
   ListenSpec spec;

@@ -211,10 +211,33 @@ CASE("socket: a taken port is EADDRINUSE unless both share it") {
   ListenFlags shared;
   shared.reusePort = true;
   CHECK_EQ(listenStream(bound, shared), -EADDRINUSE);
+  CHECK_EQ(tryBind(bound, {}), -EADDRINUSE);
   const Fd second(listenStream(loopback(), shared));
   REQUIRE(localAddress(second, &bound) == 0);
   const Fd third(listenStream(bound, shared));
   CHECK(third >= 0);
+}
+
+CASE("socket: a bind that is tried leaves the address free, and sees who listens for IPv4 alone") {
+  Address address;
+  {
+    const Fd first(listenStream(loopback(), {}));
+    REQUIRE(localAddress(first, &address) == 0);
+  }
+  CHECK_EQ(tryBind(address, {}), 0);
+  const Fd again(listenStream(address, {}));
+  CHECK(again >= 0);
+  Address six;
+  REQUIRE(parseAddress("::", portOf(address), &six) >= 0);
+  ListenFlags only;
+  only.ipv6Only = true;
+  const int alone = tryBind(six, only);
+  if (alone == -EAFNOSUPPORT) return;  // a machine without IPv6
+  CHECK_EQ(alone, 0);
+  CHECK_EQ(tryBind(six, {}), -EADDRINUSE);
+  Address path;
+  REQUIRE(unixAddress("/tmp/x", 6, &path) >= 0);
+  CHECK_EQ(tryBind(path, {}), -EINVAL);
 }
 
 CASE("socket: a duplicate of a listening socket accepts from the same queue") {

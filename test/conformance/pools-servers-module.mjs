@@ -28,3 +28,23 @@ export const greeter = {
 }
 
 export const die = () => process.exit(9)
+
+/** As a pool's module: dies as it starts, as often as `data.deaths` says. */
+export function start({ data }) {
+  if (data?.deaths !== undefined && Atomics.sub(data.deaths, 0, 1) > 0) process.exit(3)
+}
+
+let systemListen
+
+/** From now on the loop here listens with this errno; 0: as it does. */
+export const failToListen = (errno, { loop }) => {
+  const { engine } = loop.port
+  systemListen ??= engine.listen
+  engine.listen = errno === 0 ? systemListen : () => errno
+}
+
+/** Nothing else runs here meanwhile. */
+export const burn = (ms) => {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}

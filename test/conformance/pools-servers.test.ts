@@ -7,6 +7,7 @@ import { createServer, listen, Listeners } from '../../lib'
 import type { Eventer, Pool, PoolKind, PoolOptions, RemoteLoop } from '../../lib/eventer'
 import { temporaryFolder } from '../temporary-folder'
 import { backend, codeOf, isNative, withEventer } from './eventer-harness'
+import { makeLoop } from './net-harness'
 
 const MODULE = join(__dirname, 'pools-servers-module.mjs')
 const of = (name: string) => ({ module: MODULE, export: name })
@@ -51,7 +52,9 @@ async function get(port: number, path = '/', init: RequestInit = {}): Promise<Re
 }
 
 /** Connects and resolves with the first line that comes. */
-function greeting(where: { port: number } | { path: string }): Promise<{ socket: Socket; line: string }> {
+function greeting(
+  where: { port: number; host?: string } | { path: string },
+): Promise<{ socket: Socket; line: string }> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ host: HOST, ...where })
     sockets.push(socket)
@@ -151,6 +154,25 @@ describe.each(KINDS.map(title))('a server on a pool of %s', (_, pool) => {
       expect(server.port).toBe(port)
       await server.close({ drain: true })
     }))
+
+  it('PO-01 LS-02 listens for IPv6 alone beside somebody who listens for IPv4, and for both nowhere', async ({
+    skip,
+  }) => {
+    const six = await listen({ port: 0, host: '::1', loop: makeLoop() }, {}).catch(() => undefined)
+    if (six === undefined) return skip('this machine has no IPv6')
+    await six.close()
+    await onPool(pool, async () => {
+      const holder = await listen({ pool: 'default', port: 0, host: '0.0.0.0' }, {})
+      const { port } = holder
+      const where = { pool: 'io', port, host: '::' }
+      await expect(listen(where, of('greeter'))).rejects.toMatchObject({ code: 'EADDRINUSE' })
+      const listener = await listen({ ...where, ipv6Only: true }, of('greeter'))
+      const { line } = await greeting({ port, host: '::1' })
+      expect(line).toMatch(/^\d+\n$/)
+      await listener.close()
+      await holder.close()
+    })
+  })
 
   it.skipIf(process.platform === 'win32')('PO-01 LS-02 shares a Unix socket, which is gone afterwards', () =>
     onPool(pool, async () => {

@@ -69,7 +69,7 @@ export class Connections {
   }
 
   listen(spec: ListenSpec): number {
-    if (spec.reusePort) return -errno.ENOTSUP
+    if (spec.reusePort || spec.holds) return -errno.ENOTSUP
     const accepting = this.#sockets.find(spec.share, spec)
     if (typeof accepting === 'number') return accepting
     const listener = this.#listeners.add(

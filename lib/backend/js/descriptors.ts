@@ -98,6 +98,10 @@ export class Descriptors implements Sys {
     return typeof server === 'number' ? server : this.#add(server)
   }
 
+  tryBind(): number {
+    return -errno.ENOTSUP
+  }
+
   connectFd(spec: Parameters<Sys['connectFd']>[0]): number {
     const socket = openSocket(spec)
     if (typeof socket === 'number') return socket

@@ -30,6 +30,7 @@ export class Crew {
   readonly #options: ResolvedOptions
   readonly #fatal: (report: FatalReport) => void
   readonly #places: WorkerPlace[] = []
+  /** Deaths in a row, the last one of a worker that was ready included. */
   readonly #failures = new Map<WorkerPlace, number>()
   /** All pools of the eventer, for the directory. */
   #pools: readonly Pool[] = []
@@ -94,7 +95,7 @@ export class Crew {
   async #died(place: WorkerPlace, error: HeddleError): Promise<void> {
     // During the start, whoever waits for that is told.
     if (!this.#isUp || this.#ending !== undefined) return
-    const failures = (this.#failures.get(place) ?? 0) + 1
+    const failures = place.wasReady ? 1 : (this.#failures.get(place) ?? 0) + 1
     this.#failures.set(place, failures)
     const respawns = place.onWorkerDeath === 'respawn' && failures <= ATTEMPTS
     const { pool, index } = place.loop
@@ -105,6 +106,7 @@ export class Crew {
     }
     if (place.onWorkerDeath === 'exit') process.exit(1)
     if (respawns) await this.#respawn(place, failures)
+    else place.loop.abandon()
   }
 
   /** Where this one dies as well, `#died` goes on. */
@@ -117,7 +119,6 @@ export class Crew {
       // The others learn where it is now; what they have started they do not start again.
       for (const other of this.#places) if (other !== place) other.tell(directory).catch(() => {})
       await place.tell(directory)
-      this.#failures.delete(place)
     } catch {
       return
     }

@@ -29,11 +29,14 @@ export class RemoteLoop implements LoopInfo {
   meter: Meter | undefined
   /** @internal Told, each time another worker has taken this place. */
   readonly replaced = new Set<() => void>()
+  /** @internal Told, each time the worker in this place has died or ended, and once the place is given up. */
+  readonly lost = new Set<() => void>()
   /** @internal Told what its worker tells, by number. */
   readonly heard = new Map<number, (message: object) => void>()
   readonly #remote: RemoteEventer
   readonly #idle: (() => number) | undefined
   readonly #call: Caller | undefined
+  #isAbandoned = false
   #loopId = 0
   #threadId = 0
 
@@ -96,6 +99,17 @@ export class RemoteLoop implements LoopInfo {
   /** @internal Time its thread has slept, milliseconds. */
   idleMs(): number | undefined {
     return this.#idle?.()
+  }
+
+  /** @internal No worker will ever be in this place again. */
+  get isAbandoned(): boolean {
+    return this.#isAbandoned
+  }
+
+  /** @internal */
+  abandon(): void {
+    this.#isAbandoned = true
+    for (const told of [...this.lost]) told()
   }
 
   /** @internal */

@@ -57,6 +57,7 @@ export class WorkerPlace {
   #ending = false
   #referenced = false
   #starting = false
+  #wasReady = false
   #cause: unknown
   #nextCall = 1
 
@@ -82,6 +83,11 @@ export class WorkerPlace {
     return this.#pool.onWorkerDeath
   }
 
+  /** The module of the worker that is here, or was the last one, has been started. */
+  get wasReady(): boolean {
+    return this.#wasReady
+  }
+
   get entry(): PoolEntry['threads'][number] {
     return { loopId: this.loop.loopId, threadId: this.loop.threadId, cells: this.#cells }
   }
@@ -92,6 +98,7 @@ export class WorkerPlace {
     this.#ready = new Turn()
     this.#ended = new Turn()
     this.#cause = undefined
+    this.#wasReady = false
     this.#starting = true
     const { port1, port2 } = new MessageChannel()
     const worker = this.#thread(port1, port2)
@@ -206,6 +213,7 @@ export class WorkerPlace {
         this.#up.resolve()
         return
       case 'ready':
+        this.#wasReady = true
         this.#ready.resolve()
         return
       case 'failed':
@@ -247,6 +255,7 @@ export class WorkerPlace {
     this.#calls.clear()
     this.#up.reject(error)
     this.#ready.reject(error)
+    for (const told of [...this.loop.lost]) told()
     if (!this.#ending) this.#died(this, error)
   }
 
