@@ -113,8 +113,7 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
       this.finish(job, endWithout(JobOutcome.REMOVED))
       this.pump()
     } else if (stop) {
-      if (job.has(JobFlag.CANCEL_TERMINATE)) job.ifDead = JobOutcome.REMOVED
-      this.#stops.stop(job)
+      this.#stops.stop(job, JobOutcome.REMOVED)
     }
   }
 
@@ -149,7 +148,6 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
     if (recalls) this.#giving.recallAll()
     this.waiting.lifo = lifo
     this.room.limit(maxBacklog)
-    this.crew.shrink()
     if (spawn) this.#spawn()
     this.pump()
   }
@@ -194,6 +192,7 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
       while (this.#pumpAgain) {
         this.#pumpAgain = false
         if (!this.settings.paused) this.#work()
+        this.crew.shrink()
         if (this.waiting.size > 0 && this.#stops.areIgnored) this.#endWaiting(JobOutcome.WEDGED)
         this.#settle()
       }
@@ -236,18 +235,19 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
 
   /** What was in the middle of its work when its thread ended. The cleanup of a phased one is owed: another thread runs it. */
   #died(job: Job): void {
-    this.waiting.ended(job)
     if (!job.has(JobFlag.PHASED) || job.fate !== undefined || job.state === JobState.OVER) {
+      this.waiting.ended(job)
       this.tally.total++
       this.finish(job, endWithout(job.fate ?? job.ifDead))
       return
     }
+    this.watch.forget(job)
     job.fate = job.ifDead
     job.isBound = false
     job.signalledAt = 0
     job.state = JobState.WAITING
     this.room.take()
-    this.waiting.add(job)
+    this.waiting.restore(job)
   }
 
   #bind(job: Job): void {

@@ -29,11 +29,12 @@ export class Stops implements Watched {
     this.#alarms = alarms
   }
 
-  /** Asks a job that has begun to stop, or has its thread ended. */
-  stop(job: Job): void {
+  /** Asks a job that has begun to stop, or has its thread ended: then the job ends so, unless there was a reason before. */
+  stop(job: Job, outcome: number): void {
     const thread = this.#queue.crew.holding(job)
     if (thread === undefined) return
     if (job.has(JobFlag.CANCEL_TERMINATE) && this.#queue.spec.kind === JobQueueKind.WORKER) {
+      if (job.ifDead === JobOutcome.WORKER_DIED) job.ifDead = outcome
       this.#condemn(thread)
       return
     }
@@ -53,8 +54,7 @@ export class Stops implements Watched {
       this.#queue.pump()
       return
     }
-    if (job.has(JobFlag.CANCEL_TERMINATE)) job.ifDead = JobOutcome.TIMED_OUT
-    this.stop(job)
+    this.stop(job, JobOutcome.TIMED_OUT)
   }
 
   /**
@@ -69,9 +69,8 @@ export class Stops implements Watched {
       return
     }
     const isEnded = job.has(JobFlag.CANCEL_TERMINATE)
-    if (isEnded && job.has(JobFlag.PHASED)) job.ifDead = JobOutcome.RUN_TIMED_OUT
-    else this.#queue.finish(job, endWithout(JobOutcome.RUN_TIMED_OUT))
-    if (isEnded || job.has(JobFlag.CANCEL_SIGNAL)) this.stop(job)
+    if (!isEnded || !job.has(JobFlag.PHASED)) this.#queue.finish(job, endWithout(JobOutcome.RUN_TIMED_OUT))
+    if (isEnded || job.has(JobFlag.CANCEL_SIGNAL)) this.stop(job, JobOutcome.RUN_TIMED_OUT)
   }
 
   /** Every thread runs a job that was asked to stop a while ago, and there may be no other: nothing that waits can begin. */
