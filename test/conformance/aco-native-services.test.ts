@@ -165,7 +165,8 @@ describe.runIf(isNative)('the examples of the source document, natively', () => 
   it('A-AC-5 AC-28 LS-07 a listener of a native procedure serves 500 clients at once', () =>
     withAco(async (bench) => {
       aco.load(compileModule('examples/native/listen_to_me.c'))
-      expect(await call('set_patience', int64(200_000_000n))).toBe(Number(TEN_SECONDS_NS))
+      // More than it takes a busy machine to let 500 in.
+      expect(await call('set_patience', int64(2_000_000_000n))).toBe(Number(TEN_SECONDS_NS))
       await withListener(bench, { native: 'listen_to_me', maxStack: 8192 }, async (listener) => {
         const clients = await Promise.all(
           Array.from({ length: 500 }, () => client({ host: HOST, port: listener.port })),
@@ -175,7 +176,7 @@ describe.runIf(isNative)('the examples of the source document, natively', () => 
         expect(await Promise.all(ends)).toEqual(clients.map((_, n) => expected[n % 3]))
         await bench.until(() => listener.connections === 0, 'the end of all connections')
       })
-      expect(await call('set_patience', int64(TEN_SECONDS_NS))).toBe(200_000_000)
+      expect(await call('set_patience', int64(TEN_SECONDS_NS))).toBe(2_000_000_000)
     }))
 })
 

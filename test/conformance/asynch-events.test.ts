@@ -277,7 +277,7 @@ describe('the life of an asynchronous event', () => {
           eventer,
           { work, cleanup: of('cleanup') },
           { cells },
-          { deadline: Date.now() + 300, cancel, look },
+          { deadline: Date.now() + 1000, cancel, look },
         )
         eventer.addAsynch(event, { queue })
         await bench.until(ended)

@@ -209,6 +209,8 @@ describe('subqueues', () => {
         const jobs = count(GREEDY).map(() => gate.turn(1, { subqueue: 1n }))
         await gate.running(4)
         jobs.push(...count(4).map(() => gate.turn(2, { subqueue: 2n })))
+        // A loop with a thread of its own takes them to the queue when it comes to it.
+        await gate.until(() => queue.stats().backlog === 1000, 'all that were submitted')
         expect(queue.subqueues().find(({ id }) => id === 1n)).toMatchObject({ backlog: 996, inflight: 4 })
         expect(queue.subqueues().find(({ id }) => id === 2n)).toMatchObject({ backlog: 4, inflight: 0 })
         const shares: number[] = []
