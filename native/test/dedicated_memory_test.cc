@@ -65,7 +65,9 @@ struct BlockRun {
   bool isWhole = false;
 
   void run(Failing& failing) {
-    auto [connection, far] = world.adopt();
+    auto adopted = world.adopt();
+    const uint32_t connection = adopted.first;
+    Client& far = adopted.second;
     // More than a pair of sockets holds.
     const std::string parts[] = {"head", lettersOf('a', 600'000), "neck", lettersOf('n', 600'000),
                                  "tail"};
