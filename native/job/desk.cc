@@ -70,6 +70,8 @@ void Desk::closing() {
     if (job != nullptr && job->answer == Job::Answer::kToComplete) Job::destroy(job);
   }
   jobs_.clear();
+  while (!uncompleted_.empty()) Job::destroy(uncompleted_.pop());
+  while (!notices_.empty()) Notices::destroy(notices_.pop());
   tray_->close();
 }
 
@@ -188,7 +190,7 @@ bool Desk::fillIn(Job* job, const int32_t* record) {
   }
   if (record[10] >= 0) {
     Job* const parent = station_.running(wordAt(record, 10));
-    if (parent != nullptr) dependOn(parent, job);
+    if (parent != nullptr) dependOn(parent, job, station_.queue());
   }
   return watch(job);
 }
@@ -197,8 +199,8 @@ bool Desk::keep(Job* job) {
   const uint32_t index = job->handle & kHandleIndexMask;
   if (!jobs_.cover(index + size_t{1})) return false;
   Job* const before = std::exchange(jobs_[index], job);
-  // Nobody can complete it any more.
-  if (before != nullptr && before->answer == Job::Answer::kToComplete) Job::destroy(before);
+  // An index is free again once its job is answered, which may be long before it is completed.
+  if (before != nullptr && before->answer == Job::Answer::kToComplete) uncompleted_.push(before);
   return true;
 }
 
@@ -233,18 +235,21 @@ void Desk::remove(uint32_t handle, bool stop) {
   if (job == nullptr || job->answer != Job::Answer::kOwed) return;
   const QueueRef queue = findQueue(job->queue);
   if (!queue) return;
-  const Queue::Removal removal = queue->remove(job);
-  if (removal == Queue::Removal::kRemoved) return finish(job, JobOutcome::REMOVED);
-  if (removal != Queue::Removal::kRunning || !stop) return;
+  if (queue->remove(job) != Queue::Removal::kRunning || !stop) return;
   const bool ends = (job->flags & JobFlag::CANCEL_TERMINATE) != 0;
   const Queue::Stop told = ends ? queue->terminate(job, JobOutcome::REMOVED) : queue->signal(job);
   if (told == Queue::Stop::kTold) afterStop(job->queue, sys::monotonicNs());
 }
 
 void Desk::completed(uint32_t handle) {
-  Job* const job = find(handle);
-  if (job == nullptr || job->answer != Job::Answer::kToComplete) return;
-  forget(job);
+  Job* job = find(handle);
+  if (job != nullptr && job->answer == Job::Answer::kToComplete) {
+    forget(job);
+  } else {
+    for (job = uncompleted_.first; job != nullptr && job->handle != handle;) job = job->next;
+    if (job == nullptr) return;
+    uncompleted_.remove(job);
+  }
   Job::destroy(job);
 }
 
@@ -268,6 +273,7 @@ int Desk::unreserve(uint32_t number) {
     if (reserved.queue != number || reserved.count == 0) continue;
     reserved.count--;
     queue->unreserve();
+    break;
   }
   return 0;
 }

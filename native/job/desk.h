@@ -153,8 +153,10 @@ class Desk final : public loop::Guest {
   loop::Timers watches_;  // by the handle's index
   JobList fresh_;         // to be submitted to `freshQueue_`
   QueueRef freshQueue_;
-  int64_t addNs_ = 0;  // when the first of this outbox came
-  JobList arrived_;    // that the inbox had no room for
+  int64_t addNs_ = 0;    // when the first of this outbox came
+  JobList arrived_;      // that the inbox had no room for
+  JobList uncompleted_;  // answered, and their index is another job's by now
+  NoticeList notices_;   // that wait for what has arrived before them
   uint32_t underWay_ = 0;
   uint64_t delivered_ = 0;
   double avgBackNs_ = 0;

@@ -20,13 +20,11 @@ void Desk::timers(int64_t nowNs) {
   if ((calls & Tray::kWishes) != 0) tellWishes();
   if ((calls & Tray::kSignals) != 0) station_.signalsCame();
   if ((calls & Tray::kWork) != 0) station_.called();
-  for (Job* job = tray_->takeJobs(); job != nullptr;) {
-    Job* const following = job->next;
-    arrived_.push(job);
-    job = following;
-  }
+  // A queue is not said to be drained before its last job is said to be over: that was put in
+  // before the notice, so it is taken behind it.
+  notices_.pushAll(tray_->takeNotices());
+  arrived_.pushAll(tray_->takeJobs());
   deliver(nowNs);
-  // A queue is not said to be drained before its last job is said to be over.
   if (arrived_.empty()) tellNotices();
   lookAtJobs(nowNs);
   station_.pass(nowNs);
@@ -36,6 +34,11 @@ void Desk::deliver(int64_t nowNs) {
   while (!arrived_.empty() && loop_->port().hasRoom()) {
     Job* const job = arrived_.first;
     if (job->answer == Job::Answer::kOwed) {
+      if (job->ranTooLong) {
+        job->outcome = JobOutcome::RUN_TIMED_OUT;
+        job->resultFlags = 0;
+        job->clearBytes();
+      }
       if (!answer(job)) return;
       noteBack(nowNs - job->endedNs, job->endedNs != 0);
     }
@@ -104,11 +107,10 @@ void Desk::tellWishes() {
 }
 
 void Desk::tellNotices() {
-  for (Notice* notice = tray_->takeNotices(); notice != nullptr;) {
-    Notice* const following = notice->next;
+  while (!notices_.empty()) {
+    Notice* const notice = notices_.pop();
     loop_->port().emit(In::JOBQ_DRAINED, notice->request, 0);
     Notices::destroy(notice);
-    notice = following;
   }
 }
 

@@ -3,7 +3,8 @@
 // `runTimeout` counts from the job's start, which the worker notes in the job. A job that has not
 // begun when it is looked at cannot run out before that time and its limit: so it is looked at
 // then, and no notice of its start is needed. Its answer is RUN_TIMED_OUT at that moment, whatever
-// comes of its work; the worker is asked to stop, or ended.
+// comes of its work; the worker is left alone, asked to stop, or ended, as the job's cancel mode
+// says. Behind a worker that is ended the cleanup of a phased job is owed: its answer waits for it.
 //
 // A deadline with a cancel mode: at the deadline the same happens to the worker, but the job's
 // answer is what its work comes to.
@@ -68,10 +69,22 @@ void Desk::look(Job* job, int64_t nowNs) {
         job->wasSignalled = true;
         if (tooLong) return answerEarly(job);
         break;
+      case Queue::Stop::kEnds:
+        job->wasSignalled = true;
+        if (!tooLong) break;
+        job->ranTooLong = true;
+        if ((job->flags & JobFlag::PHASED) == 0) answerEarly(job);
+        return;
       case Queue::Stop::kNotYet:
-        next = nowNs + kSoonNs;
+        // The limit counts from its beginning, not from when it was given.
+        if (tooLong) job->startedNs.store(nowNs, std::memory_order_relaxed);
+        if (tooLate) next = nowNs + kSoonNs;
         break;
-      case Queue::Stop::kWaits:  // it never begins: the queue finds out, or only cleans up
+      case Queue::Stop::kWaits:
+        // Too late it never begins: the queue finds out, or only cleans up. What was taken back
+        // begins anew, and not before now.
+        if (!tooLate) static_cast<void>(rearm(job, nowNs + job->runLimitNs));
+        return;
       case Queue::Stop::kOver:
         return;
     }
@@ -88,10 +101,8 @@ bool Desk::rearm(const Job* job, int64_t dueNs) {
 Queue::Stop Desk::stop(Job* job, int64_t nowNs) {
   const QueueRef queue = findQueue(job->queue);
   if (!queue) return Queue::Stop::kOver;
-  const bool ends = (job->flags & JobFlag::CANCEL_TERMINATE) != 0;
-  const Queue::Stop stopped =
-      ends ? queue->terminate(job, JobOutcome::RUN_TIMED_OUT) : queue->signal(job);
-  if (stopped == Queue::Stop::kTold) afterStop(job->queue, nowNs);
+  const Queue::Stop stopped = queue->timeOver(job);
+  if (stopped == Queue::Stop::kTold && cancels(job)) afterStop(job->queue, nowNs);
   return stopped;
 }
 

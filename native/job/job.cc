@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "job/queue.h"
 #include "mem/memtype.h"
 
 namespace heddle::job {
@@ -14,7 +15,10 @@ constexpr size_t kLeastBytes = 32;
 // Counts off one of what the job waits for. Acquire and release: the last one hands back what the
 // others wrote.
 void countOff(Job* job) {
-  if (job->pending.fetch_sub(1, std::memory_order_acq_rel) == 1) job->ended(job);
+  if (job->pending.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  Queue* const queue = job->keeps;
+  job->ended(job);  // and is its submitter's
+  if (queue != nullptr) queue->parentOver();
 }
 
 }  // namespace
@@ -52,7 +56,11 @@ bool Job::setResult(const uint8_t* data, size_t count) {
 
 void finish(Job* job) { countOff(job); }
 
-void dependOn(Job* parent, Job* dependent) {
+void dependOn(Job* parent, Job* dependent, Queue* queue) {
+  if (parent->keeps == nullptr) {
+    parent->keeps = queue;
+    queue->parentBegins();
+  }
   dependent->parent = parent;
   // Relaxed: the caller knows that the parent is under way; it cannot reach 0 meanwhile.
   parent->pending.fetch_add(1, std::memory_order_relaxed);

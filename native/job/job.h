@@ -17,6 +17,7 @@
 
 namespace heddle::job {
 
+class Queue;
 class Tray;
 class Worker;
 struct Band;
@@ -51,6 +52,7 @@ struct Job {
   Band* band = nullptr;      // while it waits; nullptr: it is bound
   Worker* worker = nullptr;  // that it was given to
   uint32_t slot = 0;         // there
+  bool unbound = false;      // in spite of its flags: the worker that it was bound to has died
   // kOver is set by the worker's thread without the lock, before the job is handed back: relaxed,
   // because who holds the lock and reads kGiven finds the slot still there (see Queue::ended).
   enum class Place : uint8_t { kOutside, kWaiting, kGiven, kOver };
@@ -68,6 +70,9 @@ struct Job {
   // Own work and unfinished dependents. The last one to count down hands the job back; its
   // acquire-release makes the outcome, written by whoever did the work, visible to that one.
   std::atomic<uint32_t> pending{1};
+  // The queue that is not drained before a job with dependents is handed back; it is referred to.
+  // By the thread that runs the job, before the first of them is submitted.
+  Queue* keeps = nullptr;
 
   // --- the answer
   JobOutcome::Id outcome = JobOutcome::VALUE;
@@ -78,6 +83,7 @@ struct Job {
   enum class Answer : uint8_t { kOwed, kGiven, kToComplete } answer = Answer::kOwed;
   bool isWatched = false;  // for its run time or its deadline
   bool wasSignalled = false;
+  bool ranTooLong = false;  // so it ends RUN_TIMED_OUT, whatever comes back
 
   // The argument, then the result. Small ones lie behind the job, in `inlineBytes` of room.
   uint32_t inlineBytes = 0;
@@ -115,43 +121,53 @@ inline void finish(Job* job, JobOutcome::Id outcome) {
   finish(job);
 }
 
-// Before the dependent is submitted; its destruction counts it off.
-void dependOn(Job* parent, Job* dependent);
+// Before the dependent is submitted; its destruction counts it off. `queue` runs the parent.
+void dependOn(Job* parent, Job* dependent, Queue* queue);
 
-// Jobs linked by `next`, in order. One thread at a time.
-struct JobList {
-  Job* first = nullptr;
-  Job* last = nullptr;
+// What is linked by `next`, in order. One thread at a time.
+template <class T>
+struct LinkedList {
+  T* first = nullptr;
+  T* last = nullptr;
   uint32_t count = 0;
 
   bool empty() const { return first == nullptr; }
-  void push(Job* job) {
-    job->next = nullptr;
-    (last == nullptr ? first : last->next) = job;
-    last = job;
+  void push(T* element) {
+    element->next = nullptr;
+    (last == nullptr ? first : last->next) = element;
+    last = element;
     count++;
   }
-  void pushFront(Job* job) {
-    job->next = first;
-    first = job;
-    if (last == nullptr) last = job;
+  // What is linked already; nullptr: nothing.
+  void pushAll(T* head) {
+    while (head != nullptr) {
+      T* const following = head->next;
+      push(head);
+      head = following;
+    }
+  }
+  void pushFront(T* element) {
+    element->next = first;
+    first = element;
+    if (last == nullptr) last = element;
     count++;
   }
   // It is in it.
-  void remove(Job* job) {
-    Job* before = nullptr;
-    for (Job* at = first; at != job; at = at->next) before = at;
-    (before == nullptr ? first : before->next) = job->next;
-    if (last == job) last = before;
+  void remove(T* element) {
+    T* before = nullptr;
+    for (T* at = first; at != element; at = at->next) before = at;
+    (before == nullptr ? first : before->next) = element->next;
+    if (last == element) last = before;
     count--;
   }
-  Job* pop() {
-    Job* const job = first;
-    first = job->next;
+  T* pop() {
+    T* const element = first;
+    first = element->next;
     if (first == nullptr) last = nullptr;
     count--;
-    return job;
+    return element;
   }
 };
+using JobList = LinkedList<Job>;
 
 }  // namespace heddle::job

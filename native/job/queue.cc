@@ -55,7 +55,7 @@ void Queue::release() {
 }
 
 void Queue::configure(const QueueSettings& settings) {
-  Aftermath after;
+  Aftermath after{this};
   {
     const std::lock_guard<std::mutex> guard(lock_);
     change(&desired_, settings.desired);
@@ -74,7 +74,7 @@ void Queue::configure(const QueueSettings& settings) {
     if (settings.spawn) spawn(&after);
     checkDrained();
   }
-  static_cast<void>(startThreads(&after, nullptr));
+  static_cast<void>(startThreads(&after));
   after.finishAll();
 }
 
@@ -183,7 +183,9 @@ void Queue::checkDrained() {
   if (state_ == State::kOpen) return;
   // Who is idle has no reason to stay.
   if (open_ == 0) callEveryIdle();
-  if (state_ == State::kDraining && (open_ > 0 || workers_ != nullptr)) return;
+  // What is said to be over was handed back before: who hears of the drain has heard of the jobs.
+  const bool isOver = open_ == 0 && ending_ == 0 && parents_ == 0 && workers_ == nullptr;
+  if (state_ == State::kDraining && !isOver) return;
   state_ = State::kDrained;
   drained_.notify_all();
   while (drainers_ != nullptr) {
@@ -191,6 +193,27 @@ void Queue::checkDrained() {
     drainers_ = notice->next;
     notice->tray->put(notice);
   }
+}
+
+void Queue::finished(uint32_t count) {
+  const std::lock_guard<std::mutex> guard(lock_);
+  ending_ -= count;
+  checkDrained();
+}
+
+void Queue::parentBegins() {
+  acquire();
+  const std::lock_guard<std::mutex> guard(lock_);
+  parents_++;
+}
+
+void Queue::parentOver() {
+  {
+    const std::lock_guard<std::mutex> guard(lock_);
+    parents_--;
+    checkDrained();
+  }
+  release();
 }
 
 void Queue::joinGone(Worker* gone) {
@@ -218,7 +241,7 @@ void Queue::dismiss() {
 }
 
 uint32_t Queue::dropWaiting(bool onlyDroppable) {
-  Aftermath after;
+  Aftermath after{this};
   uint32_t dropped = 0;
   {
     const std::lock_guard<std::mutex> guard(lock_);
@@ -242,7 +265,7 @@ bool Queue::isOrphaned() {
 }
 
 void Queue::hostGone() {
-  Aftermath after;
+  Aftermath after{this};
   {
     const std::lock_guard<std::mutex> guard(lock_);
     if (host_ == nullptr) return;

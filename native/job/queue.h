@@ -123,21 +123,29 @@ class Queue {
   // --- a job that was submitted here and not handed back yet
 
   enum class Removal : uint8_t {
-    kRemoved,  // it had not begun: it is the caller's now, not finished
+    kRemoved,  // it had not begun
     kRunning,
     kOver,  // on its way back
   };
+  // What had not begun ends with REMOVED.
   Removal remove(Job* job);
+  // It is the caller's then, not finished.
+  Removal withdraw(Job* job);
   enum class Stop : uint8_t {
     kTold,    // it runs, and knows by now or soon
+    kEnds,    // its thread is being ended; the cleanup of a phased one runs on another then
     kNotYet,  // a worker has it and has not begun
     kWaits,
     kOver,
   };
   // Asks a running job to stop: the claim says so, its worker is told.
   Stop signal(Job* job);
-  // Ends the thread that runs it, and then the job ends so; natively that is `signal`.
+  // Ends the thread that runs it, and then the job ends so; natively that is `signal`. The thread
+  // begins nothing more, what it was given and has not begun goes back.
   Stop terminate(Job* job, JobOutcome::Id outcome);
+  // Its time is over: what its flags say is done, which may be nothing (kTold: it runs). A cleanup
+  // has all the time it needs (kOver).
+  Stop timeOver(Job* job);
   // Of one that has not begun. False: it has.
   bool setDeadline(Job* job, int64_t deadlineNs);
   // Whether every thread runs a job that was asked to stop `kWedgeGraceNs` ago, and none may be
@@ -201,6 +209,11 @@ class Queue {
   // There will be no more workers, and nobody who drains it: what waits ends SHUTDOWN.
   void hostGone();
 
+  // --- a job that it runs and that others depend on: not before it is handed back, which may be
+  // long after its own work, is the queue drained. On the thread that runs it; on any.
+  void parentBegins();
+  void parentOver();
+
   // --- references: the registry's, those of desks while they work with it, those of workers
 
   void acquire() { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -224,6 +237,7 @@ class Queue {
   uint32_t inflight();
   void beginDrain();
   void checkDrained();
+  void finished(uint32_t count);
   static void joinGone(Worker* gone);
 
   // queue_submit.cc
@@ -232,7 +246,10 @@ class Queue {
   void dropAll(JobOutcome::Id outcome, bool onlyDroppable, Aftermath* after);
   void takeOut(Job* job);
   Removal removeLocked(Job* job);
-  Stop signalLocked(const Job* job, int64_t nowNs);
+  Job* findWaiting(uint64_t number);
+  static Stop whereIs(const Job* job);
+  static Stop signalLocked(const Job* job, int64_t nowNs);
+  Stop terminateLocked(Job* job, JobOutcome::Id outcome, int64_t nowNs, Aftermath* after);
   int64_t wedgedSince();
   uint32_t backlog();
   bool isOverBacklog();
@@ -245,10 +262,11 @@ class Queue {
   bool isAbandoned() const;
   bool want(Aftermath* after);
   void spawn(Aftermath* after);
-  int startThreads(Aftermath* after, Job* asking);
+  int startThreads(Aftermath* after, uint64_t asking = 0);
   void callIdle();
   void callEveryIdle();
   void call(Worker* worker);
+  static void nudge(Worker* worker);
   void setIdle(Worker* worker);
   void clearIdle(Worker* worker);
   Worker* find(uint32_t worker);
@@ -291,7 +309,9 @@ class Queue {
   std::mutex lock_;  // everything below
   Tray* host_;
   Waiting waiting_;
-  uint32_t open_ = 0;  // jobs that wait, run, or have ended and are not accounted for
+  uint32_t open_ = 0;     // jobs that wait, run, or have ended and are not accounted for
+  uint32_t ending_ = 0;   // jobs of an Aftermath
+  uint32_t parents_ = 0;  // jobs that others depend on, until they are handed back
   uint32_t boundCount_ = 0;
   uint32_t reserved_ = 0;
   uint64_t arrivals_ = 0;

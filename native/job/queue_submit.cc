@@ -48,7 +48,7 @@ JobOutcome::Id Queue::admit(Job* job) {
     if (!waiting_.push(job)) return JobOutcome::NO_MEMORY;
   } else {
     Worker* const worker = find(job->boundTo);
-    if (worker == nullptr || worker->stage == Worker::Stage::kLeaving) {
+    if (worker == nullptr || worker->stage == Worker::Stage::kLeaving || worker->terminated) {
       return JobOutcome::WORKER_DIED;
     }
     if (!waiting_.pushBound(job)) return JobOutcome::NO_MEMORY;
@@ -62,7 +62,7 @@ JobOutcome::Id Queue::admit(Job* job) {
 }
 
 void Queue::submit(JobList* jobs) {
-  Aftermath after;
+  Aftermath after{this};
   {
     const std::lock_guard<std::mutex> guard(lock_);
     while (!jobs->empty()) {
@@ -74,13 +74,14 @@ void Queue::submit(JobList* jobs) {
     callIdle();
     plan(&after);
   }
-  static_cast<void>(startThreads(&after, nullptr));
+  static_cast<void>(startThreads(&after));
   after.finishAll();
 }
 
 int Queue::submitOne(Job* job, bool tries) {
-  Aftermath after;
+  Aftermath after{this};
   int planned = 0;
+  uint64_t number = 0;
   {
     const std::lock_guard<std::mutex> guard(lock_);
     if (tries && state_ == State::kOpen && isOverBacklog()) return -EAGAIN;
@@ -97,8 +98,10 @@ int Queue::submitOne(Job* job, bool tries) {
     giveBackForTurns();
     callIdle();
     planned = plan(&after, job);
+    if (planned == 0) number = arrivals_;
   }
-  const int started = startThreads(&after, planned < 0 ? nullptr : job);
+  // From here on it may be over, and gone.
+  const int started = startThreads(&after, number);
   after.finishAll();
   return planned < 0 ? planned : started;
 }
@@ -128,11 +131,32 @@ void Queue::takeOut(Job* job) {
   open_--;
 }
 
-Queue::Removal Queue::remove(Job* job) {
+Queue::Removal Queue::withdraw(Job* job) {
   const std::lock_guard<std::mutex> guard(lock_);
   const Removal removal = removeLocked(job);
   if (removal == Removal::kRemoved) checkDrained();
   return removal;
+}
+
+Queue::Removal Queue::remove(Job* job) {
+  Aftermath after{this};
+  Removal removal = Removal::kOver;
+  {
+    const std::lock_guard<std::mutex> guard(lock_);
+    removal = removeLocked(job);
+    if (removal == Removal::kRemoved) after.end(job, JobOutcome::REMOVED);
+  }
+  after.finishAll();
+  return removal;
+}
+
+// By its number, of a job that may be gone by now; nullptr: it does not wait.
+Job* Queue::findWaiting(uint64_t number) {
+  Job* found = nullptr;
+  waiting_.each([&found, number](Job* job) {
+    if (job->number == number) found = job;
+  });
+  return found;
 }
 
 Queue::Removal Queue::removeLocked(Job* job) {
@@ -192,34 +216,75 @@ Queue::Stop Queue::signal(Job* job) {
   return signalLocked(job, now);
 }
 
-Queue::Stop Queue::signalLocked(const Job* job, int64_t nowNs) {
+// kTold: it runs.
+Queue::Stop Queue::whereIs(const Job* job) {
   const Job::Place place = job->place.load(std::memory_order_relaxed);
   if (place == Job::Place::kWaiting) return Stop::kWaits;
   if (place != Job::Place::kGiven) return Stop::kOver;
+  const Worker* const worker = job->worker;
+  if (worker->slots[job->slot].over.load(std::memory_order_acquire)) return Stop::kOver;
+  if (worker->claims.isRunning(job->slot)) return Stop::kTold;
+  return worker->claims.isUnbegun(job->slot) ? Stop::kNotYet : Stop::kOver;
+}
+
+Queue::Stop Queue::signalLocked(const Job* job, int64_t nowNs) {
+  const Stop where = whereIs(job);
+  if (where != Stop::kTold) return where;
   Worker* const worker = job->worker;
-  Slot& slot = worker->slots[job->slot];
-  if (slot.over.load(std::memory_order_acquire)) return Stop::kOver;
   if (worker->claims.change(job->slot, Claim::RUNNING, Claim::SIGNALLED)) {
-    slot.signalledNs = nowNs;
+    worker->slots[job->slot].signalledNs = nowNs;
     worker->signals |= uint64_t{1} << job->slot;
     if (worker->tray != nullptr) worker->tray->call(Tray::kSignals);
     return Stop::kTold;
   }
-  if (worker->claims.load(job->slot) == Claim::SIGNALLED) return Stop::kTold;
-  return worker->claims.isUnbegun(job->slot) ? Stop::kNotYet : Stop::kOver;
+  return worker->claims.load(job->slot) == Claim::SIGNALLED ? Stop::kTold : Stop::kOver;
 }
 
 Queue::Stop Queue::terminate(Job* job, JobOutcome::Id outcome) {
   const int64_t now = sys::monotonicNs();
-  const std::lock_guard<std::mutex> guard(lock_);
-  const Stop stop = signalLocked(job, now);
-  if (stop != Stop::kTold) return stop;
+  Aftermath after{this};
+  Stop stop = Stop::kOver;
+  {
+    const std::lock_guard<std::mutex> guard(lock_);
+    stop = terminateLocked(job, outcome, now, &after);
+  }
+  after.finishAll();
+  return stop;
+}
+
+Queue::Stop Queue::terminateLocked(Job* job, JobOutcome::Id outcome, int64_t nowNs,
+                                   Aftermath* after) {
+  const Stop stop = signalLocked(job, nowNs);
   Worker* const worker = job->worker;
-  if (worker->tray == nullptr || worker->terminated) return stop;
+  if (stop != Stop::kTold || worker->tray == nullptr || host_ == nullptr) return stop;
+  if (worker->terminated) return Stop::kEnds;
   job->ifDead = outcome;
   worker->terminated = true;
   worker->wishEnd = true;
   tellHost();
+  // These have asked for nothing. What is bound to the thread ends with it.
+  takeBackFrom(worker, kClaims);
+  endBound(worker, JobOutcome::WORKER_DIED, after);
+  callIdle();
+  return Stop::kEnds;
+}
+
+Queue::Stop Queue::timeOver(Job* job) {
+  const int64_t now = sys::monotonicNs();
+  Aftermath after{this};
+  Stop stop = Stop::kOver;
+  {
+    const std::lock_guard<std::mutex> guard(lock_);
+    if (job->fate != JobOutcome::VALUE) return Stop::kOver;
+    if ((job->flags & JobFlag::CANCEL_TERMINATE) != 0) {
+      stop = terminateLocked(job, JobOutcome::RUN_TIMED_OUT, now, &after);
+    } else if ((job->flags & JobFlag::CANCEL_SIGNAL) != 0) {
+      stop = signalLocked(job, now);
+    } else {
+      stop = whereIs(job);
+    }
+  }
+  after.finishAll();
   return stop;
 }
 
@@ -233,7 +298,7 @@ uint64_t Queue::takeSignals(Worker* worker) {
 }
 
 int64_t Queue::checkWedged(int64_t nowNs) {
-  Aftermath after;
+  Aftermath after{this};
   {
     const std::lock_guard<std::mutex> guard(lock_);
     const int64_t due = wedgedSince();

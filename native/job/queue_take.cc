@@ -43,25 +43,26 @@ bool Queue::isAlone(const Job* job) const {
 }
 
 Queue::Taken Queue::take(Worker* worker, const Room& room, uint32_t* slots, uint32_t* count) {
-  Aftermath after;
+  Aftermath after{this};
   Taken taken = Taken::kJobs;
   *count = 0;
   {
     const std::lock_guard<std::mutex> guard(lock_);
     account(worker);
     clearIdle(worker);
-    if (mustLeave(worker)) {
+    if (!worker->terminated && mustLeave(worker)) {
       leave(worker);
       taken = Taken::kLeave;
     } else {
-      if (worker->blocked || paused_ || room.jobs == 0) {
+      // Who is about to be ended is given nothing, though what it was to be ended for is over.
+      if (worker->blocked || worker->terminated || paused_ || room.jobs == 0) {
         taken = Taken::kNothing;
       } else {
         bool comes = takeJobs(worker, room, slots, count, &after);
         if (!comes && steal(worker)) comes = takeJobs(worker, room, slots, count, &after);
         if (!comes) taken = Taken::kNothing;
       }
-      if (taken == Taken::kNothing && worker->given == 0) {
+      if (taken == Taken::kNothing && worker->given == 0 && !worker->terminated) {
         setIdle(worker);
         // A job may have gone by itself, of a queue that only waited for that.
         if (mustLeave(worker)) {
@@ -196,14 +197,19 @@ bool Queue::takeBack(Worker* worker, uint32_t at) {
   if (!worker->claims.takeBack(at)) return false;
   Job* const job = worker->slots[at].job;
   worker->free(at);
-  if ((job->flags & JobFlag::BOUND) != 0) {
+  // It has not begun, and its limit does not count yet. Relaxed, as all its writes are.
+  job->startedNs.store(0, std::memory_order_relaxed);
+  if ((job->flags & JobFlag::BOUND) != 0 && !job->unbound) {
     worker->bound.pushFront(job);
     boundCount_++;
     job->place.store(Job::Place::kWaiting, std::memory_order_relaxed);
-    return true;
+  } else {
+    waiting_.restore(job);
+    waiting_.ungive(job->home);
   }
-  waiting_.restore(job);
-  waiting_.ungive(job->home);
+  // It may have looked for more already and found nothing: idle it was not while it had been given
+  // something, so that nobody would call it.
+  if (worker->given == 0) nudge(worker);
   return true;
 }
 

@@ -66,8 +66,8 @@ bool Queue::want(Aftermath* after) {
 
 // Without the lock: making a thread takes its time. A thread that cannot be made leaves its work to
 // the others; when there are none, what waits ends. For the job that asks for it, which is the
-// caller's again then, the errno is the answer.
-int Queue::startThreads(Aftermath* after, Job* asking) {
+// caller's again then, the errno is the answer; others may have run it meanwhile.
+int Queue::startThreads(Aftermath* after, uint64_t asking) {
   int answer = 0;
   joinGone(std::exchange(after->gone, nullptr));
   while (after->starting != nullptr) {
@@ -82,7 +82,8 @@ int Queue::startThreads(Aftermath* after, Job* asking) {
     unlist(worker);
     Workers::destroy(worker);
     if (live_ > 0) continue;
-    if (asking != nullptr && removeLocked(asking) == Removal::kRemoved) answer = started;
+    Job* const asked = asking == 0 ? nullptr : findWaiting(asking);
+    if (asked != nullptr && removeLocked(asked) == Removal::kRemoved) answer = started;
     dropAll(JobOutcome::NO_THREAD, false, after);
     checkDrained();
   }
@@ -154,6 +155,11 @@ void Queue::call(Worker* worker) {
   clearIdle(worker);
   worker->isCalled = true;
   calling_++;
+  nudge(worker);
+}
+
+// It comes, whether or not it is idle.
+void Queue::nudge(Worker* worker) {
   if (worker->tray != nullptr) return worker->tray->call(Tray::kWork);
   // Release: pairs with the acquire of a thread that looks for it without the lock.
   worker->called.store(true, std::memory_order_release);
@@ -290,7 +296,7 @@ void Queue::threadEnded(Worker* worker) {
 }
 
 void Queue::workerGone(Worker* worker) {
-  Aftermath after;
+  Aftermath after{this};
   {
     const std::lock_guard<std::mutex> guard(lock_);
     account(worker);
@@ -305,7 +311,7 @@ void Queue::workerGone(Worker* worker) {
     plan(&after);
     checkDrained();
   }
-  static_cast<void>(startThreads(&after, nullptr));
+  static_cast<void>(startThreads(&after));
   after.finishAll();
 }
 
@@ -320,7 +326,7 @@ void Queue::loseJobs(Worker* worker, Aftermath* after) {
     const JobOutcome::Id outcome = job->fate != JobOutcome::VALUE ? job->fate : job->ifDead;
     if (cleansUp && job->fate == JobOutcome::VALUE && host_ != nullptr) {
       job->fate = outcome;
-      job->flags &= ~uint32_t{JobFlag::BOUND};
+      job->unbound = true;
       waiting_.restore(job);
       waiting_.ungive(job->home);
       worker->free(at);
@@ -334,7 +340,7 @@ void Queue::loseJobs(Worker* worker, Aftermath* after) {
 }
 
 void Queue::workerEnded(uint32_t number) {
-  Aftermath after;
+  Aftermath after{this};
   {
     const std::lock_guard<std::mutex> guard(lock_);
     Worker* const worker = find(number);

@@ -75,7 +75,7 @@ class Runner final : public aco::AsynchRunner {
     auto* const job = static_cast<Job*>(asynch->under);
     if (job == nullptr) return false;
     const QueueRef queue = findQueue(job->queue);
-    if (!queue || queue->remove(job) != Queue::Removal::kRemoved) return false;
+    if (!queue || queue->withdraw(job) != Queue::Removal::kRemoved) return false;
     drop(asynch, job);
     return true;
   }

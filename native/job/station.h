@@ -20,6 +20,7 @@ class Station {
   Station(loop::Loop* loop, Desk* desk) : loop_(loop), desk_(desk) {}
 
   bool serves() const { return worker_ != nullptr; }
+  Queue* queue() const { return queue_.get(); }
   // -ENOENT: the worker is not wanted (any more).
   [[nodiscard]] int serve(QueueRef queue, uint32_t worker, int32_t* claims, Tray* tray);
 

@@ -36,14 +36,20 @@ T* takeAll(std::atomic<T*>* list) {
 
 }  // namespace
 
-Tray::~Tray() { discard(); }
+Tray::~Tray() {
+  discardJobs();
+  discardNotices();
+}
 
-void Tray::discard() {
+void Tray::discardJobs() {
   for (Job* job = takeJobs(); job != nullptr;) {
     Job* const following = job->next;
     Job::destroy(job);
     job = following;
   }
+}
+
+void Tray::discardNotices() {
   for (Notice* notice = takeNotices(); notice != nullptr;) {
     Notice* const following = notice->next;
     Notices::destroy(notice);
@@ -58,26 +64,26 @@ void Tray::release(uint32_t count) {
 
 void Tray::put(Job* job) {
   push(&jobs_, job);
-  announce();
+  if (!announce()) discardJobs();
   release();
 }
 
 void Tray::put(Notice* notice) {
   push(&notices_, notice);
-  announce();
+  if (!announce()) discardNotices();
   release();
 }
 
 void Tray::call(Call what) {
   calls_.fetch_or(what, std::memory_order_seq_cst);
-  announce();
+  static_cast<void>(announce());
 }
 
-// Either the closing desk finds what was put in, or this finds that it has closed.
-void Tray::announce() {
+// False: it is closed. Either the closing desk finds what was put in, or this finds that.
+bool Tray::announce() {
   const State state = state_.load(std::memory_order_seq_cst);
-  if (state == State::kClosed) return discard();
   if (state == State::kAsleep) wake();
+  return state != State::kClosed;
 }
 
 void Tray::wake() {
@@ -99,7 +105,8 @@ void Tray::close() {
     loop_ = nullptr;
   }
   state_.store(State::kClosed, std::memory_order_seq_cst);
-  discard();
+  discardJobs();
+  discardNotices();
 }
 
 bool Tray::rest() {

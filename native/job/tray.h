@@ -1,7 +1,9 @@
 // Where what other threads have for a desk waits until its loop looks: finished jobs, news of
 // queues. Outlives the loop for as long as jobs are under way that came from it.
 //
-// After `close` what is put in is destroyed at once, by whoever puts it there.
+// After `close` what is put in is destroyed at once, by whoever puts it there. Jobs are put in
+// without a queue's lock: the destruction of one may end another, of whichever queue. The rest may
+// be said under it.
 //
 // Waking. A loop that is about to sleep says so (`rest`) and looks once more; who puts something in
 // looks whether it sleeps, after having put it there. All four operations are sequentially
@@ -32,6 +34,7 @@ struct Notice {
   uint32_t request = 0;
 };
 using Notices = mem::Typed<Notice, mem::Builtin::kJobTable>;
+using NoticeList = LinkedList<Notice>;
 
 class Tray {
  public:
@@ -73,9 +76,10 @@ class Tray {
  private:
   enum class State : uint8_t { kAwake, kAsleep, kClosed };
 
-  void announce();
+  bool announce();
   void wake();
-  void discard();
+  void discardJobs();
+  void discardNotices();
 
   const uint32_t loopId_;
   std::atomic<uint32_t> references_{1};

@@ -1,7 +1,9 @@
 // What is left when threads, loops and hosts end: nothing.
 #include <cstdio>
 #include <string>
+#include <thread>
 
+#include "sys/clock.h"
 #include "test/job_workers.h"
 
 namespace heddle::test {
@@ -79,6 +81,133 @@ CASE("JQ-13 a queue is said to be drained after its last job is said to be over"
   CHECK(world.until([&] { return !world.drained.empty(); }));
   CHECK(world.allDone());
   CHECK_EQ(job::destroyQueue(number), 0);
+}
+
+// Drains a queue that is about to be over, again and again: each time its jobs are over first.
+template <class Begin>
+void drainsLast(int rounds, HostWorld* host, Begin&& begin) {
+  int early = 0;
+  for (int i = 0; i < rounds; i++) {
+    const uint32_t number = begin(i);
+    host->drained.clear();
+    CHECK_EQ(host->desk().drain(number, 1), 0);
+    // Without sleeping, so that passes begin and end at any moment of the queue's last ones.
+    for (int pass = 0; host->drained.empty() && pass < 10'000'000; pass++) host->pass();
+    CHECK(!host->drained.empty());
+    if (!host->allDone()) early++;
+    CHECK(host->finishAll());
+    CHECK_EQ(job::destroyQueue(number), 0);
+    host->bury();
+    host->log.clear();
+  }
+  CHECK_EQ(early, 0);
+}
+
+CASE("JQ-13 drained is said behind the last job, however close the two are: native threads") {
+  HostWorld host;
+  const Body nothing = [](job::NativeCall&) {};
+  drainsLast(2000, &host, [&](int round) {
+    const uint32_t number = host.queue();
+    for (int i = 0; i <= round % 16; i++) host.submit(number, nothing);
+    return number;
+  });
+}
+
+CASE("JQ-13 TP-20 drained is said behind the job of a worker that has died") {
+  HostWorld host;
+  const WorkerBody dies = [](Run& run) { run.dies = true; };
+  drainsLast(200, &host, [&](int) {
+    const uint32_t number = host.workers(1);
+    host.run(number, dies);
+    return number;
+  });
+}
+
+CASE("JQ-13 AS-06 a queue is not drained before the parents that it ran are over") {
+  HostWorld host;
+  const uint32_t number = host.workers(1);
+  const uint32_t leaves = host.queue({.name = "leaves"});
+  Barrier barrier;
+  const Body held = [&](job::NativeCall&) { barrier.pass(); };
+  const WorkerBody adds = [&](Run& run) {
+    run.player.world().submit({.queue = leaves, .parent = static_cast<int32_t>(run.slot)}, held);
+  };
+  const uint32_t parent = host.run(number, adds);
+  CHECK(host.until([&] { return barrier.arrivals() == 1; }));
+  CHECK_EQ(host.desk().drain(number, 1), 0);
+  CHECK(host.until([&] { return host.stat(number, JobStat::CONCURRENCY) == 0; }));
+  host.rest(20);
+  CHECK(host.drained.empty());
+  CHECK_EQ(job::destroyQueue(number), -EBUSY);
+  barrier.open();
+  CHECK(host.until([&] { return !host.drained.empty(); }));
+  CHECK(host.isDone(parent));
+  CHECK_EQ(job::destroyQueue(number), 0);
+  host.end(leaves);
+}
+
+// A thread that has left its queue and is not over: who joins it waits.
+struct Lingering {
+  static inline Barrier* barrier = nullptr;
+  bool isNeeded = false;
+  ~Lingering() {
+    if (isNeeded) barrier->pass();
+  }
+};
+
+CASE("JQ-03 a thread that cannot be made for a job which another has run and ended meanwhile") {
+  JobWorld world;
+  Barrier lingers;
+  Lingering::barrier = &lingers;
+  Barrier both;
+  const Body comes = [&](job::NativeCall&) {
+    thread_local Lingering lingering;
+    lingering.isNeeded = true;
+    both.pass();
+  };
+  Barrier hold;
+  const Body held = [&](job::NativeCall&) { hold.pass(); };
+  std::atomic<int> ran{0};
+  const Body counts = [&](job::NativeCall&) { ran++; };
+  const auto jobOf = [](const Body& body) {
+    const std::string bytes = addressOf(body);
+    job::Job* const made = job::Job::make(bytes.size());
+    made->target = job::findTarget(bodyTarget());
+    made->ended = job::Job::destroy;
+    made->addedNs = sys::monotonicNs();
+    made->size = static_cast<uint32_t>(bytes.size());
+    std::memcpy(made->room(), bytes.data(), bytes.size());
+    return made;
+  };
+  const uint32_t number = world.queue({.desired = 2});
+  const QueueRef queue = job::findQueue(number);
+  const auto awaitThreads = [&](double count) {
+    CHECK(world.until([&] { return world.stat(number, JobStat::CONCURRENCY) == count; }));
+  };
+  // Of two threads one leaves, and lingers.
+  for (int i = 0; i < 2; i++) world.submit(number, comes);
+  world.flush();
+  both.awaitArrivals(2);
+  both.open();
+  CHECK(world.finishAll());
+  queue->configure({.desired = 1});
+  lingers.awaitArrivals(1);
+  // The other is held. One is wanted for the next job: it cannot be made, which is found out when
+  // the first one has been joined.
+  queue->configure({.desired = 2, .stackBytes = int64_t{1} << 46});
+  CHECK_EQ(queue->submitOne(jobOf(held), false), 0);
+  hold.awaitArrivals(1);
+  std::thread submitter([&] { CHECK_EQ(queue->submitOne(jobOf(counts), false), 0); });
+  awaitThreads(2);
+  // Meanwhile the other runs the job, and goes.
+  hold.open();
+  CHECK(world.until([&] { return ran == 1; }));
+  queue->configure({.desired = 1});
+  awaitThreads(1);
+  lingers.open();
+  submitter.join();
+  awaitThreads(0);
+  world.end(number);
 }
 
 CASE("JQ-14 a host that ends before the threads that it was asked for: nothing waits for them") {

@@ -145,9 +145,19 @@ class JobWorld : public Loopback {
     CHECK(!job::findQueue(number));
   }
 
-  uint32_t submit(const Order& order, const std::string& bytes) {
+  // As lib/jobq/parcel.ts: what is too large for the slab goes as a block.
+  uint32_t submit(Order order, const std::string& bytes) {
     const uint32_t handle = next();
-    const uint32_t offset = put(bytes);
+    uint32_t offset = 0;
+    if (bytes.size() > Desk::kBlockBytes) {
+      const int64_t block =
+          desk_->block(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+      if (block < 0) std::abort();
+      offset = static_cast<uint32_t>(block);
+      order.flags |= JobFlag::BLOCK;
+    } else {
+      offset = put(bytes);
+    }
     if (isPlain(order)) {
       out(Out::JOB_ADD, order.queue, handle, order.target, order.flags, offset, bytes.size());
       return handle;
@@ -174,7 +184,7 @@ class JobWorld : public Loopback {
     CHECK(until([&] { return isDone(handle); }));
     return isDone(handle) ? done[handle].outcome : -1;
   }
-  bool allDone() { return done.size() == submitted_; }
+  bool allDone() const { return answered_ == submitted_; }
   bool finishAll() {
     return until([this] { return allDone(); });
   }
@@ -186,6 +196,7 @@ class JobWorld : public Loopback {
     return stats[place];
   }
   uint64_t submitted() const { return submitted_; }
+  uint64_t answered() const { return answered_; }
   // Of the record that is being dispatched: the bytes that its word `at` and the next tell of.
   std::string view(const Record& record, size_t at) const {
     return slab(record.at(at), record.at(at + 1));
@@ -201,6 +212,7 @@ class JobWorld : public Loopback {
   void dispatched(const Record& record) override {
     switch (record.kind) {
       case In::JOB_DONE:
+        close(record.handle());
         CHECK_EQ(done.count(record.handle()), size_t{0});
         done[record.handle()] = {record.at(2), static_cast<uint32_t>(record.at(3)),
                                  bytesOf(record, 3)};
@@ -232,14 +244,36 @@ class JobWorld : public Loopback {
     return order.cleanup == 0 && order.worker == 0 && order.priority == 0 && order.parent < 0 &&
            order.subqueue == 0 && order.deadline == INFINITY && order.runLimit == 0;
   }
-  // A handle's index comes again when its job is done.
+  // As lib/jobq/handles.ts: an index comes again as soon as its job is answered, the latest first,
+  // with the next generation. What is known of the job that had the same handle 256 generations ago
+  // is forgotten then.
   uint32_t next() {
     submitted_++;
-    return static_cast<uint32_t>(submitted_);
+    if (free_.empty()) {
+      free_.push_back(static_cast<uint32_t>(generations_.size()));
+      generations_.push_back(0);
+    }
+    const uint32_t index = free_.back();
+    free_.pop_back();
+    const uint32_t handle = index | uint32_t{generations_[index]} << kGenerationShift;
+    done.erase(handle);
+    return handle;
   }
+  // Handles that a test has made up itself are its own.
+  void close(uint32_t handle) {
+    const uint32_t index = handle & loop::kHandleIndexMask;
+    if (index >= generations_.size() || generations_[index] != handle >> kGenerationShift) return;
+    answered_++;
+    generations_[index]++;
+    free_.push_back(index);
+  }
+  static constexpr uint32_t kGenerationShift = 24;
 
   job::Desks::Ptr desk_;
   uint64_t submitted_ = 0;
+  uint64_t answered_ = 0;
+  std::vector<uint8_t> generations_;  // by index
+  std::vector<uint32_t> free_;        // indexes
 };
 
 }  // namespace heddle::test

@@ -227,11 +227,12 @@ struct Sequence {
   Barrier barrier;
   std::mutex lock;
   std::vector<int> ran;
+  uint32_t first = 0;  // the one that holds
   const Body holds = [this](job::NativeCall&) { barrier.pass(); };
   std::vector<std::unique_ptr<Body>> bodies;
 
   explicit Sequence(const QueueSpec& spec = {}) : number(world.queue(spec)) {
-    world.submit(number, holds);
+    first = world.submit(number, holds);
     world.pass();
     barrier.awaitArrivals(1);
   }
@@ -425,7 +426,7 @@ CASE(
                                        work);
   world.flush();
   CHECK_EQ(world.desk().setDeadline(moved, INFINITY), 0);
-  CHECK_EQ(world.desk().setDeadline(1, INFINITY), -ENOENT);  // it runs
+  CHECK_EQ(world.desk().setDeadline(sequence.first, INFINITY), -ENOENT);  // it runs
   sequence.barrier.open();
   CHECK(world.finishAll());
   CHECK_EQ(world.done[plain].outcome, JobOutcome::TIMED_OUT);
@@ -447,7 +448,8 @@ CASE("JQ-17 AS-09 too long a run is answered when its time is over, and asked to
     while (!call.stopping()) std::this_thread::yield();
     call.setNumber(1);
   };
-  const uint32_t slow = world.submit({.queue = number, .runLimit = 5}, stubborn);
+  const uint32_t slow =
+      world.submit({.queue = number, .flags = JobFlag::CANCEL_SIGNAL, .runLimit = 5}, stubborn);
   CHECK_EQ(world.outcomeOf(slow), JobOutcome::RUN_TIMED_OUT);
   // At its deadline one is asked, and its answer is what it makes of it.
   const uint32_t late = world.submit(
@@ -475,13 +477,54 @@ CASE("JQ-17 AS-09 too long a run is answered when its time is over, and asked to
   world.end(number);
 }
 
+CASE("JQ-17 AS-09 without a cancel mode too long a run is answered, and it and others left alone") {
+  JobWorld world;
+  const uint32_t number = world.queue();
+  Barrier barrier;
+  std::atomic<bool> asked{false};
+  const Body slow = [&](job::NativeCall& call) {
+    barrier.pass();
+    asked = call.stopping();
+  };
+  const Body nothing = [](job::NativeCall&) {};
+  const uint32_t late = world.submit({.queue = number, .runLimit = 5}, slow);
+  CHECK_EQ(world.outcomeOf(late), JobOutcome::RUN_TIMED_OUT);
+  const uint32_t next = world.submit(number, nothing);
+  world.rest(Queue::kWedgeGraceNs / kMs + 200);
+  CHECK(!world.isDone(next));
+  barrier.open();
+  CHECK_EQ(world.outcomeOf(next), JobOutcome::VALUE);
+  CHECK(!asked);
+  world.end(number);
+}
+
+CASE("JQ-17 a late answer leaves the watch of the next job in its place alone") {
+  JobWorld world;
+  const uint32_t number = world.queue({.desired = 2});
+  Barrier first;
+  Barrier second;
+  const Body late = [&](job::NativeCall&) { first.pass(); };
+  const Body later = [&](job::NativeCall&) { second.pass(); };
+  const uint32_t a = world.submit({.queue = number, .runLimit = 5}, late);
+  CHECK_EQ(world.outcomeOf(a), JobOutcome::RUN_TIMED_OUT);
+  const uint32_t b = world.submit({.queue = number, .runLimit = 200}, later);
+  CHECK_EQ(a & loop::kHandleIndexMask, b & loop::kHandleIndexMask);
+  world.flush();
+  second.awaitArrivals(1);
+  first.open();
+  CHECK(world.until([&] { return world.stat(number, JobStat::TOTAL) == 1; }));
+  CHECK_EQ(world.outcomeOf(b), JobOutcome::RUN_TIMED_OUT);
+  second.open();
+  world.end(number);
+}
+
 CASE("AS-09 A-AS-6 every thread stuck in a job that was asked to stop: the others end WEDGED") {
   JobWorld world;
   const uint32_t number = world.queue({.desired = 2});
   Barrier barrier;
   const Body deaf = [&](job::NativeCall&) { barrier.pass(); };
   const Body nothing = [](job::NativeCall&) {};
-  world.submit({.queue = number, .runLimit = 1}, deaf);
+  world.submit({.queue = number, .flags = JobFlag::CANCEL_SIGNAL, .runLimit = 1}, deaf);
   const uint32_t free = world.submit(number, deaf);
   world.flush();
   barrier.awaitArrivals(2);
@@ -545,7 +588,45 @@ CASE("TP-15 what waits is dropped: all of it, or what may be") {
   CHECK(sequence.finish().empty());
 }
 
-CASE("JQ-08 A-JQ-10 mode cs: each job is a section; gc: the threads reclaim between jobs") {
+// Counts itself when it is reclaimed.
+struct Counted : mem::Retired {
+  static inline std::atomic<int> reclaimed{0};
+};
+
+CASE("JQ-08 A-JQ-10 gc: the threads reclaim between jobs what was retired, the others do not") {
+  // Nobody else does.
+  REQUIRE(mem::epochPauseCollector(true) == 0);
+  constexpr int kMany = 50;
+  JobWorld world;
+  const Body retires = [](job::NativeCall&) {
+    for (int i = 0; i < kMany; i++) {
+      mem::epochRetire(new Counted, sizeof(Counted), [](mem::Retired* object) {
+        delete static_cast<Counted*>(object);
+        Counted::reclaimed++;
+      });
+    }
+  };
+  const Body nothing = [](job::NativeCall&) {};
+  for (const auto safety : {job::JobSafety::NONE, job::JobSafety::GC}) {
+    Counted::reclaimed = 0;
+    const uint32_t number = world.queue({.safety = safety});
+    CHECK_EQ(world.outcomeOf(world.submit(number, retires)), JobOutcome::VALUE);
+    // Behind the first of these they have passed between two jobs.
+    for (int i = 0; i < 2; i++) {
+      CHECK_EQ(world.outcomeOf(world.submit(number, nothing)), JobOutcome::VALUE);
+    }
+    CHECK_EQ(Counted::reclaimed.load(), safety == job::JobSafety::GC ? kMany : 0);
+    world.end(number);
+    // What the other kind has left.
+    REQUIRE(mem::epochAttachThread() == 0);
+    static_cast<void>(mem::epochMaintain(mem::MaintainMode::kBarrier));
+    CHECK_EQ(mem::epochDetachThread(), 0);
+    CHECK_EQ(Counted::reclaimed.load(), kMany);
+  }
+  CHECK_EQ(mem::epochPauseCollector(false), 0);
+}
+
+CASE("JQ-08 A-JQ-10 mode cs: each job is a section; none and gc: it is not") {
   JobWorld world;
   for (const auto safety : {job::JobSafety::NONE, job::JobSafety::CS, job::JobSafety::GC}) {
     const uint32_t number = world.queue({.safety = safety});

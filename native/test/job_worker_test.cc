@@ -277,6 +277,145 @@ CASE(
   host.end(number);
 }
 
+CASE("A-AS-6 AS-01 a phased job whose thread is ended is answered behind its cleanup") {
+  HostWorld host;
+  const uint32_t number = host.workers(1);
+  std::atomic<int> cleanups{0};
+  const WorkerBody phases = [&](Run& run) {
+    run.pends = (run.flags & JobFlag::SKIP_WORK) == 0;  // never settled
+    if (!run.pends) cleanups++;
+  };
+  const uint32_t flags = JobFlag::CANCEL_TERMINATE | JobFlag::PHASED;
+  const uint32_t handle = host.run({.queue = number, .flags = flags, .runLimit = 5}, phases);
+  CHECK_EQ(host.outcomeOf(handle), JobOutcome::RUN_TIMED_OUT);
+  CHECK_EQ(cleanups.load(), 1);
+  CHECK_EQ(host.asked, 2);
+  host.end(number);
+}
+
+CASE("A-AS-6 AS-09 a cleanup has all the time it needs, whatever limits its job has") {
+  HostWorld host;
+  const uint32_t number = host.workers(1);
+  const WorkerBody nothing = [](Run&) {};
+  CHECK_EQ(host.outcomeOf(host.run(number, nothing)), JobOutcome::VALUE);
+  Barrier barrier;
+  const WorkerBody cleansUp = [&](Run& run) {
+    CHECK((run.flags & JobFlag::SKIP_WORK) != 0);
+    barrier.pass();
+  };
+  // Taken at once, by a thread that finds it late; its submitter looks at it later.
+  const uint32_t late = host.run({.queue = number,
+                                  .flags = JobFlag::CANCEL_TERMINATE | JobFlag::PHASED,
+                                  .deadline = host.nowMs() - 1,
+                                  .runLimit = 5},
+                                 cleansUp);
+  host.flush();
+  barrier.awaitArrivals(1);
+  host.rest(50);
+  CHECK(!host.isDone(late));
+  barrier.open();
+  CHECK_EQ(host.outcomeOf(late), JobOutcome::TIMED_OUT);
+  CHECK_EQ(host.asked, 1);
+  CHECK_EQ(host.players[0]->signals, 0);
+  host.end(number);
+}
+
+CASE("A-AS-6 TP-20 a thread that is to be ended is given nothing more, though its job has ended") {
+  HostWorld host;
+  host.spares = true;
+  const uint32_t number = host.workers(1);
+  Barrier barrier;
+  const WorkerBody held = [&](Run&) { barrier.pass(); };
+  const WorkerBody names = [](Run& run) { run.result = std::to_string(run.player.number()); };
+  const uint32_t slow =
+      host.run({.queue = number, .flags = JobFlag::CANCEL_TERMINATE, .runLimit = 50}, held);
+  host.flush();
+  CHECK(host.until([&] { return barrier.arrivals() == 1; }));
+  const Order bound{.queue = number, .flags = JobFlag::BOUND, .worker = 1};
+  const uint32_t before = host.run(bound, names);
+  const uint32_t innocent = host.run(number, names);
+  CHECK_EQ(host.outcomeOf(slow), JobOutcome::RUN_TIMED_OUT);
+  CHECK(host.until([&] { return !host.wishes.empty() && host.wishes.size() == 2; }));
+  // What is for this thread only ends with it.
+  CHECK_EQ(host.outcomeOf(before), JobOutcome::WORKER_DIED);
+  CHECK_EQ(host.outcomeOf(host.run(bound, names)), JobOutcome::WORKER_DIED);
+  barrier.open();
+  CHECK(host.until([&] { return host.stat(number, JobStat::INFLIGHT) == 0; }));
+  host.rest(30);
+  CHECK(!host.isDone(innocent));
+  CHECK_EQ(host.stat(number, JobStat::BACKLOG), 1.0);
+  host.players[0]->kill();
+  CHECK_EQ(host.outcomeOf(innocent), JobOutcome::VALUE);
+  CHECK_EQ(host.done[innocent].bytes, std::string("2"));
+  host.end(number);
+}
+
+CASE("JQ-17 a run time-out counts from the beginning, also of a job that was taken back") {
+  HostWorld host;
+  const uint32_t number = host.workers(1);
+  const WorkerBody nothing = [](Run&) {};
+  CHECK_EQ(host.outcomeOf(host.run(number, nothing)), JobOutcome::VALUE);
+  Player& player = *host.players[0];
+  const WorkerBody endless = [](Run& run) {
+    while (!run.player.isSignalled(run.slot)) std::this_thread::yield();
+  };
+  const Order limited{.queue = number, .flags = JobFlag::CANCEL_SIGNAL, .runLimit = 40};
+  // Given to a thread that does not get round to it for longer than the job may run.
+  player.hold(true);
+  const uint32_t patient = host.run({.queue = number, .runLimit = 40}, nothing);
+  host.rest(100);
+  CHECK(!host.isDone(patient));
+  player.hold(false);
+  CHECK_EQ(host.outcomeOf(patient), JobOutcome::VALUE);
+  // The same, and paused meanwhile.
+  player.hold(true);
+  const uint32_t paused = host.run(limited, endless);
+  host.rest(10);
+  const QueueRef queue = job::findQueue(number);
+  queue->configure({.paused = 1});
+  host.rest(100);
+  CHECK(!host.isDone(paused));
+  player.hold(false);
+  queue->configure({.paused = 0});
+  CHECK_EQ(host.outcomeOf(paused), JobOutcome::RUN_TIMED_OUT);
+  host.end(number);
+}
+
+CASE("JQ-17 a worker that asked in vain for more, and from which all is taken back, gets more") {
+  HostWorld host;
+  host.starts = false;
+  const uint32_t number = host.workers(1);
+  const WorkerBody nothing = [](Run&) {};
+  int32_t claims[job::kClaims] = {};
+  const auto given = [&claims] {
+    return std::count(std::begin(claims), std::end(claims), int32_t{Claim::GIVEN});
+  };
+  {
+    JobWorld worker;
+    const QueueRef queue = job::findQueue(number);
+    for (int i = 0; i < 2; i++) host.run(number, nothing);
+    host.flush();
+    job::Wish wish{};
+    REQUIRE(queue->nextWish(&wish));
+    CHECK_EQ(worker.desk().serve(number, wish.worker, claims), 0);
+    // A thread of another isolate drives its loop: nothing is dispatched between passes.
+    const auto passes = [&worker] {
+      for (int i = 0; i < 4; i++) worker.loop().collect(0);
+    };
+    passes();
+    CHECK_EQ(given(), 2);
+    queue->configure({.paused = 1});
+    passes();
+    CHECK_EQ(given(), 0);
+    queue->configure({.paused = 0});
+    passes();
+    CHECK_EQ(given(), 2);
+  }
+  host.starts = true;
+  CHECK(host.finishAll());
+  host.end(number);
+}
+
 CASE("A-AS-6 signal: the claim says so, JOB_SIGNAL follows, the job answers itself") {
   HostWorld host;
   const uint32_t number = host.workers(1);
@@ -377,13 +516,15 @@ CASE("AS-06 A-AS-7 a parent's end waits for its dependents and theirs to be comp
   Barrier barrier;
   const Body held = [&](job::NativeCall&) { barrier.pass(); };
   // The worker's own loop submits them; the one that asks for it is completed later.
+  uint32_t first = 0;
   const WorkerBody parent = [&](Run& run) {
     JobWorld& mine = run.player.world();
     for (int i = 0; i < 3; i++) {
-      mine.submit({.queue = leaves,
-                   .flags = i == 0 ? uint32_t{JobFlag::COMPLETES} : 0,
-                   .parent = static_cast<int32_t>(run.slot)},
-                  held);
+      const uint32_t made = mine.submit({.queue = leaves,
+                                         .flags = i == 0 ? uint32_t{JobFlag::COMPLETES} : 0,
+                                         .parent = static_cast<int32_t>(run.slot)},
+                                        held);
+      if (i == 0) first = made;
     }
     // One that is refused counts no more once its answer is there.
     mine.submit({.queue = 4711, .parent = static_cast<int32_t>(run.slot)}, held);
@@ -397,10 +538,19 @@ CASE("AS-06 A-AS-7 a parent's end waits for its dependents and theirs to be comp
   barrier.open();
   host.rest(50);
   CHECK(!host.isDone(handle));  // one is not completed
-  const WorkerBody completes = [&](Run& run) {
-    // Its first submission's handle.
-    run.player.world().out(Out::JOB_COMPLETED, 1);
+  // Though others have its place by now.
+  std::atomic<bool> isTaken{false};
+  const WorkerBody takesPlaces = [&](Run& run) {
+    for (int i = 0; i < 4; i++) {
+      const uint32_t other = run.player.world().submit({.queue = leaves}, held);
+      if (((other ^ first) & loop::kHandleIndexMask) == 0) isTaken = true;
+    }
   };
+  host.run(number, takesPlaces);
+  host.rest(50);
+  CHECK(isTaken);
+  CHECK(!host.isDone(handle));
+  const WorkerBody completes = [&](Run& run) { run.player.world().out(Out::JOB_COMPLETED, first); };
   host.run(number, completes);
   CHECK_EQ(host.outcomeOf(handle), JobOutcome::VALUE);
   // The end of a submitter completes what it had submitted.

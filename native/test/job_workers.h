@@ -33,13 +33,16 @@ inline std::string argumentOf(const WorkerBody& body, const std::string& rest = 
 
 class Player {
  public:
-  Player(uint32_t queue, uint32_t number)
-      : queue_(queue), number_(number), thread_([this] { play(); }) {}
+  // `completes`: what it submits itself, as soon as it hears of the end.
+  Player(uint32_t queue, uint32_t number, bool completes)
+      : queue_(queue), number_(number), completes_(completes), thread_([this] { play(); }) {}
   ~Player() { end(); }
 
   uint32_t number() const { return number_; }
   // The thread is stopped as soon as it looks; jobs that run never return.
   void kill() { killed_ = true; }
+  // Records that have come are not begun until it is let on.
+  void hold(bool on) { held_ = on; }
   void end() {
     if (thread_.joinable()) thread_.join();
   }
@@ -69,6 +72,7 @@ class Player {
       world.turn(1);
       settleAll();
       runKept();
+      world.log.clear();
     }
     world.loop().close();
     over_ = true;
@@ -81,6 +85,9 @@ class Player {
         return;
       case In::JOB_SIGNAL:
         signals++;
+        return;
+      case In::JOB_DONE:
+        if (completes_) world_->out(Out::JOB_COMPLETED, record.handle());
         return;
       case In::JOB_RUN:
         // Its bytes are only there now.
@@ -101,7 +108,7 @@ class Player {
   }
 
   void runKept() {
-    while (!kept_.empty() && pending_ == 0 && !killed_) {
+    while (!kept_.empty() && pending_ == 0 && !killed_ && !held_) {
       const auto [record, bytes] = kept_.front();
       kept_.erase(kept_.begin());
       const auto slot = static_cast<uint32_t>(record.at(1));
@@ -162,11 +169,13 @@ class Player {
 
   const uint32_t queue_;
   const uint32_t number_;
+  const bool completes_;
   int32_t claims_[job::kClaims] = {};
   JobWorld* world_ = nullptr;
   std::vector<std::pair<Record, std::string>> kept_;
   int pending_ = 0;
   std::atomic<bool> killed_{false};
+  std::atomic<bool> held_{false};
   std::atomic<bool> over_{false};
   std::mutex lock_;
   std::vector<uint32_t> settled_;
@@ -213,7 +222,9 @@ class HostWorld : public JobWorld {
     }
   }
 
-  bool starts = true;  // else the host cannot make threads
+  bool starts = true;       // else the host cannot make threads
+  bool completing = false;  // its threads complete what they submit
+  bool spares = false;      // those that are to be ended wait for the test to do it
   int asked = 0;
   std::vector<std::unique_ptr<Player>> players;
 
@@ -228,14 +239,15 @@ class HostWorld : public JobWorld {
     const auto worker = static_cast<uint32_t>(record.at(2));
     if (record.at(3) == job::JobWorkerWish::TERMINATE) {
       REQUIRE(player(worker) != nullptr);
-      return player(worker)->kill();
+      if (!spares) player(worker)->kill();
+      return;
     }
     asked++;
     if (!starts) {
       CHECK_EQ(desk().workerEnded(record.handle(), worker), 0);
       return;
     }
-    players.push_back(std::make_unique<Player>(record.handle(), worker));
+    players.push_back(std::make_unique<Player>(record.handle(), worker, completing));
   }
 };
 

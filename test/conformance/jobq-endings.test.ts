@@ -199,6 +199,49 @@ describe('A-AS-6 [AS-09] cancelling', () => {
       expect(await queue.run(of('laterHeld'), late(2))).toMatchObject({ n: 2 })
     }))
 
+  it('JQ-17 AS-09 without a mode a run time-out leaves its job and the others alone', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      await queue.run(of('nothing'))
+      const cells = sharedCells(3)
+      expect(await failureCode(queue.run(of('heldUnasked'), { cells }, { runTimeout: 50 }))).toBe('ETIME')
+      const next = queue.run(of('echo'), 'next')
+      // For longer than a thread has to answer a signal.
+      const passed = Date.now() + 700
+      await settled(() => Date.now() > passed)
+      expect(queue.stats()).toMatchObject({ backlog: 1, inflight: 1 })
+      release(cells)
+      expect(await next).toBe('next')
+      expect(cells[2]).toBe(1)
+    }))
+
+  it('A-AS-6 [TP-20] a thread that is to be ended takes no other job along', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      for (let n = 0; n < 8; n++) {
+        await queue.run(of('nothing'))
+        // Over about when its time is, so that the thread may be free again before it is ended.
+        const limited = queue.run(of('burn'), 20 + n / 5, { runTimeout: 20, cancel: 'terminate' })
+        const innocent = queue.run(of('laterEcho'), n)
+        await limited.catch((error) => expect(error.code).toBe('ETIME'))
+        expect(await innocent).toBe(n)
+      }
+    }))
+
+  it('A-AS-6 [AS-01] the cleanup behind a thread that was ended has what only messages carry', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      for (const limit of ['runTimeout', 'deadline'] as const) {
+        await queue.run(of('nothing'))
+        const cells = sharedCells(8)
+        const at = limit === 'deadline' ? { deadline: Date.now() + 300 } : { runTimeout: 300 }
+        const options = { ...at, cancel: 'terminate', cleanup: of('cleanup') } as const
+        expect(await failureCode(queue.run(of('foreverWork'), { cells }, options))).toBe('ETIME')
+        // Which is over when the job is.
+        expect([cells[1], cells[2], [2, 3].includes(cells[4] as number)]).toEqual([2, 1, true])
+      }
+    }))
+
   it('JQ-17 AS-09 a job that comes back late leaves the time-out of the next alone', () =>
     withJobqs(async (jobqs) => {
       const queue = jobqs.create('case', { concurrency: 2 })
@@ -228,6 +271,56 @@ describe('A-AS-6 [AS-09] cancelling', () => {
       release(cells)
       for (const end of await settlements) expect(end).toMatchObject({ reason: { message: 'stop' } })
       expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+    }))
+})
+
+describe('A-JQ-9 [JQ-13] drain resolves when the last job has settled', () => {
+  it.each(['native', 'worker'] as const)('of a %s queue', (kind) =>
+    withJobqs(async (jobqs) => {
+      const target = kind === 'native' ? { native: 'heddle:nothing' } : of('nothing')
+      const rounds = kind === 'native' ? 500 : 4
+      let early = 0
+      for (let round = 0; round < rounds; round++) {
+        const queue = jobqs.create(`case ${round}`, { kind })
+        let over = 0
+        const count = 1 + (round % 8)
+        for (let n = 0; n < count; n++) void queue.run(target).then(() => over++)
+        await queue.drain()
+        if (over < count) early++
+        queue.destroy()
+      }
+      expect(early).toBe(0)
+    }),
+  )
+
+  it('also where its thread has died', () =>
+    withJobqs(async (jobqs) => {
+      for (let round = 0; round < 4; round++) {
+        const queue = jobqs.create(`case ${round}`)
+        let code: string | undefined
+        queue.run(of('leave'), 0).catch((error) => {
+          code = error.code
+        })
+        await queue.drain()
+        expect(code).toBe('ERR_WORKER_DIED')
+        queue.destroy()
+      }
+    }))
+
+  it('AS-06 also where it waits for a dependent', () =>
+    withJobqs(async (jobqs) => {
+      for (let round = 0; round < 4; round++) {
+        const queue = jobqs.create(`case ${round}`)
+        let isOver = false
+        const parent = queue.run(of('addBurn'), 5).then(() => {
+          isOver = true
+        })
+        await settled(() => queue.stats().total >= 1)
+        await queue.drain()
+        expect(isOver).toBe(true)
+        await parent
+        queue.destroy()
+      }
     }))
 })
 

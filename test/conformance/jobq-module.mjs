@@ -23,7 +23,13 @@ export const held = ({ cells, value }) => {
   return value
 }
 
-/** The same, letting others run meanwhile. */
+/** The same; then cell 2 says whether it was asked to stop. */
+export const heldUnasked = ({ cells }, job) => {
+  held({ cells })
+  cells[2] = job.cancelled ? 2 : 1
+}
+
+/** The same as `held`, letting others run meanwhile. */
 export const laterHeld = async ({ cells, value }) => {
   Atomics.add(cells, 1, 1)
   while (Atomics.load(cells, 0) === 0) await sleep(1)
@@ -159,6 +165,11 @@ export const cleanup = ({ cells, failing }, job) => {
   note(cells, job.timedOut ? 3 : 2)
   if (failing?.includes('cleanup')) throw new Error('cleanup failed')
   return 'cleaned'
+}
+
+/** Does not await what it adds. */
+export const addBurn = (ms, job) => {
+  job.addDependent({ module: import.meta.url, export: 'burn' }, ms).catch(() => {})
 }
 
 export const describeJob = async (_, job) => {
