@@ -17,6 +17,14 @@ function hold(): Run[] {
   return open
 }
 
+/** A queue whose worker is there, so that a job has begun long before `soon`. */
+async function warm(): Promise<number> {
+  const queue = host.create()
+  await host.over(host.add(queue, host.target, 'first'))
+  return queue
+}
+const soon = () => performance.now() + 400
+
 const worker = () => [...host.workers][0] as PlayedWorker
 const count = (n: number) => Array.from({ length: n }, (_, at) => at)
 
@@ -61,9 +69,9 @@ describe('times of jobs of the js backend', () => {
   })
 
   it('AS-09 asks a job to stop at its deadline, and lets it answer', async () => {
-    const queue = host.create()
+    const queue = await warm()
     const open = hold()
-    const deadline = performance.now() + 20
+    const deadline = soon()
     const handle = host.add(queue, host.target, '', { deadline, flags: JobFlag.CANCEL_SIGNAL })
     await host.until(() => open.length === 1 && worker().signals.length === 1)
     expect(performance.now()).toBeGreaterThanOrEqual(deadline)
@@ -75,11 +83,11 @@ describe('times of jobs of the js backend', () => {
   })
 
   it('AS-09 ends the worker at the deadline, and runs the cleanup elsewhere', async () => {
-    const queue = host.create()
+    const queue = await warm()
     const open = hold()
     const flags = JobFlag.CANCEL_TERMINATE
     const phased = host.add(queue, host.target, 'phased', {
-      deadline: performance.now() + 20,
+      deadline: soon(),
       flags: flags | JobFlag.PHASED,
     })
     await host.until(() => open.length === 2)
@@ -89,7 +97,7 @@ describe('times of jobs of the js backend', () => {
     open[1]!.answer()
     await host.over(phased)
     expect(host.outcome(phased)).toBe(JobOutcome.TIMED_OUT)
-    const plain = host.add(queue, host.target, '', { deadline: performance.now() + 20, flags })
+    const plain = host.add(queue, host.target, '', { deadline: soon(), flags })
     await host.over(plain)
     expect(host.outcome(plain)).toBe(JobOutcome.TIMED_OUT)
   })
