@@ -138,6 +138,20 @@ describe('A-AS-6 [AS-09] cancelling', () => {
       expect(deaths, 'it was asked to').toEqual([])
     }))
 
+  it('terminate: the cleanup gets undefined where the argument had moved to the thread that died', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      await queue.run(of('nothing'))
+      const cells = sharedCells()
+      const { port1, port2 } = new MessageChannel()
+      const options = { deadline: Date.now() + 300, cancel: 'terminate', cleanup: of('keep') } as const
+      const job = queue.run(of('forever'), { cells, port2 }, { ...options, transfer: [port2 as never] })
+      expect(await failureCode(job)).toBe('ETIME')
+      expect(cells[1], 'the work').toBe(1)
+      expect(await queue.run(of('kept')), 'by the thread that has taken its place').toEqual([undefined])
+      port1.close()
+    }))
+
   it('terminate: an abort ends an endless loop', () =>
     withJobqs(async (jobqs) => {
       const queue = jobqs.create('case')

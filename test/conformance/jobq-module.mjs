@@ -172,6 +172,12 @@ export const addBurn = (ms, job) => {
   job.addDependent({ module: import.meta.url, export: 'burn' }, ms).catch(() => {})
 }
 
+let keptHere
+export const keep = (arg) => {
+  keptHere = [arg]
+}
+export const kept = () => keptHere
+
 export const describeJob = async (_, job) => {
   const seen = [job.queue, job.subqueue, job.cancelled, job.timedOut, currentJob() === job]
   await sleep(1)
