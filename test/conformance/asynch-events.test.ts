@@ -313,6 +313,25 @@ describe('the life of an asynchronous event', () => {
       }),
   )
 
+  it.each(['one function', 'two functions'])(
+    'AS-01 AS-09 A-AS-6 shared memory is there for the cleanup behind a thread that took too long: %s',
+    (how) =>
+      withEventer({}, async (bench) => {
+        const { eventer } = bench
+        const cells = sharedCells(16)
+        const what = how === 'one function' ? of('loopInWork') : { work: of('loop'), cleanup: of('cleanup') }
+        let stepsAtEnd: string[] = []
+        const look = () => {
+          stepsAtEnd = steps(cells).map(({ step }) => step)
+        }
+        const options = { runTimeout: 300, cancel: 'terminate', look } as const
+        const { event, ended } = watched(eventer, what, { cells }, options)
+        eventer.addAsynch(event, { queue: eventer.jobqs.create('shared') })
+        await bench.until(ended)
+        expect([event.failed, event.timedOut, stepsAtEnd]).toEqual([true, true, ['work', 'cleanup']])
+      }),
+  )
+
   it('AS-10 the deadline of a queued event can be moved, that of one that has begun cannot', () =>
     withEventer({}, async (bench) => {
       const { eventer } = bench

@@ -66,6 +66,12 @@ export const forEver = ({ cells }) => {
   for (;;);
 }
 
+export const loop = ({ cells }) => {
+  note(cells, STEP.work)
+  for (;;);
+}
+export const loopInWork = (phase, closure) => (phase === 'work' ? loop(closure) : cleanup(closure))
+
 /** One function for all phases, whose work never ends; writes each down in a file. */
 export const phasesForEver = (phase, { path, bytes }) => {
   appendFileSync(path, `${phase} ${bytes.length}\n`)
