@@ -269,6 +269,7 @@ CASE(
   JobWorld other;
   Barrier barrier;
   const Body holds = [&](job::NativeCall&) { barrier.pass(); };
+  const Body nothing = [](job::NativeCall&) {};
   const Body never = [](job::NativeCall&) { CHECK(false); };
   uint32_t number = 0;
   uint32_t runs = 0;
@@ -277,7 +278,7 @@ CASE(
     JobWorld host;
     number = host.queue({.name = "theirs", .floor = 1});
     const uint32_t idle = host.queue({.name = "idle", .floor = 1});
-    const uint32_t done = host.submit(idle, [](job::NativeCall&) {});
+    const uint32_t done = host.submit(idle, nothing);
     CHECK_EQ(host.outcomeOf(done), JobOutcome::VALUE);
     runs = other.submit(number, holds);
     waits = other.submit(number, never);
