@@ -48,6 +48,13 @@ export interface NativeResult {
 
 /** Hears that a queue is drained, or why that will not be heard of. */
 type Drained = (error?: HeddleError) => void
+
+interface Drain {
+  readonly queue: DeskQueue
+  readonly drained: Drained
+  /** What the backend has said. */
+  errno: number | undefined
+}
 type Resolve = (value: never) => void
 type Reject = (error: unknown) => void
 
@@ -82,7 +89,9 @@ export class JobDesk {
   readonly #mails: number[] = []
   /** What the mail of the queue said when the job began. */
   readonly #begins: number[] = []
-  readonly #drains = new Map<number, { readonly queue: DeskQueue; readonly drained: Drained }>()
+  readonly #drains = new Map<number, Drain>()
+  /** Jobs whose records have come and whose results, which are posted, have not; by queue. */
+  readonly #awaited = new Map<number, number>()
   /** Called after each end, while somebody waits for room. */
   readonly #watchers = new Set<() => void>()
   #requests = 0
@@ -165,7 +174,7 @@ export class JobDesk {
   drain(queue: DeskQueue, drained: Drained): void {
     this.#assertOpen(queue)
     const request = ++this.#requests
-    this.#drains.set(request, { queue, drained })
+    this.#drains.set(request, { queue, drained, errno: undefined })
     // What this loop has submitted comes first.
     this.port.engine.flush()
     const result = this.#backend.drain(queue.id, this.port.engine.loopId, request)
@@ -373,10 +382,14 @@ export class JobDesk {
 
   /** The value comes, or has come, over a MessagePort. */
   #await(index: number, outcome: number, posted: Posted): void {
-    const mail = this.#queues[index]?.mail
+    const { id, mail } = this.#queues[index] as DeskQueue
+    this.#awaited.set(id, (this.#awaited.get(id) ?? 0) + 1)
     const taken = (message: { readonly value: unknown } | undefined): void => {
+      // The loop has ended meanwhile.
+      if (this.#queues[index] === undefined) return
       if (message === undefined) this.#settle(index, JobOutcome.WORKER_DIED, undefined)
       else this.#settle(index, outcome, message.value)
+      this.#hasCome(id)
     }
     if (mail === undefined) taken(undefined)
     else mail.receive(posted, taken)
@@ -410,10 +423,28 @@ export class JobDesk {
   #drained(request: number, errno: number): void {
     const drain = this.#drains.get(request)
     if (drain === undefined) return
+    drain.errno = errno
+    this.#tellDrained(request, drain)
+  }
+
+  /** Behind the last job: what it has posted may come behind its record. */
+  #tellDrained(request: number, { queue, drained, errno }: Drain): void {
+    if (errno === undefined || this.#awaited.has(queue.id)) return
     this.#drains.delete(request)
     this.#release()
-    const { queue, drained } = drain
     drained(errno === 0 ? undefined : systemError(errno, 'drain', queue.name))
+  }
+
+  /** A posted result. */
+  #hasCome(queue: number): void {
+    const left = (this.#awaited.get(queue) as number) - 1
+    if (left > 0) {
+      this.#awaited.set(queue, left)
+      return
+    }
+    this.#awaited.delete(queue)
+    for (const [request, drain] of this.#drains)
+      if (drain.queue.id === queue) this.#tellDrained(request, drain)
   }
 
   #hold(): void {

@@ -307,6 +307,20 @@ describe('A-JQ-9 [JQ-13] drain resolves when the last job has settled', () => {
     }),
   )
 
+  it('also where its result comes over a MessagePort', () =>
+    withJobqs(async (jobqs) => {
+      for (let round = 0; round < 4; round++) {
+        const queue = jobqs.create(`case ${round}`)
+        const cells = sharedCells()
+        release(cells)
+        let over = 0
+        for (let n = 0; n < 20; n++) void queue.run(of('held'), { cells, value: cells }).then(() => over++)
+        await queue.drain()
+        expect(over).toBe(20)
+        queue.destroy()
+      }
+    }))
+
   it('also where its thread has died', () =>
     withJobqs(async (jobqs) => {
       for (let round = 0; round < 4; round++) {
