@@ -84,6 +84,16 @@ export const held = ({ cells, value }) => {
   Atomics.wait(cells, 0, 0)
   return value
 }
+/** The same with other cells, so that steps can be written down as well. */
+export const heldBeforeCleanup = ({ cells }) => {
+  Atomics.store(cells, 15, 1)
+  Atomics.wait(cells, 14, 0)
+  return 'held'
+}
+export const burn = (ms) => {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
 /** Counts in the first cell those that run at once, and keeps the highest count in the second. */
 export const crowd = async ({ cells, failing = false }) => {
   const now = Atomics.add(cells, 0, 1) + 1
