@@ -564,8 +564,9 @@ export class Play implements QueueHost, JobOwner {
   #passed(): void {
     const { now } = this.alarms
     for (const known of this.#all) {
-      if (known.on === undefined || known.over !== undefined) continue
-      const isLate = known.cancel !== 'none' && known.fate === undefined && known.deadline <= now
+      // A cleanup has all the time it needs.
+      if (known.on === undefined || known.over !== undefined || known.fate !== undefined) continue
+      const isLate = known.cancel !== 'none' && known.deadline <= now
       const isTooLong = known.runTimeout > 0 && known.limitAt <= now
       const isFirst = isLate && known.deadline <= known.limitAt
       if (isFirst) this.#reachesDeadline(known)

@@ -48,7 +48,7 @@ export class Stops implements Watched {
   deadlinePassed(job: Job): void {
     const { crew } = this.#queue
     const thread = crew.holding(job)
-    if (thread === undefined || job.fate !== undefined) return
+    if (thread === undefined) return
     if (!thread.hasBegun(job)) {
       this.#queue.recall(thread)
       this.#queue.pump()
@@ -63,8 +63,7 @@ export class Stops implements Watched {
    */
   runTimedOut(job: Job): void {
     const thread = this.#queue.crew.holding(job)
-    // A cleanup has all the time it needs.
-    if (thread === undefined || job.fate !== undefined) return
+    if (thread === undefined) return
     if (!thread.hasBegun(job)) {
       this.#queue.watch.begun(job)
       return

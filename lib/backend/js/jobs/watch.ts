@@ -22,9 +22,10 @@ export class Watch {
   begun(job: Job): void {
     const { flags, deadline, runTimeoutMs } = job.order
     const isCancelled = (flags & (JobFlag.CANCEL_SIGNAL | JobFlag.CANCEL_TERMINATE)) !== 0
-    const isBound = isCancelled && deadline !== Number.POSITIVE_INFINITY && job.fate === undefined
-    if (!isBound && runTimeoutMs === 0) return
+    const isBound = isCancelled && deadline !== Number.POSITIVE_INFINITY
     this.forget(job)
+    // A cleanup has all the time it needs.
+    if (job.fate !== undefined || (!isBound && runTimeoutMs === 0)) return
     const set: Alarm[] = []
     if (isBound) set.push(this.#alarms.set(deadline, () => this.#queue.deadlinePassed(job)))
     if (runTimeoutMs > 0)
