@@ -5,6 +5,7 @@ import { selectBackend } from '../backend/select'
 import { HeddleError, systemError } from '../errors'
 import type { ExportTarget, Loop } from '../eventer'
 import { importExport } from '../eventer/pools/target'
+import { moduleUrl } from '../jobq/targets'
 import type { Connection, ConnectionHandlers } from './connection'
 import { HandlerSet } from './handlers'
 import { LoopListener } from './loop-listener'
@@ -145,10 +146,12 @@ export class Listener extends EventEmitter<ListenerEvents> {
   async #openInWorkers(
     { loops }: Placement & { isHere: false },
     { pool: _, loop: __, ...options }: ListenOptions,
-    target: ConnectionHandlers | ExportTarget,
+    given: ConnectionHandlers | ExportTarget,
   ): Promise<Body> {
-    if (!isTarget(target))
-      throw invalid('the handlers of a pool of workers', 'are named, { module, export }', target)
+    if (!isTarget(given))
+      throw invalid('the handlers of a pool of workers', 'are named, { module, export }', given)
+    // A URL object does not cross.
+    const target = { module: moduleUrl(given.module), export: given.export }
     const hears = ['acceptError'] as const
     const site = new WorkerSite(loops, 'net/worker-service.js', { options, target, hears }, (message) => {
       if (message.kind === 'acceptError') this.#failed(message.error as Error)

@@ -48,3 +48,36 @@ export const burn = (ms) => {
   const end = performance.now() + ms
   while (performance.now() < end);
 }
+
+/** What `flood` has done in this isolate; `/new` begins anew. */
+let flooded
+
+export const floodState = (req, res) => {
+  if (req.path === '/new') flooded = { total: 0, blocked: 0, drained: 0, closed: [] }
+  res.json(flooded)
+}
+
+const CHUNK = Buffer.alloc(10_000, 7)
+const LARGE = 32_000_000
+
+function fill(connection) {
+  while (flooded.total < LARGE) {
+    flooded.total += CHUNK.length
+    if (connection.write(CHUNK)) continue
+    flooded.blocked++
+    return
+  }
+  void connection.close()
+}
+
+/** TCP: so many bytes, as fast as the client takes them. */
+export const flood = {
+  onConnection: fill,
+  onDrain(connection) {
+    flooded.drained++
+    fill(connection)
+  },
+  onClose: (_connection, error) => void flooded.closed.push(error?.code ?? 'none'),
+}
+
+export const large = (_req, res) => res.end(Buffer.alloc(LARGE))

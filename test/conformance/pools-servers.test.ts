@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { threadId } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createServer, listen, Listeners } from '../../lib'
@@ -95,7 +96,8 @@ describe.each(KINDS.map(title))('a server on a pool of %s', (_, pool) => {
 
   it('LS-04 PO-01 serves TCP, and counts connections', () =>
     onPool(pool, async (eventer) => {
-      const listener = await listen({ pool: 'io', port: 0 }, of('greeter'))
+      const named = { module: pathToFileURL(MODULE), export: 'greeter' }
+      const listener = await listen({ pool: 'io', port: 0 }, named)
       const threads = threadsOf(eventer).map((id) => `${id}\n`)
       const clients = await Promise.all([1, 2, 3, 4].map(() => greeting({ port: listener.port })))
       for (const { line } of clients) expect(threads).toContain(line)
