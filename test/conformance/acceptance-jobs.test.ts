@@ -98,6 +98,29 @@ describe('scenarios of asynchronous events', () => {
 })
 
 describe('scenarios of job queues', () => {
+  it('JQ-06 A-AS-8 whoever waits for room is submitted once, also where its argument has others wait', () =>
+    withEventer({}, async (bench) => {
+      bench.eventer.start()
+      const queue = bench.eventer.jobqs.create('full', { maxBacklog: 1 })
+      const cells = sharedCells()
+      const held = queue.run(of('held'), { cells, value: 'held' })
+      await heldOnes(bench, cells)
+      const waits = queue.run(of('echo'), 1)
+      let inner: Promise<unknown> | undefined
+      const argument = {
+        get value(): number {
+          inner ??= queue.run(of('echo'), 3, { overflow: 'wait' })
+          return 2
+        },
+      }
+      const outer = queue.run(of('echo'), argument, { overflow: 'wait' })
+      expect(inner).toBeUndefined()
+      release(cells)
+      expect(await Promise.all([held, waits, outer])).toEqual(['held', 1, { value: 2 }])
+      expect(await inner).toBe(3)
+      expect(queue.stats().total).toBe(4)
+    }))
+
   it('JQ-10 A-JQ-7 the averages are those of what was injected, as it was measured from outside', () =>
     withEventer({}, async (bench) => {
       bench.eventer.start()
