@@ -7,18 +7,18 @@ const PATIENCE_MS = 60_000
 /** A client that sends exactly the bytes it is told to, when it is told to. */
 export class RawClient {
   readonly socket: Socket
-  /** Everything received and not taken yet. */
-  received = Buffer.alloc(0)
   /** Whether the server has sent FIN. */
   ended = false
   /** Code of what broke the connection. */
   error: string | undefined
   readonly #waiting = new Set<() => void>()
+  /** Put together only when they are looked at: millions of bytes come in thousands of chunks. */
+  #chunks: Buffer[] = []
 
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (chunk: Buffer) => {
-      this.received = Buffer.concat([this.received, chunk])
+      this.#chunks.push(chunk)
       this.#wake()
     })
     socket.on('end', () => {
@@ -41,6 +41,20 @@ export class RawClient {
     const client = new RawClient(socket)
     await once(socket, 'connect')
     return client
+  }
+
+  /** Everything received and not taken yet. */
+  get received(): Buffer {
+    const [first, ...more] = this.#chunks
+    if (first === undefined) return Buffer.alloc(0)
+    if (more.length === 0) return first
+    const whole = Buffer.concat(this.#chunks)
+    this.#chunks = [whole]
+    return whole
+  }
+
+  set received(bytes: Buffer) {
+    this.#chunks = [bytes]
   }
 
   get text(): string {
