@@ -43,9 +43,10 @@ class WholeText {
     if (short_.size() < ShortText::kMaxBytes) return;
     size_t size = 0;
     napi_get_value_string_utf8(env, value, nullptr, 0, &size);
-    long_ = job::Payload(job::Payload::allocate(size + 1), size);
+    long_ = job::Payload(job::Payload::allocate(size + 1), size + 1);
     isWhole_ = !long_.empty();
     if (!isWhole_) return;
+    long_.shrink(size);
     napi_get_value_string_utf8(env, value, reinterpret_cast<char*>(long_.data()), size + 1, &size);
   }
   // False: there was no memory for it.

@@ -55,7 +55,7 @@ class Desk final : public loop::Guest {
   int setDeadline(uint32_t handle, double ms);
   // Copies. A number, or -ENOMEM.
   [[nodiscard]] int64_t block(const uint8_t* bytes, size_t size);
-  // Empty: there is no such block. It is freed by Payload::free, on any thread.
+  // Empty: there is no such block.
   [[nodiscard]] Payload takeBlock(uint32_t number);
   // `claims` are kClaims cells that stay until the loop is closed. 0, -ENOENT, -EBUSY (it serves
   // already).

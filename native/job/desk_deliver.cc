@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "job/desk.h"
+#include "job/large_blocks.h"
 #include "sys/clock.h"
 
 namespace heddle::job {
@@ -28,6 +29,7 @@ void Desk::timers(int64_t nowNs) {
   if (arrived_.empty()) tellNotices();
   lookAtJobs(nowNs);
   station_.pass(nowNs);
+  trimLarge(nowNs);
 }
 
 void Desk::deliver(int64_t nowNs) {

@@ -9,6 +9,7 @@
 
 #include "base/immortal.h"
 #include "job/desk.h"
+#include "job/large_blocks.h"
 
 namespace heddle::job {
 namespace {
@@ -187,6 +188,7 @@ void addDesk(Desk* desk) {
   const std::lock_guard<std::mutex> guard(all.lock);
   desk->nextInRegistry = all.desks;
   all.desks = desk;
+  keepLargeBegin();
 }
 
 void removeDesk(Desk* desk) {
@@ -201,6 +203,7 @@ void removeDesk(Desk* desk) {
   }
   while (const QueueRef queue = firstOf(desk->tray())) abandon(*queue.get());
   if (idle) idle->dismiss();
+  keepLargeEnd();
   reapQueues();
 }
 
