@@ -271,7 +271,6 @@ CASE(
   const Body holds = [&](job::NativeCall&) { barrier.pass(); };
   const Body nothing = [](job::NativeCall&) {};
   const Body never = [](job::NativeCall&) { CHECK(false); };
-  const Body nothing = [](job::NativeCall&) {};
   uint32_t number = 0;
   uint32_t runs = 0;
   uint32_t waits = 0;
