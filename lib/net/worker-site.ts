@@ -70,7 +70,14 @@ export class WorkerSite {
     }))
     this.#service = compiledFile(service)
     this.#spec = spec
-    this.#hear = hear
+    // What a callback of the user throws goes its way; neither a worker's end nor another address waits behind it.
+    this.#hear = (message) => {
+      try {
+        hear(message)
+      } catch (thrown) {
+        selectBackend().uncaught(thrown)
+      }
+    }
     this.#counts = new Int32Array(new SharedArrayBuffer(loops.length * 4))
   }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { createConnection, type Socket } from 'node:net'
@@ -6,8 +7,8 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createServer, listen } from '../../lib'
 import type { Eventer, FatalReport, Loop, Pool, RemoteLoop } from '../../lib/eventer'
-import { backend, isNative, withEventer } from './eventer-harness'
-import { OWN_HOST } from './net-harness'
+import { backend, burn, isNative, withEventer } from './eventer-harness'
+import { collectUncaught, OWN_HOST } from './net-harness'
 
 // Servers in pools of workers, some of which die, are late, or cannot listen.
 
@@ -221,6 +222,35 @@ describe.each(COUNTS)('an address of %i workers', (count) => {
       await Promise.all(workersOf(eventer).map(kill))
       await closing
       expect(listener.connections).toBe(0)
+    }))
+})
+
+describe('a worker whose last words a callback of the user does not bear', () => {
+  it('TP-20 is replaced, and what was asked of it settles', () =>
+    onWorkers(1, async (eventer, reports) => {
+      const [worker] = workersOf(eventer) as [RemoteLoop]
+      const rounds = 4
+      using uncaught = collectUncaught()
+      for (let round = 1; round <= rounds; round++) {
+        const onError = (error: unknown): void => {
+          throw error
+        }
+        const server = createServer({ pool: 'web', onError }, of('breakAndDie'))
+        await server.listen({ host, port: 0 })
+        const socket = createConnection({ host, port: server.port })
+        socket.on('error', () => {})
+        await once(socket, 'connect')
+        const call = worker.call(of('never'))
+        socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+        // This thread sees what it is told and the exit in one turn of Node's loop, and the exit first.
+        burn(300)
+        await expect(call).rejects.toMatchObject({ code: 'ERR_WORKER_DIED' })
+        await expect.poll(() => worker.loopId, POLL).not.toBe(0)
+        await server.close()
+        socket.destroy()
+        expect(reports).toHaveLength(round)
+      }
+      expect(uncaught.errors).toEqual(new Array(rounds).fill(new RangeError('at last')))
     }))
 })
 

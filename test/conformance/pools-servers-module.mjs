@@ -13,6 +13,12 @@ export const broken = () => {
   throw Object.assign(new RangeError('out of yarn'), { code: 'EYARN' })
 }
 
+/** It is told that this failed, and then the thread is gone. */
+export const breakAndDie = () => {
+  setImmediate(() => process.exit(9))
+  throw new RangeError('at last')
+}
+
 export const slow = async (_req, res) => {
   res.write('at ')
   await new Promise((resolve) => setTimeout(resolve, 100))
@@ -28,6 +34,8 @@ export const greeter = {
 }
 
 export const die = () => process.exit(9)
+
+export const never = () => new Promise(() => {})
 
 /** As a pool's module: dies as it starts, as often as `data.deaths` says. */
 export function start({ data }) {
