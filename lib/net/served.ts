@@ -101,9 +101,9 @@ class Served {
   }
 
   async close(options: CloseOptions): Promise<void> {
-    // Also those that are being opened.
-    await Promise.all([...this.#sockets.keys()].map((key) => this.unlisten(key)))
-    await this.#site?.close(options)
+    // At once, and those that are being opened when they are: what it is told to open from now on stays.
+    const closing = this.#site?.close(options)
+    await Promise.all([closing, ...[...this.#sockets.keys()].map((key) => this.unlisten(key))])
   }
 
   /** Whether the part has ended; then it must be forgotten. */

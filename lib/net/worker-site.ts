@@ -119,10 +119,13 @@ export class WorkerSite {
       part.keys.clear()
       part.isOver = false
     }
-    const given = await Promise.allSettled(opened.map(async ({ held }) => held?.close()))
-    await Promise.all(this.#parts.map((part) => this.#tell(part, 'close', { options })))
+    // All at once: a call of `listen` from now on is told behind it.
+    const results = await Promise.allSettled([
+      ...opened.map(async ({ held }) => held?.close()),
+      ...this.#parts.map((part) => this.#tell(part, 'close', { options })),
+    ])
     this.#detachIfOver()
-    for (const each of given) if (each.status === 'rejected') throw each.reason
+    for (const each of results) if (each.status === 'rejected') throw each.reason
   }
 
   async #open(options: SocketOptions, closes: number): Promise<Opened> {

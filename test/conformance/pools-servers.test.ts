@@ -157,6 +157,20 @@ describe.each(KINDS.map(title))('a server on a pool of %s', (_, pool) => {
       await server.close({ drain: true })
     }))
 
+  it('LS-12 PO-01 listens again at once where a close is under way', () =>
+    onPool(pool, async () => {
+      for (const how of [{}, { drain: true }]) {
+        const server = createServer({ pool: 'io' }, of('who'))
+        await server.listen({ port: 0 })
+        const closing = server.close(how)
+        await server.listen({ port: 0 })
+        await closing
+        expect(server.addresses).toHaveLength(1)
+        expect((await get(server.port)).status).toBe(200)
+        await server.close({ drain: true })
+      }
+    }))
+
   it('PO-01 LS-02 listens for IPv6 alone beside somebody who listens for IPv4, and for both nowhere', async ({
     skip,
   }) => {
