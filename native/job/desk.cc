@@ -80,7 +80,7 @@ void Desk::withdrawAll() {
   for (Job* job : jobs_) {
     if (job == nullptr || job->answer != Job::Answer::kOwed) continue;
     const QueueRef queue = findQueue(job->queue);
-    if (queue && queue->remove(job) == Queue::Removal::kRemoved) finish(job, JobOutcome::REMOVED);
+    if (queue) static_cast<void>(queue->remove(job));
   }
 }
 
