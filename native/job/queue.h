@@ -136,15 +136,14 @@ class Queue {
     kEnds,    // its thread is being ended; the cleanup of a phased one runs on another then
     kNotYet,  // a worker has it and has not begun
     kWaits,
-    kOver,
+    kOver,  // or only its cleanup is left, which nobody stops
   };
   // Asks a running job to stop: the claim says so, its worker is told.
   Stop signal(Job* job);
   // Ends the thread that runs it, and then the job ends so; natively that is `signal`. The thread
   // begins nothing more, what it was given and has not begun goes back.
   Stop terminate(Job* job, JobOutcome::Id outcome);
-  // Its time is over: what its flags say is done, which may be nothing (kTold: it runs). A cleanup
-  // has all the time it needs (kOver).
+  // Its time is over: what its flags say is done, which may be nothing (kTold: it runs).
   Stop timeOver(Job* job);
   // Of one that has not begun. False: it has.
   bool setDeadline(Job* job, int64_t deadlineNs);

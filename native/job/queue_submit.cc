@@ -216,8 +216,9 @@ Queue::Stop Queue::signal(Job* job) {
   return signalLocked(job, now);
 }
 
-// kTold: it runs.
+// kTold: it runs. A cleanup has all the time it needs, whatever it is to be stopped for.
 Queue::Stop Queue::whereIs(const Job* job) {
+  if (job->fate != JobOutcome::VALUE) return Stop::kOver;
   const Job::Place place = job->place.load(std::memory_order_relaxed);
   if (place == Job::Place::kWaiting) return Stop::kWaits;
   if (place != Job::Place::kGiven) return Stop::kOver;
@@ -275,7 +276,6 @@ Queue::Stop Queue::timeOver(Job* job) {
   Stop stop = Stop::kOver;
   {
     const std::lock_guard<std::mutex> guard(lock_);
-    if (job->fate != JobOutcome::VALUE) return Stop::kOver;
     if ((job->flags & JobFlag::CANCEL_TERMINATE) != 0) {
       stop = terminateLocked(job, JobOutcome::RUN_TIMED_OUT, now, &after);
     } else if ((job->flags & JobFlag::CANCEL_SIGNAL) != 0) {

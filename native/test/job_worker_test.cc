@@ -312,6 +312,10 @@ CASE("A-AS-6 AS-09 a cleanup has all the time it needs, whatever limits its job 
   host.flush();
   barrier.awaitArrivals(1);
   host.rest(50);
+  // Nor does it help to want it no more.
+  host.out(Out::JOB_REMOVE, late, 1);
+  host.rest(20);
+  CHECK_EQ(host.wishes.size(), size_t{1});
   CHECK(!host.isDone(late));
   barrier.open();
   CHECK_EQ(host.outcomeOf(late), JobOutcome::TIMED_OUT);
