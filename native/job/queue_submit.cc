@@ -58,6 +58,7 @@ JobOutcome::Id Queue::admit(Job* job) {
     if (worker->idle) call(worker);
   }
   open_++;
+  if (dismissing_ > 0) drained_.notify_all();
   return JobOutcome::VALUE;
 }
 

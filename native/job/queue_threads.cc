@@ -81,6 +81,7 @@ int Queue::startThreads(Aftermath* after, uint64_t asking) {
     live_--;
     unlist(worker);
     Workers::destroy(worker);
+    drained_.notify_all();
     if (live_ > 0) continue;
     Job* const asked = asking == 0 ? nullptr : findWaiting(asking);
     if (asked != nullptr && removeLocked(asked) == Removal::kRemoved) answer = started;

@@ -155,14 +155,18 @@ struct Lingering {
   }
 };
 
+Lingering& lingering() {
+  thread_local Lingering mine;
+  return mine;
+}
+
 CASE("JQ-03 a thread that cannot be made for a job which another has run and ended meanwhile") {
   JobWorld world;
   Barrier lingers;
   Lingering::barrier = &lingers;
   Barrier both;
   const Body comes = [&](job::NativeCall&) {
-    thread_local Lingering lingering;
-    lingering.isNeeded = true;
+    lingering().isNeeded = true;
     both.pass();
   };
   Barrier hold;
@@ -207,6 +211,48 @@ CASE("JQ-03 a thread that cannot be made for a job which another has run and end
   lingers.open();
   submitter.join();
   awaitThreads(0);
+  world.end(number);
+}
+
+CASE("JQ-13 who waits for threads to go does not wait for work that comes meanwhile") {
+  JobWorld world;
+  Barrier lingers;
+  Lingering::barrier = &lingers;
+  Barrier both;
+  const Body stays = [&](job::NativeCall&) {
+    lingering().isNeeded = true;
+    both.pass();
+  };
+  const Body goes = [](job::NativeCall&) { lingering().isNeeded = false; };
+  const uint32_t number = world.queue({.desired = 2});
+  const QueueRef queue = job::findQueue(number);
+  const auto awaitThreads = [&](double count) {
+    CHECK(world.until([&] { return world.stat(number, JobStat::CONCURRENCY) == count; }));
+  };
+  for (int i = 0; i < 2; i++) world.submit(number, stays);
+  world.flush();
+  both.awaitArrivals(2);
+  both.open();
+  CHECK(world.finishAll());
+  // One leaves, and lingers, so that another cannot be made yet.
+  queue->configure({.desired = 1});
+  lingers.awaitArrivals(1);
+  CHECK_EQ(world.outcomeOf(world.submit(number, goes)), JobOutcome::VALUE);
+  std::thread spawner([&] { queue->configure({.desired = 2, .spawn = true}); });
+  awaitThreads(2);
+  std::atomic<bool> isDismissed{false};
+  std::thread dismisser([&] {
+    queue->dismiss();
+    isDismissed = true;
+  });
+  awaitThreads(1);
+  world.submit(number, goes);
+  world.flush();
+  CHECK(world.until([&] { return isDismissed.load(); }));
+  lingers.open();
+  spawner.join();
+  dismisser.join();
+  CHECK(world.finishAll());
   world.end(number);
 }
 
