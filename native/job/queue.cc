@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "job/queue_aftermath.h"
+#include "job/registry.h"
 #include "job/target.h"
 #include "sys/clock.h"
 
@@ -208,11 +209,14 @@ void Queue::parentBegins() {
 }
 
 void Queue::parentOver() {
+  bool isLeft = false;
   {
     const std::lock_guard<std::mutex> guard(lock_);
     parents_--;
     checkDrained();
+    isLeft = host_ == nullptr && state_ == State::kDrained;
   }
+  if (isLeft) reapQueues();
   release();
 }
 

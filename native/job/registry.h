@@ -68,7 +68,7 @@ void addDesk(Desk* desk);
 void removeDesk(Desk* desk);
 // What one of its queues wants of it. False: nothing.
 bool nextWish(const Desk& host, Wish* wish);
-// --- for threads: those that were abandoned and have nothing left go.
+// --- for queues: those that were abandoned and have nothing left go. Without a lock of theirs.
 void reapQueues();
 
 }  // namespace heddle::job

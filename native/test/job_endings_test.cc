@@ -146,6 +146,27 @@ CASE("JQ-13 AS-06 a queue is not drained before the parents that it ran are over
   host.end(leaves);
 }
 
+CASE("JQ-13 AS-06 a queue that was left to its threads goes with the last parent that it ran") {
+  HostWorld host;
+  const uint32_t number = host.workers(1);
+  const uint32_t leaves = host.queue({.name = "leaves"});
+  Barrier barrier;
+  const Body held = [&](job::NativeCall&) { barrier.pass(); };
+  const WorkerBody adds = [&](Run& run) {
+    run.player.world().submit({.queue = leaves, .parent = static_cast<int32_t>(run.slot)}, held);
+  };
+  const uint32_t parent = host.run(number, adds);
+  CHECK(host.until([&] { return barrier.arrivals() == 1; }));
+  CHECK_EQ(job::abandonQueue(number), 0);
+  CHECK(host.until([&] { return host.players[0]->isOver(); }));
+  CHECK(job::findQueue(number) ? true : false);
+  CHECK(!host.isDone(parent));
+  barrier.open();
+  CHECK_EQ(host.outcomeOf(parent), JobOutcome::VALUE);
+  CHECK(host.until([&] { return !job::findQueue(number); }));
+  host.end(leaves);
+}
+
 // A thread that has left its queue and is not over: who joins it waits.
 struct Lingering {
   static inline Barrier* barrier = nullptr;
