@@ -117,7 +117,7 @@ void Desk::tellNotices() {
 }
 
 int64_t Desk::nextDeadlineNs() const {
-  int64_t next = std::min(watches_.nextDeadlineNs(), station_.nextDeadlineNs());
+  int64_t next = std::min({watches_.nextDeadlineNs(), station_.nextDeadlineNs(), largeDueNs()});
   for (const Wedge& wedge : wedges_) next = std::min(next, wedge.dueNs);
   return next;
 }

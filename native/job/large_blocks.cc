@@ -50,9 +50,16 @@ class LargeBlocks {
   }
 
   void trim(int64_t nowNs) {
+    const int64_t due = dueNs();
+    if (due == INT64_MAX) return;
+    if (mem::isMemoryLow()) return freeUntil(INT64_MAX);
+    if (due <= nowNs) freeUntil(nowNs - kKeptNs);
+  }
+
+  int64_t dueNs() const {
     // Relaxed: a hint; a loop that misses a change sees it in its next pass.
-    if (nowNs - oldestNs_.load(std::memory_order_relaxed) < kKeptNs) return;
-    freeUntil(nowNs - kKeptNs);
+    const int64_t oldest = oldestNs_.load(std::memory_order_relaxed);
+    return oldest == INT64_MAX ? INT64_MAX : oldest + kKeptNs;
   }
 
   void loop(int change) {
@@ -129,6 +136,8 @@ void giveLarge(uint8_t* block, size_t bytes) {
 }
 
 void trimLarge(int64_t nowNs) { blocks().trim(nowNs); }
+
+int64_t largeDueNs() { return blocks().dueNs(); }
 
 void keepLargeBegin() { blocks().loop(1); }
 

@@ -21,8 +21,10 @@ constexpr size_t kMostSmallBytes = size_t{256} * 1024;
 [[nodiscard]] uint8_t* takeLarge(size_t bytes);
 // As many bytes as it was taken for.
 void giveLarge(uint8_t* block, size_t bytes);
-// Frees what has been kept for too long.
+// Frees what has been kept for too long, or all where memory is low.
 void trimLarge(int64_t nowNs);
+// When that has something to do; INT64_MAX: nothing is kept. A loop at rest gets up for it.
+[[nodiscard]] int64_t largeDueNs();
 
 // Blocks are kept between the first and the last loop.
 void keepLargeBegin();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "job/large_blocks.h"
+#include "mem/pressure.h"
 #include "sys/clock.h"
 #include "test/job_fixture.h"
 
@@ -87,8 +88,37 @@ CASE("what nobody takes goes after a second, the older ones first") {
   CHECK_EQ(job::countLarge(), 2u);
   if (between < after) job::trimLarge(between + kSecondNs);
   CHECK(job::countLarge() <= 2u);
+  CHECK(job::largeDueNs() <= after + kSecondNs);
   job::trimLarge(after + kSecondNs);
   CHECK_EQ(job::countLarge(), 0u);
+  CHECK_EQ(job::largeDueNs(), INT64_MAX);
+}
+
+CASE("when memory has become low nothing is kept any more") {
+  const Keeping keeping;
+  job::giveLarge(job::takeLarge(kMiB), kMiB);
+  const int64_t now = sys::monotonicNs();
+  job::trimLarge(now);
+  CHECK_EQ(job::countLarge(), 1u);
+  REQUIRE(mem::setPressureMarks({.limitBytes = 1}, nullptr, nullptr) == 0);
+  job::trimLarge(now);
+  CHECK_EQ(job::countLarge(), 0u);
+  job::giveLarge(job::takeLarge(kMiB), kMiB);
+  CHECK_EQ(job::countLarge(), 0u);
+  CHECK_EQ(mem::setPressureMarks({}, nullptr, nullptr), 0);
+}
+
+CASE("a loop at rest gets up to free what was kept") {
+  JobWorld world;
+  world.rest(1);
+  const int64_t before = world.desk().nextDeadlineNs();
+  const int64_t now = sys::monotonicNs();
+  { const job::Payload payload(job::Payload::allocate(kMiB), kMiB); }
+  CHECK_EQ(before, INT64_MAX);
+  CHECK(world.desk().nextDeadlineNs() >= now + kSecondNs);
+  CHECK(world.desk().nextDeadlineNs() <= sys::monotonicNs() + kSecondNs);
+  CHECK(world.until([] { return job::countLarge() == 0; }));
+  CHECK_EQ(world.desk().nextDeadlineNs(), INT64_MAX);
 }
 
 CASE("a loop looks after them in its passes, and a payload takes and gives them") {
