@@ -24,6 +24,17 @@ bool isEnding(napi_env env) {
   return !runs;
 }
 
+// nullptr: detached, or never there.
+napi_value attached(napi_env env, napi_ref reference) {
+  napi_value buffer = nullptr;
+  bool isDetached = true;
+  if (napi_get_reference_value(env, reference, &buffer) != napi_ok || buffer == nullptr ||
+      napi_is_detached_arraybuffer(env, buffer, &isDetached) != napi_ok || isDetached) {
+    return nullptr;
+  }
+  return buffer;
+}
+
 }  // namespace
 
 int ExternalViews::make(napi_env env, void* data, size_t bytes, napi_value* buffer,
@@ -61,28 +72,31 @@ bool ExternalViews::watchEnd(napi_env env) {
   napi_value sentinel;
   napi_ref reference;
   if (napi_create_external_arraybuffer(env, &nothing, 1, sentinelGone, this, &sentinel) !=
-          napi_ok ||
-      napi_create_reference(env, sentinel, 1, &reference) != napi_ok) {
+      napi_ok) {
     return false;
   }
-  if (sentinel_ != nullptr) napi_delete_reference(env, sentinel_);
+  if (napi_create_reference(env, sentinel, 1, &reference) != napi_ok) {
+    napi_detach_arraybuffer(env, sentinel);
+    return false;
+  }
+  if (sentinel_ != nullptr) dropSentinel(env);
   sentinel_ = reference;
   return true;
 }
 
+void ExternalViews::dropSentinel(napi_env env) {
+  const napi_value buffer = attached(env, sentinel_);
+  if (buffer != nullptr) napi_detach_arraybuffer(env, buffer);
+  napi_delete_reference(env, sentinel_);
+}
+
 void ExternalViews::sentinelGone(napi_env env, void*, void* self) {
-  // Older ones are collected as newer ones come.
+  // Older ones go as newer ones come.
   if (isEnding(env)) static_cast<ExternalViews*>(self)->beforeEnd(env);
 }
 
 napi_value ExternalViews::bufferOf(napi_env env, const ExternalView* view) {
-  napi_value buffer = nullptr;
-  bool isDetached = true;
-  if (napi_get_reference_value(env, view->buffer, &buffer) != napi_ok || buffer == nullptr ||
-      napi_is_detached_arraybuffer(env, buffer, &isDetached) != napi_ok || isDetached) {
-    return nullptr;
-  }
-  return buffer;
+  return attached(env, view->buffer);
 }
 
 bool ExternalViews::detach(napi_env env, ExternalView* view, void (*release)(void*),

@@ -6,6 +6,11 @@
 // memory is lent: it must stay until Node says that nobody has it any more, and if the isolate ends
 // before that, for good.
 //
+// No buffer is left to the collector with its memory attached. V8 gives back on a thread of its own
+// what it has collected; where the isolate ends at that moment, Node frees its record of the buffer
+// there while it uses it here (node::Buffer::CallbackInfo, seen in Node 20), and the process dies.
+// Of what is detached the record stays on this thread. What was carried away is out of our reach.
+//
 // Owned by the environment. Thread rule: the isolate's thread.
 #pragma once
 
@@ -52,6 +57,7 @@ class ExternalViews {
   static void sentinelGone(napi_env env, void* data, void* self);
   static void destroy(ExternalView* view);
   [[nodiscard]] bool watchEnd(napi_env env);
+  void dropSentinel(napi_env env);
   void beforeEnd(napi_env env);
 
   ExternalView* first_ = nullptr;
