@@ -194,9 +194,14 @@ export class ThreadPool {
     this.#ended = true
     const queue = this.#queue
     if (queue === undefined) return
-    await queue.drain()
+    let isDrained = true
+    await queue.drain().catch((error: unknown) => {
+      // The eventer has ended before what runs there, and the queue is nobody's any more.
+      if ((error as { readonly code?: unknown }).code !== 'ERR_JOBQ_SHUTDOWN') throw error
+      isDrained = false
+    })
     this.#queue = undefined
-    queue.destroy()
+    if (isDrained) queue.destroy()
   }
 
   /** The floor goes first: it would hold the concurrency up. */

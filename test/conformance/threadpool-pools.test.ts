@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   type AsyncJob,
-  type Eventer,
+  Eventer,
   type HeddleError,
   Semaphore,
   type ThreadPool,
   ThreadPools,
 } from '../../lib'
 import { of, release, sharedCells } from './asynch-harness'
-import { type Bench, codeOf, withEventer } from './eventer-harness'
+import { backend, type Bench, codeOf, withEventer } from './eventer-harness'
 import { failure, withPools } from './threadpool-harness'
 
 /** A job that holds a thread until its cells say otherwise. */
@@ -406,6 +406,20 @@ describe('the end of pools', () => {
       expect((await Promise.all(ends)).map(({ code }) => code)).toEqual(jobs.map(() => 'ERR_SHUTDOWN'))
       expect(told).toEqual([])
     }).catch((error: HeddleError) => expect(error.code).toBe('ERR_NOT_INIT')))
+
+  it('TP-15 an eventer that ends before its pools are over has nothing to report', async () => {
+    const eventer = await Eventer.init({ backend })
+    const reported: unknown[] = []
+    eventer.on('error', (error) => reported.push(error))
+    const pools = ThreadPools.of(eventer)
+    pools.create('eager', { deferSpawn: false })
+    // Not started, so nobody hears that the threads are gone.
+    await pools.shutdown()
+    await eventer[Symbol.asyncDispose]()
+    await new Promise(setImmediate)
+    expect(reported).toEqual([])
+    expect(pools.byName('eager').stats()).toMatchObject({ threads: 0, idle: 0 })
+  })
 
   it('TP-15 TP-18 whoever waits for a place is told', () =>
     withPools(async (bench, pools) => {
