@@ -97,7 +97,9 @@ export class ThreadJobs {
     try {
       this.#send(job, pool, false)
     } catch (error) {
-      this.#ended(job, failed(error))
+      // The permit is that of a job which the eventer has taken along.
+      if (pool.isEnding) this.#lost(job, pool)
+      else this.#ended(job, failed(error))
     }
   }
 

@@ -2,14 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import {
-  type AsyncJob,
-  Eventer,
-  type HeddleError,
-  Semaphore,
-  type ThreadPool,
-  ThreadPools,
-} from '../../lib'
+import { type AsyncJob, Eventer, type HeddleError, Semaphore, type ThreadPool, ThreadPools } from '../../lib'
 import { of, release, sharedCells } from './asynch-harness'
 import { backend, type Bench, codeOf, withEventer } from './eventer-harness'
 import { failure, withPools } from './threadpool-harness'
@@ -388,24 +381,28 @@ describe('the end of pools', () => {
       expect(two.stats()).toMatchObject({ active: 0, idle: 0, queued: 0, total: 3 })
     }))
 
-  it('TP-15 the end of the eventer ends what waits, for a thread or a permit, and what runs', () =>
-    withEventer({}, async (bench) => {
-      bench.eventer.start()
-      const pools = ThreadPools.of(bench.eventer)
-      pools.create('one', { concurrency: 1 })
-      const cells = sharedCells()
-      const told: string[] = []
-      const completion = { mode: 'callback-sched', fn: () => told.push('completed') }
-      const permits = new Semaphore(1)
-      const make = (concurrency?: Semaphore) => holding(pools, 'one', cells, { completion, concurrency })
-      const jobs = [make(permits), make(permits), make(), make(new Semaphore(0))]
-      for (const job of jobs) expect(pools.queue(job)).toBe(true)
-      await held(bench, cells)
-      const ends = jobs.map(({ done }) => failure(done))
-      await bench.eventer[Symbol.asyncDispose]()
-      expect((await Promise.all(ends)).map(({ code }) => code)).toEqual(jobs.map(() => 'ERR_SHUTDOWN'))
-      expect(told).toEqual([])
-    }).catch((error: HeddleError) => expect(error.code).toBe('ERR_NOT_INIT')))
+  it.each(['pools', 'job queues'])(
+    'TP-15 the end of the eventer, whose %s were used first, ends what waits, for a thread or a permit, and what runs',
+    (first) =>
+      withEventer({}, async (bench) => {
+        bench.eventer.start()
+        if (first === 'job queues') bench.eventer.jobqs.list()
+        const pools = ThreadPools.of(bench.eventer)
+        pools.create('one', { concurrency: 1 })
+        const cells = sharedCells()
+        const told: string[] = []
+        const completion = { mode: 'callback-sched', fn: () => told.push('completed') }
+        const permits = new Semaphore(1)
+        const make = (concurrency?: Semaphore) => holding(pools, 'one', cells, { completion, concurrency })
+        const jobs = [make(permits), make(permits), make(), make(new Semaphore(0))]
+        for (const job of jobs) expect(pools.queue(job)).toBe(true)
+        await held(bench, cells)
+        const ends = jobs.map(({ done }) => failure(done))
+        await bench.eventer[Symbol.asyncDispose]()
+        expect((await Promise.all(ends)).map(({ code }) => code)).toEqual(jobs.map(() => 'ERR_SHUTDOWN'))
+        expect(told).toEqual([])
+      }).catch((error: HeddleError) => expect(error.code).toBe('ERR_NOT_INIT')),
+  )
 
   it('TP-15 an eventer that ends before its pools are over has nothing to report', async () => {
     const eventer = await Eventer.init({ backend })
