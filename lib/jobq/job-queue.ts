@@ -328,12 +328,18 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
   }
 
   async #drain(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.desk.drain(this, (error) => {
-        if (error === undefined) resolve()
-        else reject(error)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.desk.drain(this, (error) => {
+          if (error === undefined) resolve()
+          else reject(error)
+        })
       })
-    })
+    } catch (error) {
+      // It cannot be drained, and goes on, or nobody hears of it any more.
+      this.#drained = undefined
+      throw error
+    }
   }
 
   #runWith(target: JobTarget, arg: unknown, options: JobRunOptions): Promise<unknown> {
@@ -457,11 +463,9 @@ export function safetyNumber(safety: JobqSafety): number {
 function until(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const aborted = (): void => reject(signal.reason)
-    if (signal.aborted) {
-      aborted()
-      return
-    }
-    signal.addEventListener('abort', aborted, { once: true })
+    // Also where nobody waits for it: it may fail.
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted))
+    if (signal.aborted) aborted()
+    else signal.addEventListener('abort', aborted, { once: true })
   })
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { Eventer } from '../../lib/eventer'
 import type { JobQueues } from '../../lib/jobq'
-import { backend, blocked, codeOf, failureCode, of, settled, withJobqs } from './jobq-harness'
+import { backend, blocked, codeOf, failure, failureCode, of, settled, withJobqs } from './jobq-harness'
 
 /** Runs on an eventer that is ended behind it. */
 async function endedBehind(body: (jobqs: JobQueues) => void | Promise<void>): Promise<void> {
@@ -78,6 +78,14 @@ describe('owners of queues', () => {
       expect(native.desired).not.toBe(99)
       expect(codeOf(() => jobqs.create('default_native', { kind: 'worker' }))).toBe('EINVAL')
       expect(await failureCode(native.drain())).toBe('EPERM')
+      expect(native.isDraining).toBe(false)
+      const unheard: unknown[] = []
+      const hear = (error: unknown) => unheard.push(error)
+      process.on('unhandledRejection', hear)
+      expect((await failure(native.drain({ signal: AbortSignal.abort() }))).name).toBe('AbortError')
+      await new Promise(setImmediate)
+      process.off('unhandledRejection', hear)
+      expect(unheard).toEqual([])
       expect(codeOf(() => native.destroy())).toBe('ERR_JOBQ_BUSY')
       expect(await native.run({ native: 'heddle:nothing' })).toMatchObject({ number: 0 })
     }))
