@@ -279,9 +279,13 @@ export class AsynchEvent<C = unknown> extends FdEvent<C> {
     super.settle(mask)
   }
 
-  /** Into the queue it came from. */
+  /** Into the queue it came from; it ends where the eventer does. */
   #again(): void {
     const { queue, place } = this.#submission as Submission
+    if (deskOf(this.owner).isClosed) {
+      this.release()
+      return
+    }
     try {
       this.submit(queue, place, false)
     } catch (error) {

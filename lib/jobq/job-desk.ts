@@ -185,6 +185,11 @@ export class JobDesk {
     this.#hold()
   }
 
+  /** Nothing is taken any more: the eventer ends, or has ended. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   /** Calls this whenever a job of this desk has ended, until the answer is called. */
   watch(ended: () => void): () => void {
     this.#watchers.add(ended)

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { Eventer } from '../../lib/eventer'
+import { Eventer, Mask } from '../../lib/eventer'
 import type { JobQueues } from '../../lib/jobq'
 import { backend, blocked, codeOf, failure, failureCode, of, settled, withJobqs } from './jobq-harness'
 
@@ -105,6 +105,26 @@ describe('owners of queues', () => {
       await using again = jobqs.create('case')
       expect(await again.run(of('echo'), 1)).toBe(1)
     }))
+
+  it.each(['native', 'worker'])(
+    'JQ-13 AS-02 an event that is queued again and again ends with its eventer, %s',
+    async (kind) => {
+      const eventer = await Eventer.init({ backend })
+      eventer.start()
+      const reported: unknown[] = []
+      eventer.on('error', (error) => reported.push(error))
+      let rounds = 0
+      const work = kind === 'native' ? { native: 'heddle:nothing' } : of('nothing')
+      const complete = () => {
+        rounds++
+        return Mask.ASYNCH_WORK
+      }
+      eventer.addAsynch(eventer.asynch({ work, complete }))
+      await settled(() => rounds > 10)
+      await eventer[Symbol.asyncDispose]()
+      expect(reported).toEqual([])
+    },
+  )
 
   it('JQ-13 a paused queue ends with its eventer all the same', async () => {
     let end: Promise<unknown> = Promise.resolve()
