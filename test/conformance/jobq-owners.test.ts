@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { Eventer, Mask } from '../../lib/eventer'
+import type { HeddleError } from '../../lib/errors'
+import { type AsynchEvent, Eventer, Mask } from '../../lib/eventer'
 import type { JobQueues } from '../../lib/jobq'
 import { backend, blocked, codeOf, failure, failureCode, of, settled, withJobqs } from './jobq-harness'
 
@@ -105,6 +106,28 @@ describe('owners of queues', () => {
       await using again = jobqs.create('case')
       expect(await again.run(of('echo'), 1)).toBe(1)
     }))
+
+  it('JQ-13 what any of its loops has waiting in the native queue goes with an eventer', async () => {
+    const eventer = await Eventer.init({ backend, loops: 2 })
+    eventer.start()
+    const { native } = eventer.jobqs
+    native.pause()
+    const codes: unknown[] = []
+    const complete = (event: AsynchEvent) => void codes.push((event.error as HeddleError).code)
+    for (const owner of eventer.loops)
+      eventer.addAsynch(
+        eventer.asynch({ work: { native: 'heddle:nothing' }, complete: complete as never }, undefined, {
+          owner,
+        }),
+      )
+    await settled(() => native.stats().backlog === 2)
+    await eventer[Symbol.asyncDispose]()
+    expect(codes).toEqual(['ERR_JOBQ_SHUTDOWN', 'ERR_JOBQ_SHUTDOWN'])
+    await withJobqs((jobqs) => {
+      expect(jobqs.native.stats()).toMatchObject({ backlog: 0, paused: true })
+      jobqs.native.resume()
+    })
+  })
 
   it.each(['native', 'worker'])(
     'JQ-13 AS-02 an event that is queued again and again ends with its eventer, %s',

@@ -91,15 +91,17 @@ export class Desk implements JobOwner {
     for (const job of told) job.completed()
   }
 
-  /** The loop ends: jobs go on, and nobody is told. */
+  /** The loop ends: what waits would run for nobody, what runs goes on, and nobody is told. */
   close(): void {
     this.#isClosed = true
+    const submitted = [...this.#jobs.values()]
     const jobs = [...this.#done, ...this.#told, ...this.#completing.values()]
     this.#done = []
     this.#told = []
     this.#completing.clear()
     this.#jobs.clear()
     for (const job of jobs) job.completed()
+    for (const { job, queue } of submitted) queue.remove(job, false)
   }
 
   #write(inbox: Inbox, job: Job): boolean {
