@@ -187,6 +187,7 @@ export class JobStation implements WorkerSide {
     } catch (error) {
       failure = { error }
     }
+    job.cleansUp = true
     try {
       const end = await this.#load(cleanup === 0 ? target : cleanup)
       await (cleanup === 0 ? within(job, end, 'cleanup', arg, job) : within(job, end, arg, job))
@@ -318,10 +319,13 @@ export class JobStation implements WorkerSide {
     setImmediate(() => process.exit(0))
   }
 
-  /** The thread is about to end: whoever waits for the job that runs is told why. */
+  /**
+   * The thread is about to end: whoever waits for the job that runs is told why. But where its cleanup is still to come the queue
+   * has to find that out by itself, and has another thread clean up.
+   */
   #dies(how: string, options: { readonly cause?: unknown } = {}): void {
     const job = this.#job
-    if (job === undefined) return
+    if (job === undefined || ((job.flags & JobFlag.PHASED) !== 0 && !job.cleansUp)) return
     this.#fail(job, new HeddleError('ERR_WORKER_DIED', `the thread of ${this.queueName} ${how}`, options))
     this.#send()
   }

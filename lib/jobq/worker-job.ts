@@ -55,6 +55,8 @@ export class WorkerJob implements JobContext {
   readonly run: number
   readonly flags: number
   readonly timedOut: boolean
+  /** Of one with phases: the last of them is under way, or is next. */
+  cleansUp = false
   readonly #side: WorkerSide
   readonly #subqueueLow: number
   readonly #subqueueHigh: number

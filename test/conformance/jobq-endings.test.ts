@@ -242,6 +242,29 @@ describe('A-AS-6 [AS-09] cancelling', () => {
       }
     }))
 
+  it.each(['workAndLeave', 'workAndExplode'])(
+    'AS-01 [AS-11] the cleanup is run by another thread where the work ends its own: %s',
+    (work) =>
+      withJobqs(async (jobqs) => {
+        const queue = jobqs.create('case')
+        const cells = sharedCells(8)
+        const job = queue.run(of(work), { cells }, { cleanup: of('cleanup') })
+        expect(await failureCode(job)).toBe('ERR_WORKER_DIED')
+        expect([cells[1], cells[2]]).toEqual([2, 1])
+        expect(cells[3]).not.toBe(cells[5])
+      }),
+  )
+
+  it('AS-01 where the cleanup ends its thread it is not run again', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      const cells = sharedCells(8)
+      const job = queue.run(of('work'), { cells }, { cleanup: of('workAndLeave') })
+      expect(await failureCode(job)).toBe('ERR_WORKER_DIED')
+      expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
+      expect(cells[1]).toBe(2)
+    }))
+
   it('A-AS-6 [AS-01] the cleanup behind a thread that was ended has what only messages carry', () =>
     withJobqs(async (jobqs) => {
       const queue = jobqs.create('case')

@@ -167,6 +167,16 @@ export const cleanup = ({ cells, failing }, job) => {
   return 'cleaned'
 }
 
+/** These two write down that they have begun, and end their thread. */
+export const workAndLeave = ({ cells }) => {
+  note(cells, 1)
+  process.exit(0)
+}
+export const workAndExplode = ({ cells }) => {
+  note(cells, 1)
+  return explode()
+}
+
 /** Does not await what it adds. */
 export const addBurn = (ms, job) => {
   job.addDependent({ module: import.meta.url, export: 'burn' }, ms).catch(() => {})
