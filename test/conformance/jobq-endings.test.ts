@@ -265,6 +265,17 @@ describe('A-AS-6 [AS-09] cancelling', () => {
       expect(cells[1]).toBe(2)
     }))
 
+  it('AS-01 JQ-17 the cleanup is run as well where the thread ends behind a time-out that was told', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      await queue.run(of('nothing'))
+      const arg = { at: Date.now() + 800 }
+      const job = queue.run(of('leaveAt'), arg, { runTimeout: 50, cleanup: of('keep') })
+      expect(await failureCode(job)).toBe('ETIME')
+      await settled(() => queue.stats().total === 2)
+      expect(await queue.run(of('kept'))).toEqual([arg])
+    }))
+
   it('A-AS-6 [AS-01] the cleanup behind a thread that was ended has what only messages carry', () =>
     withJobqs(async (jobqs) => {
       const queue = jobqs.create('case')

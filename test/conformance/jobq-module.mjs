@@ -105,6 +105,11 @@ export const leaveLater = async (code) => {
   await sleep(1)
   process.exit(code)
 }
+/** At a point in time. */
+export const leaveAt = async ({ at }) => {
+  await sleep(Math.max(0, at - Date.now()))
+  process.exit(0)
+}
 export const explode = () =>
   new Promise(() =>
     setImmediate(() => {

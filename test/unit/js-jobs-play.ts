@@ -84,6 +84,8 @@ interface Known {
   cleanups: number
   /** Only its cleanup is left. */
   fate: number | undefined
+  /** Its thread has died, and another is to run its cleanup, whoever has been told of it. */
+  isOwed: boolean
   ifDead: number
   /** How it must end, when its children are complete. */
   over: number | undefined
@@ -350,6 +352,7 @@ export class Play implements QueueHost, JobOwner {
       works: 0,
       cleanups: 0,
       fate: undefined,
+      isOwed: false,
       ifDead: JobOutcome.WORKER_DIED,
       over: bound?.isLeaving === true ? JobOutcome.WORKER_DIED : undefined,
       end: undefined,
@@ -395,7 +398,7 @@ export class Play implements QueueHost, JobOwner {
       if (job.isBound && !thread.begun.has(job)) this.#of(job).over = JobOutcome.WORKER_DIED
     for (const job of thread.begun) {
       const known = this.#of(job)
-      if (known.isPhased && known.fate === undefined && known.over === undefined) this.#owesCleanup(known)
+      if (known.isPhased && known.fate === undefined) this.#owesCleanup(known)
       else {
         this.#leaves(known)
         known.over ??= known.fate ?? known.ifDead
@@ -456,10 +459,11 @@ export class Play implements QueueHost, JobOwner {
     const hasThreads = this.queue.crew.live > 0
     let count = 0
     for (const known of this.#all) {
-      if (known.on !== undefined || known.over !== undefined) continue
+      if (!isWaiting(known)) continue
       if (onlyDroppable && !known.job.has(JobFlag.DROPPABLE)) continue
       if (known.fate !== undefined && hasThreads) continue
-      known.over = known.fate ?? JobOutcome.SHUTDOWN
+      known.over ??= known.fate ?? JobOutcome.SHUTDOWN
+      known.isOwed = false
       this.#reference.remove(known.job)
       count++
     }
@@ -496,6 +500,7 @@ export class Play implements QueueHost, JobOwner {
   /** It is over on its thread. */
   #leaves(known: Known): void {
     known.on = undefined
+    known.isOwed = false
     this.#total++
     this.#reference.ended(known.job)
   }
@@ -503,6 +508,7 @@ export class Play implements QueueHost, JobOwner {
   #owesCleanup(known: Known): void {
     known.on = undefined
     known.fate = known.ifDead
+    known.isOwed = true
     known.signalledAt = undefined
     known.isAskedToStop = false
     this.#reference.restore(known.job)
@@ -596,7 +602,7 @@ export class Play implements QueueHost, JobOwner {
     for (const known of this.#all) this.#checkJob(known)
     const { paused, desired } = queue.settings
     const running = this.#all.filter(({ on }) => on !== undefined)
-    const waiting = this.#all.filter(({ on, over }) => on === undefined && over === undefined)
+    const waiting = this.#all.filter(isWaiting)
     if (this.#isExact && queue.waiting.size === 0) expect(this.#next()).toBe(undefined)
     expect(queue.crew.inflight).toBe(running.length)
     expect(queue.backlog).toBe(waiting.length)
@@ -623,6 +629,10 @@ export class Play implements QueueHost, JobOwner {
     if (known.on !== undefined && known.cancel !== 'terminate') expect(isSignalled).toBe(known.isAskedToStop)
     if (known.cancel !== 'signal') expect(isSignalled).toBe(false)
   }
+}
+
+function isWaiting({ on, over, isOwed }: Known): boolean {
+  return on === undefined && (over === undefined || isOwed)
 }
 
 function isDoomed({ isCondemned }: PlayedThread): boolean {

@@ -233,9 +233,12 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
     this.pump()
   }
 
-  /** What was in the middle of its work when its thread ended. The cleanup of a phased one is owed: another thread runs it. */
+  /**
+   * What was in the middle of its work when its thread ended. The cleanup of a phased one is owed, also where its owner has been
+   * told already: another thread runs it.
+   */
   #died(job: Job): void {
-    if (!job.has(JobFlag.PHASED) || job.fate !== undefined || job.state === JobState.OVER) {
+    if (!job.has(JobFlag.PHASED) || job.fate !== undefined) {
       this.waiting.ended(job)
       this.tally.total++
       this.finish(job, endWithout(job.fate ?? job.ifDead))
@@ -301,7 +304,8 @@ export class Queue implements ThreadHost, JobKeeper, Giver, Stopping {
 
   /** Nothing is left to do: the threads go, and then whoever asked is told. */
   #settle(): void {
-    if (this.state === QueueState.OPEN || this.#open + this.crew.taken > 0) return
+    const left = this.#open + this.waiting.size + this.crew.taken
+    if (this.state === QueueState.OPEN || left > 0) return
     this.crew.dismissAll()
     if (this.crew.threads.size > 0) return
     this.state = QueueState.DRAINED
