@@ -276,6 +276,25 @@ describe('A-AS-6 [AS-09] cancelling', () => {
       expect(await queue.run(of('kept'))).toEqual([arg])
     }))
 
+  it.each(['signal', 'terminate'] as const)(
+    'AS-12 an abort leaves a cleanup alone whose work was skipped: %s',
+    (cancel) =>
+      withJobqs(async (jobqs) => {
+        const queue = jobqs.create('case')
+        const cells = sharedCells(8)
+        const abort = new AbortController()
+        const options = { deadline: Date.now() - 1, cancel, cleanup: of('heldCleanup') }
+        const job = failure(queue.run(of('work'), { cells }, { ...options, signal: abort.signal }))
+        await settled(() => cells[1] === 1)
+        abort.abort()
+        // With what this loop has said.
+        expect(queue.stats().inflight).toBe(1)
+        release(cells)
+        expect((await job).name).toBe('AbortError')
+        expect([cells[1], cells[2], cells[4]]).toEqual([2, 2, 3])
+      }),
+  )
+
   it('A-AS-6 [AS-01] the cleanup behind a thread that was ended has what only messages carry', () =>
     withJobqs(async (jobqs) => {
       const queue = jobqs.create('case')

@@ -181,6 +181,12 @@ export const workAndExplode = ({ cells }) => {
   note(cells, 1)
   return explode()
 }
+/** Goes on until cell 0 is set, unless it is asked to stop, and says which it was. */
+export const heldCleanup = ({ cells }, job) => {
+  note(cells, 2)
+  while (Atomics.load(cells, 0) === 0 && !job.cancelled);
+  note(cells, job.cancelled ? 4 : 3)
+}
 
 /** Does not await what it adds. */
 export const addBurn = (ms, job) => {
