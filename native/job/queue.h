@@ -125,7 +125,7 @@ class Queue {
   enum class Removal : uint8_t {
     kRemoved,  // it had not begun
     kRunning,
-    kOver,  // on its way back, or has only its cleanup left
+    kOver,  // on its way back
   };
   // What had not begun ends with REMOVED.
   Removal remove(Job* job);

@@ -163,8 +163,7 @@ Job* Queue::findWaiting(uint64_t number) {
 Queue::Removal Queue::removeLocked(Job* job) {
   switch (job->place.load(std::memory_order_relaxed)) {
     case Job::Place::kGiven:
-      // All that is left of it is the cleanup, which nobody stops.
-      if (job->fate != JobOutcome::VALUE) return Removal::kOver;
+      if (job->fate != JobOutcome::VALUE) return Removal::kRunning;
       if (!takeBack(job->worker, job->slot)) {
         return job->worker->slots[job->slot].over.load(std::memory_order_acquire)
                    ? Removal::kOver
@@ -172,7 +171,8 @@ Queue::Removal Queue::removeLocked(Job* job) {
       }
       [[fallthrough]];
     case Job::Place::kWaiting:
-      if (job->fate != JobOutcome::VALUE) return Removal::kOver;
+      // Its work is over, the cleanup must not be lost.
+      if (job->fate != JobOutcome::VALUE) return Removal::kRunning;
       takeOut(job);
       return Removal::kRemoved;
     default:
