@@ -146,8 +146,7 @@ export class ThreadJobs {
   }
 
   #answered(job: AsyncJob, pool: ThreadPool, outcome: number, value: unknown): void {
-    const isLost = outcome === JobOutcome.SHUTDOWN || (outcome === JobOutcome.WORKER_DIED && pool.isEnding)
-    if (isLost) {
+    if (isLost(pool, outcome)) {
       this.#lost(job, pool)
     } else {
       pool.total++
@@ -194,7 +193,7 @@ export class ThreadJobs {
     }
     const desk = deskOf(this.#finisher.home(completion))
     desk.submit(pool.queue, tailOrder(job, completion), (outcome, value) => {
-      if (outcome !== JobOutcome.VALUE) this.#report(job, value)
+      if (outcome !== JobOutcome.VALUE && !isLost(pool, outcome)) this.#report(job, value)
       this.#over(job)
     })
     job.enter('completing')
@@ -228,6 +227,11 @@ export class ThreadJobs {
     const name = workerName(job)
     this.#core.reportFailed(() => ({ name, loop, mask: 0, event: `job/${name}/-/-/${loop.name}/-` }), error)
   }
+}
+
+/** The pool, or the eventer, has ended before what it was given. */
+function isLost(pool: ThreadPool, outcome: number): boolean {
+  return outcome === JobOutcome.SHUTDOWN || (outcome === JobOutcome.WORKER_DIED && pool.isEnding)
 }
 
 /** ERR_CLOSED. */

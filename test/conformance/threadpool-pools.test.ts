@@ -418,6 +418,29 @@ describe('the end of pools', () => {
     expect(pools.byName('eager').stats()).toMatchObject({ threads: 0, idle: 0 })
   })
 
+  it('TP-14 TP-15 an eventer that ends before a callback that was withheld has nothing to report', async () => {
+    const eventer = await Eventer.init({ backend })
+    eventer.start()
+    const reported: unknown[] = []
+    eventer.on('error', (error) => reported.push(error))
+    const pools = ThreadPools.of(eventer)
+    pools.create('one', { concurrency: 1 })
+    const completion = { mode: 'callback', fn: of('poolTold') } as const
+    const job = pools.job({
+      ...{ worker: of('poolWork'), closure: { value: 1 }, jobClass: 'one', completion },
+      skipCompletion: true,
+    })
+    pools.queue(job)
+    while (job.state !== 'withheld') await new Promise(setImmediate)
+    const cells = sharedCells()
+    pools.queue(holding(pools, 'one', cells))
+    while (Atomics.load(cells, 1) === 0) await new Promise(setImmediate)
+    pools.completeTail(job)
+    await eventer[Symbol.asyncDispose]()
+    expect(reported).toEqual([])
+    expect([job.state, (await job.done) !== undefined]).toEqual(['done', true])
+  })
+
   it('TP-15 TP-18 whoever waits for a place is told', () =>
     withPools(async (bench, pools) => {
       pools.create('full', { concurrency: 1, maxQueue: 1 })
