@@ -113,6 +113,7 @@ int64_t Runtime::listen(const ListenSpec& spec) {
   listener->spec = spec;
   if (listener->spec.acceptsPerPass == 0) listener->spec.acceptsPerPass = 64;
   if (sys::localAddress(fd, &listener->bound) < 0) listener->bound = spec.address;
+  listener->file = sys::socketFile(listener->bound);
   // Accepted sockets inherit the option, which saves a system call for each.
   if (spec.noDelay) sys::setNoDelay(fd, true);
   const int added = loop_->poller().add(fd, sys::kRead, kListenerTag << 32 | listener->handle);
@@ -128,7 +129,7 @@ int64_t Runtime::listen(const ListenSpec& spec) {
 // Its file goes first: once the descriptor is closed, another process may take the path for
 // abandoned and bind a socket of its own there.
 void Runtime::endListener(Listener* listener) {
-  sys::removeSocketFile(listener->bound);
+  sys::removeSocketFile(listener->bound, listener->file);
   sys::closeFd(listener->fd);
   resting_.forget(listener);
   listeners_.destroy(listener->handle);

@@ -27,6 +27,7 @@ struct Listener {
   int fd = -1;
   ListenSpec spec;
   sys::Address bound{};
+  sys::SocketFile file{};    // that it has made
   uint32_t connections = 0;  // coroutines that serve
   uint64_t accepted = 0;
   int64_t retryNs = 0;   // see net::Resting

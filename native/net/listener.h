@@ -16,8 +16,8 @@ struct Listener {
   uint32_t acceptsPerPass = 64;
   int64_t retryNs = 0;   // see Resting
   bool watching = true;  // in the poller with interest in reading
-  bool isShare = false;  // of another listener's socket, whose file is not ours
   sys::Address bound{};
+  sys::SocketFile file{};  // that it has made; none of another listener's socket
 };
 
 struct ListenSpec {

@@ -82,7 +82,7 @@ int Net::watch(int fd, uint32_t interest, uint64_t data) {
 // Its file goes first: once the descriptor is closed, another process may take the path for
 // abandoned and bind a socket of its own there.
 void Net::closeDescriptor(const Listener* listener) {
-  if (!listener->isShare) sys::removeSocketFile(listener->bound);
+  sys::removeSocketFile(listener->bound, listener->file);
   sys::closeFd(listener->fd);
 }
 

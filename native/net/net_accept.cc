@@ -37,7 +37,6 @@ int64_t Net::listen(const ListenSpec& spec) {
   Listener* const listener = created.value;
   listener->handle = created.handle;
   listener->fd = fd;
-  listener->isShare = spec.share >= 0;
   listener->settings = SettingsPool::make(spec.settings);
   if (listener->settings == nullptr) {
     listeners_.destroy(created.handle);
@@ -47,6 +46,7 @@ int64_t Net::listen(const ListenSpec& spec) {
   listener->maxConnections = spec.maxConnections;
   listener->acceptsPerPass = spec.acceptsPerPass == 0 ? 64 : spec.acceptsPerPass;
   if (sys::localAddress(fd, &listener->bound) < 0) listener->bound = spec.address;
+  if (spec.share < 0) listener->file = sys::socketFile(listener->bound);
   // Accepted sockets inherit the option, which saves a system call for each.
   if (spec.settings.noDelay) sys::setNoDelay(fd, true);
   const int added = spec.holds ? 0 : watch(fd, sys::kRead, kListenerTag << 32 | listener->handle);

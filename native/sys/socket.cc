@@ -133,6 +133,21 @@ int removeSocketFile(const Address& address) {
   return ::unlink(path) < 0 ? -errno : 0;
 }
 
+SocketFile socketFile(const Address& address) {
+  const char* path = socketPath(address);
+  struct stat file {};
+  if (path == nullptr || ::lstat(path, &file) < 0) return {};
+  return {static_cast<uint64_t>(file.st_dev), static_cast<uint64_t>(file.st_ino)};
+}
+
+int removeSocketFile(const Address& address, const SocketFile& file) {
+  if (socketPath(address) == nullptr) return 0;
+  const SocketFile now = socketFile(address);
+  if (now.inode == 0) return -ENOENT;
+  if (now.inode != file.inode || now.device != file.device) return -EEXIST;
+  return removeSocketFile(address);
+}
+
 int acceptStream(int fd, Address* peer) {
   while (true) {
     sockaddr* address = peer != nullptr ? systemAddress(peer) : nullptr;

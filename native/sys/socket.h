@@ -67,6 +67,15 @@ struct ListenFlags {
 [[nodiscard]] int duplicateListening(int fd);
 // Removes the file of a bound Unix socket if a socket is what lies there. 0 for other addresses.
 int removeSocketFile(const Address& address);
+// Which file a Unix socket lies at; no other is it while the socket is open. Nothing for other
+// addresses, or if there is none.
+struct SocketFile {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+};
+[[nodiscard]] SocketFile socketFile(const Address& address);
+// Removes that file alone. EEXIST: another one has taken its place.
+int removeSocketFile(const Address& address, const SocketFile& file);
 // `peer` may be nullptr. EAGAIN, ECONNABORTED, EMFILE and so on are returned as such; EINTR is
 // retried.
 [[nodiscard]] int acceptStream(int fd, Address* peer);

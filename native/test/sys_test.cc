@@ -304,6 +304,23 @@ CASE("socket: a Unix listener answers, and its path is taken while it does") {
   CHECK_EQ(removeSocketFile(address), -ENOENT);
 }
 
+CASE("socket: the file of a Unix listener is removed, and not the one that has taken its place") {
+  const TemporaryFolder folder;
+  const Address address = folder.address("s");
+  const Fd first(listenStream(address, {}));
+  REQUIRE(first >= 0);
+  const SocketFile file = socketFile(address);
+  CHECK(file.inode != 0);
+  CHECK_EQ(removeSocketFile(address), 0);
+  CHECK_EQ(removeSocketFile(address, file), -ENOENT);
+  const Fd second(listenStream(address, {}));
+  REQUIRE(second >= 0);
+  CHECK_EQ(removeSocketFile(address, file), -EEXIST);
+  CHECK_EQ(removeSocketFile(address, {}), -EEXIST);
+  CHECK_EQ(removeSocketFile(address, socketFile(address)), 0);
+  CHECK_EQ(socketFile(address).inode, uint64_t{0});
+}
+
 CASE("socket: a stale Unix socket is replaced, anything else is EEXIST and stays") {
   const TemporaryFolder folder;
   const Address address = folder.address("s");

@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { createConnection, type Socket } from 'node:net'
+import { existsSync, unlinkSync } from 'node:fs'
+import { createConnection, createServer as createNetServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { threadId } from 'node:worker_threads'
@@ -189,6 +189,21 @@ describe.each(KINDS.map(title))('a server on a pool of %s', (_, pool) => {
       await holder.close()
     })
   })
+
+  it.skipIf(process.platform === 'win32')(
+    'PO-01 LS-02 removes its own Unix socket, and none that has taken its place',
+    () =>
+      onPool(pool, async () => {
+        const path = join(temporaryFolder(), 'socket')
+        const listener = await listen({ pool: 'io', path }, of('greeter'))
+        unlinkSync(path)
+        const other = createNetServer()
+        await new Promise<void>((resolve) => other.listen(path, resolve))
+        await listener.close()
+        expect(existsSync(path)).toBe(true)
+        await new Promise((resolve) => other.close(resolve))
+      }),
+  )
 
   it.skipIf(process.platform === 'win32')('PO-01 LS-02 shares a Unix socket, which is gone afterwards', () =>
     onPool(pool, async () => {
