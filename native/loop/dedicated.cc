@@ -164,7 +164,9 @@ void Dedicated::count() {
   isolate_.control[Control::WAITS] = static_cast<int32_t>(sleeps());
   int64_t sleptNs = sleptNs_.load(std::memory_order_relaxed);
   if (sleptNs < 0) sleptNs += sys::monotonicNs();
-  isolate_.clock[Clock::SLEPT] = static_cast<double>(sleptNs) / 1e6;
+  // A sleep may end between the two looks, which then say too much; what was said stays said.
+  double& told = isolate_.clock[Clock::SLEPT];
+  told = std::max(told, static_cast<double>(sleptNs) / 1e6);
 }
 
 void Dedicated::refresh() {

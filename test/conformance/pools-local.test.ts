@@ -301,8 +301,8 @@ describe.each(KINDS)('loops of a pool that is %s', (kind) => {
       const db = poolOf(eventer, 'db')
       const sleptMs = () => db.stats().loops.map(({ waitMs }) => waitMs as number)
       const counted = db.stats().loops.map(({ waits }) => waits)
-      const before = sleptMs()
       const start = performance.now()
+      const before = sleptMs()
       await new Promise((resolve) => setTimeout(resolve, 400))
       const after = sleptMs()
       const elapsed = performance.now() - start
