@@ -20,7 +20,10 @@ export interface JobContext {
   readonly signal: AbortSignal
   /** The same as a flag. */
   readonly cancelled: boolean
-  /** The deadline passed before the job could begin: this is its cleanup, without the work. (AS-08) */
+  /**
+   * This is a cleanup by itself: the deadline passed before the job could begin, or its thread ended in the middle of it. Not in
+   * the cleanup behind work that came to its end. (AS-08)
+   */
   readonly timedOut: boolean
   /**
    * Makes the value move what is listed instead of copying it, when it is the job's result. Answers the value.
