@@ -3,7 +3,7 @@
  * further members it was given, as far as they can be cloned; anything else as itself.
  */
 import { HeddleError } from '../errors'
-import { clone } from './clone'
+import { clone, restore } from './clone'
 
 /** Causes within causes, and errors of an AggregateError, that are kept. */
 const MAX_DEPTH = 4
@@ -49,8 +49,7 @@ export function unpackError(packed: unknown): unknown {
 function pack(thrown: unknown, depth: number): Packed {
   try {
     if (isError(thrown)) return { error: packed(thrown, depth) }
-    clone(thrown)
-    return { value: thrown }
+    return { value: copy(thrown) }
   } catch {
     // It cannot be cloned, or a getter of it throws: say what it was.
     const { code } = membersOf(thrown, ['code'])
@@ -83,13 +82,16 @@ function membersOf(object: unknown, names: readonly string[], any = false): Reco
   const found: Record<string, unknown> = {}
   for (const name of names) {
     try {
-      const value = (object as Record<string, unknown>)[name]
-      if (!any) clone(value)
+      const read = (object as Record<string, unknown>)[name]
+      const value = any ? read : copy(read)
       Object.defineProperty(found, name, { value, enumerable: true, configurable: true, writable: true })
     } catch {}
   }
   return found
 }
+
+/** What was read once: a getter may answer otherwise when the result is cloned. */
+const copy = (value: unknown): unknown => restore(clone(value))
 
 function kindOf(error: Error): string {
   if (error instanceof HeddleError) return 'HeddleError'

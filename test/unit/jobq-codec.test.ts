@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { serialize } from 'node:v8'
+import { deserialize, serialize } from 'node:v8'
 import { describe, expect, it } from 'vitest'
 import { Decoder, Encoder, Posted } from '../../lib/jobq/codec'
 import { packError, unpackError } from '../../lib/jobq/error-codec'
@@ -153,6 +153,21 @@ describe('errors in bytes', () => {
       new AggregateError([new Error('one'), 2]),
     ]
     for (const one of thrown) expect(() => serialize(packError(one))).not.toThrow()
+  })
+
+  it('AS-11 read it once: a getter may answer otherwise the next time', () => {
+    const liar = () => {
+      let reads = 0
+      return {
+        get first() {
+          if (reads++ > 0) throw new Error('read again')
+          return 1
+        },
+      }
+    }
+    expect(unpackError(deserialize(serialize(packError(liar()))))).toEqual({ first: 1 })
+    const packed = packError(Object.assign(new Error('of a liar'), { own: liar() }))
+    expect(unpackError(deserialize(serialize(packed)))).toMatchObject({ own: { first: 1 } })
   })
 
   it('AS-11 keep causes, but not for ever', () => {
