@@ -104,6 +104,7 @@ describe('safe blocks between isolates', () => {
       expect(['freed', 'ERR_SMR_DOUBLE_FREE', 'ERR_STALE_BLOCK']).toContain(their)
       expect(['freed', 'ERR_SMR_DOUBLE_FREE']).toContain(ours[i])
     }
+    await eventually(quiet).toEqual([0, 0])
   })
 
   between(

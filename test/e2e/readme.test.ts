@@ -67,7 +67,7 @@ async function runSnippet(
 ): Promise<void> {
   const path = join(folder, name)
   writeFileSync(path, text)
-  const program = new Program([path])
+  const program = new Program([path], { TMPDIR: folder })
   try {
     await use(program)
   } finally {
