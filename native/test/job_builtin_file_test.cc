@@ -61,7 +61,7 @@ bool hasFreshFiles(const Folder& folder) {
   return false;
 }
 
-// What the functions read and write while there is one.
+// What the functions read and write on its thread while there is one.
 struct Transfers {
   Transfers() { now = this; }
   ~Transfers() { now = nullptr; }
@@ -72,7 +72,7 @@ struct Transfers {
   size_t largest = 0;
   std::function<void(int)> then;
 
-  static inline Transfers* now = nullptr;
+  static inline thread_local Transfers* now = nullptr;
 };
 
 // Those that it makes itself do not count.
