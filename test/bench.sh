@@ -25,7 +25,7 @@ bench epoch --case 'enter and leave, one thread'
 bench sharedmap --seconds 0.2 --case 'get a number, one isolate, 64'
 bench aco --case 'the same coroutine again'
 bench readers --case 'lines of 32 bytes, 64 at a time'
-bench jobq --seconds 0.2 --case 'an empty native job, 16'
+bench jobq --seconds 0.2 --case 'an empty native job, 1 thread, 16'
 bench pools --seconds 0.2 --case '13 B answer' --only heddle,native-1,worker-1
 
 sorted() { printf '%s\n' "$@" | sort; }
