@@ -11,7 +11,9 @@ const TARGET = '20.3.0'
 
 const nodedir = localHeaders()
 const env = { ...process.env, JOBS: 'max', ...(nodedir ? { npm_config_nodedir: nodedir } : {}) }
-const args = ['--napi', '--strip', '--tag-libc', '-t', TARGET, '--name', 'heddle']
+// Its own place for headers would be the system's folder for temporary files, where they stay.
+const cache = join(root, '.cache/prebuildify')
+const args = ['--napi', '--strip', '--tag-libc', '-t', TARGET, '--name', 'heddle', '--cache', cache]
 const { status } = spawnSync(tool('prebuildify'), args, { cwd: root, env, stdio: 'inherit' })
 if (status === 0) restoreBuild()
 process.exitCode = status ?? 1
