@@ -181,15 +181,37 @@ Lingering& lingering() {
   return mine;
 }
 
-CASE("JQ-03 a thread that cannot be made for a job which another has run and ended meanwhile") {
-  JobWorld world;
+// A queue that had two threads; one has left it, and lingers until that is let go.
+struct OneLingers {
+  OneLingers() {
+    Lingering::barrier = &lingers;
+    for (int i = 0; i < 2; i++) world.submit(number, stays);
+    world.flush();
+    both.awaitArrivals(2);
+    both.open();
+    CHECK(world.finishAll());
+    queue->configure({.desired = 1});
+    lingers.awaitArrivals(1);
+  }
+
+  void awaitThreads(double count) {
+    CHECK(world.until([&] { return world.stat(number, JobStat::CONCURRENCY) == count; }));
+  }
+
   Barrier lingers;
-  Lingering::barrier = &lingers;
   Barrier both;
-  const Body comes = [&](job::NativeCall&) {
+  const Body stays = [this](job::NativeCall&) {
     lingering().isNeeded = true;
     both.pass();
   };
+  JobWorld world;
+  const uint32_t number = world.queue({.desired = 2});
+  const QueueRef queue = job::findQueue(number);
+};
+
+CASE("JQ-03 a thread that cannot be made for a job which another has run and ended meanwhile") {
+  OneLingers pair;
+  JobWorld& world = pair.world;
   Barrier hold;
   const Body held = [&](job::NativeCall&) { hold.pass(); };
   std::atomic<int> ran{0};
@@ -204,77 +226,46 @@ CASE("JQ-03 a thread that cannot be made for a job which another has run and end
     std::memcpy(made->room(), bytes.data(), bytes.size());
     return made;
   };
-  const uint32_t number = world.queue({.desired = 2});
-  const QueueRef queue = job::findQueue(number);
-  const auto awaitThreads = [&](double count) {
-    CHECK(world.until([&] { return world.stat(number, JobStat::CONCURRENCY) == count; }));
-  };
-  // Of two threads one leaves, and lingers.
-  for (int i = 0; i < 2; i++) world.submit(number, comes);
-  world.flush();
-  both.awaitArrivals(2);
-  both.open();
-  CHECK(world.finishAll());
-  queue->configure({.desired = 1});
-  lingers.awaitArrivals(1);
   // The other is held. One is wanted for the next job: it cannot be made, which is found out when
   // the first one has been joined.
-  queue->configure({.desired = 2, .stackBytes = int64_t{1} << 46});
-  CHECK_EQ(queue->submitOne(jobOf(held), false), 0);
+  pair.queue->configure({.desired = 2, .stackBytes = int64_t{1} << 46});
+  CHECK_EQ(pair.queue->submitOne(jobOf(held), false), 0);
   hold.awaitArrivals(1);
-  std::thread submitter([&] { CHECK_EQ(queue->submitOne(jobOf(counts), false), 0); });
-  awaitThreads(2);
+  std::thread submitter([&] { CHECK_EQ(pair.queue->submitOne(jobOf(counts), false), 0); });
+  pair.awaitThreads(2);
   // Meanwhile the other runs the job, and goes.
   hold.open();
   CHECK(world.until([&] { return ran == 1; }));
-  queue->configure({.desired = 1});
-  awaitThreads(1);
-  lingers.open();
+  pair.queue->configure({.desired = 1});
+  pair.awaitThreads(1);
+  pair.lingers.open();
   submitter.join();
-  awaitThreads(0);
-  world.end(number);
+  pair.awaitThreads(0);
+  world.end(pair.number);
 }
 
 CASE("JQ-13 who waits for threads to go does not wait for work that comes meanwhile") {
-  JobWorld world;
-  Barrier lingers;
-  Lingering::barrier = &lingers;
-  Barrier both;
-  const Body stays = [&](job::NativeCall&) {
-    lingering().isNeeded = true;
-    both.pass();
-  };
+  OneLingers pair;
+  JobWorld& world = pair.world;
   const Body goes = [](job::NativeCall&) { lingering().isNeeded = false; };
-  const uint32_t number = world.queue({.desired = 2});
-  const QueueRef queue = job::findQueue(number);
-  const auto awaitThreads = [&](double count) {
-    CHECK(world.until([&] { return world.stat(number, JobStat::CONCURRENCY) == count; }));
-  };
-  for (int i = 0; i < 2; i++) world.submit(number, stays);
-  world.flush();
-  both.awaitArrivals(2);
-  both.open();
-  CHECK(world.finishAll());
-  // One leaves, and lingers, so that another cannot be made yet.
-  queue->configure({.desired = 1});
-  lingers.awaitArrivals(1);
-  CHECK_EQ(world.outcomeOf(world.submit(number, goes)), JobOutcome::VALUE);
-  std::thread spawner([&] { queue->configure({.desired = 2, .spawn = true}); });
-  awaitThreads(2);
+  // Another thread cannot be made while the one lingers.
+  CHECK_EQ(world.outcomeOf(world.submit(pair.number, goes)), JobOutcome::VALUE);
+  std::thread spawner([&] { pair.queue->configure({.desired = 2, .spawn = true}); });
+  pair.awaitThreads(2);
   std::atomic<bool> isDismissed{false};
   std::thread dismisser([&] {
-    queue->dismiss();
+    pair.queue->dismiss();
     isDismissed = true;
   });
-  awaitThreads(1);
-  world.submit(number, goes);
+  pair.awaitThreads(1);
+  world.submit(pair.number, goes);
   world.flush();
   CHECK(world.until([&] { return isDismissed.load(); }));
-  lingers.open();
+  pair.lingers.open();
   spawner.join();
   dismisser.join();
   CHECK(world.finishAll());
-  world.end(number);
+  world.end(pair.number);
 }
 
 CASE("JQ-14 a host that ends before the threads that it was asked for: nothing waits for them") {
