@@ -134,8 +134,9 @@ export const untilSignalled = ({ cells }, job) => {
 }
 export const untilAborted = ({ cells }, job) =>
   new Promise((resolve) => {
-    Atomics.add(cells, 1, 1)
     job.signal.addEventListener('abort', () => resolve('heard'))
+    // Only now: an abort between the two would be one that nobody hears of.
+    Atomics.add(cells, 1, 1)
   })
 export const untilThrown = ({ cells }, job) => {
   Atomics.add(cells, 1, 1)
