@@ -22,7 +22,7 @@ export {
   type ResumeReport,
   type SharedStacksOptions,
 } from './aco'
-export { adopt, connect, createServer, listen } from './app'
+export { adopt, connect, createServer, listen } from './servers'
 export type { AddressInfo, Capabilities } from './backend/backend'
 export { defaultLoop } from './default-loop'
 export { ERROR_CODES, type ErrorCode, HeddleError, type HeddleErrorOptions } from './errors'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { adopt, connect, createServer, listen } from '../../lib/app'
+import { adopt, connect, createServer, listen } from '../../lib/servers'
 import { Eventer } from '../../lib/eventer'
 
 /** What TypeScript would refuse, as a program in JavaScript may give it. */
