@@ -1,0 +1,15 @@
+export { ConfigError, type ConfigErrorPlace, located } from './config-error'
+export type {
+  ArrayNode,
+  ConfigTree,
+  DictionaryNode,
+  EntryNode,
+  IncludeNode,
+  Place,
+  ScalarNode,
+  SettingNode,
+  StanzaNode,
+  StatementNode,
+  ValueNode,
+} from './node'
+export { MAX_NESTING, type ParseOptions, parseConfig, parseValue } from './parser'
