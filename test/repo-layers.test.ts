@@ -19,7 +19,7 @@ const NATIVE: Record<string, readonly string[]> = {
 
 /** Floors of lib/, lowest first: a file may import from its own floor's folder and from floors below. */
 const LIB: readonly { readonly name: string; readonly files: RegExp; readonly never?: RegExp }[] = [
-  { name: 'errors', files: /^lib\/(errors|arguments|time)$/ },
+  { name: 'errors', files: /^lib\/(errors|arguments|time|waiting)$/ },
   {
     name: 'backend contract',
     files: /^lib\/backend\/(aco|backend|builtin-jobs|jobs|meter|protocol|port|platform|memory|shared)$/,

@@ -1,5 +1,6 @@
 import { checkOptions, invalid } from '../arguments'
 import { HeddleError } from '../errors'
+import { checkWait, type LineWaitOptions, waitInLine } from '../waiting'
 
 /** Limits of a semaphore. */
 export interface SemaphoreOptions {
@@ -8,12 +9,7 @@ export interface SemaphoreOptions {
 }
 
 /** How long to wait for a permit, and how to stop waiting. */
-export interface SemaphoreWaitOptions {
-  /** Milliseconds; the wait fails with ETIME after that. 0: what is there now. Default: no limit. */
-  readonly timeout?: number | undefined
-  /** Its reason is what the wait rejects with; at once if it is aborted already. */
-  readonly signal?: AbortSignal | undefined
-}
+export type SemaphoreWaitOptions = LineWaitOptions
 
 /** Somebody in the line; the line keeps the order of arrival. */
 interface Waiter {
@@ -22,8 +18,6 @@ interface Waiter {
 }
 
 const MOST = 0x7fffffff
-/** The longest time that a timer of Node takes; longer is as good as for ever. */
-const LONGEST_TIMER_MS = 0x7fffffff
 const KNOWN: ReadonlySet<string> = new Set<keyof SemaphoreOptions>(['max'])
 const WAIT: ReadonlySet<string> = new Set<keyof SemaphoreWaitOptions>(['timeout', 'signal'])
 
@@ -76,12 +70,10 @@ export class Semaphore implements Disposable {
   wait(options: SemaphoreWaitOptions = {}): Promise<void> {
     try {
       checkOptions('wait', options, WAIT, '{ timeout: 100 }')
-      const { timeout = Number.POSITIVE_INFINITY, signal } = options
-      checkLimits(timeout, signal)
+      checkWait(options)
       if (this.#closed) throw closed()
       if (this.tryWait()) return Promise.resolve()
-      if (timeout === 0) throw timedOut()
-      return this.#wait(timeout, signal)
+      return waitInLine<void>((granted, ended) => this.enter(granted, ended), options, timedOut)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -124,42 +116,6 @@ export class Semaphore implements Disposable {
     else this.#line.add(waiter)
     return () => this.#line.delete(waiter)
   }
-
-  #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let timer: NodeJS.Timeout | undefined
-      const over = (): void => {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', aborted)
-      }
-      const leave = this.enter(
-        () => {
-          over()
-          resolve()
-        },
-        (error) => {
-          over()
-          reject(error)
-        },
-      )
-      const giveUp = (error: unknown): void => {
-        if (!leave()) return
-        over()
-        reject(error)
-      }
-      const aborted = (): void => giveUp(signal?.reason)
-      signal?.addEventListener('abort', aborted)
-      if (timeoutMs <= LONGEST_TIMER_MS) timer = setTimeout(() => giveUp(timedOut()), timeoutMs)
-    })
-  }
-}
-
-function checkLimits(timeout: number, signal: AbortSignal | undefined): void {
-  if (typeof timeout !== 'number' || !(timeout >= 0))
-    throw invalid('timeout', 'is a number of milliseconds', timeout)
-  if (signal === undefined) return
-  if (!(signal instanceof AbortSignal)) throw invalid('signal', 'is an AbortSignal', signal)
-  signal.throwIfAborted()
 }
 
 function timedOut(): HeddleError {
