@@ -24,6 +24,22 @@ export {
 } from './aco'
 export { adopt, connect, createServer, listen } from './servers'
 export type { AddressInfo, Capabilities } from './backend/backend'
+export { type CoreCommandOptions, registerCoreCommands } from './console'
+export {
+  type AfterCommand,
+  type BeforeCommand,
+  type CommandCall,
+  type CommandFunction,
+  type CommandOptions,
+  type CommandResult,
+  type CommandScope,
+  type CommandSource,
+  Control,
+  type ControlOptions,
+  ControlResponse,
+  type ControlRow,
+  type RunOptions,
+} from './control'
 export { defaultLoop } from './default-loop'
 export { ERROR_CODES, type ErrorCode, HeddleError, type HeddleErrorOptions } from './errors'
 export * from './eventer'

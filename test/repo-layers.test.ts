@@ -28,6 +28,7 @@ const LIB: readonly { readonly name: string; readonly files: RegExp; readonly ne
   { name: 'backend choice', files: /^lib\/backend\/select$/ },
   { name: 'memory', files: /^lib\/memory(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'shared', files: /^lib\/shared(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },
+  { name: 'commands', files: /^lib\/control(\/|$)/, never: /^lib\/backend\// },
   { name: 'hooks', files: /^lib\/hooks(\/|$)/, never: /^lib\/backend\// },
   { name: 'config', files: /^lib\/config(\/|$)/, never: /^lib\/backend\// },
   { name: 'io', files: /^lib\/io(\/|$)/, never: /^lib\/backend\/(native|js)(\/|$)/ },

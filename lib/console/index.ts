@@ -1,0 +1,1 @@
+export { type CoreCommandOptions, registerCoreCommands } from './core-commands'
