@@ -43,6 +43,7 @@ export {
 export { defaultLoop } from './default-loop'
 export { ERROR_CODES, type ErrorCode, HeddleError, type HeddleErrorOptions } from './errors'
 export * from './eventer'
+export * from './hooks'
 export type {
   BodyCallback,
   HeaderValue,

@@ -1,0 +1,34 @@
+import type { CheckedSpec } from './declaration'
+import type { AnyHook } from './hook'
+import type { Site } from './site'
+import { NONE, type ProviderList } from './provider-list'
+import type { HookRegistry } from './registry'
+
+/** Who declared a hook, and for which generation, as long as that is not the current one. */
+export interface Declaration {
+  readonly hook: AnyHook
+  readonly owner: string | undefined
+  readonly site: Site<unknown>
+  /** A second declaration must say the same. */
+  readonly spec: CheckedSpec
+  pendingFor: HookRegistry | undefined
+}
+
+/**
+ * A place that has a name, where providers are kept. It is there as soon as anybody speaks of it: who registers by name, or
+ * asks whether there are providers, may come before who declares. (HK-05, HK-14)
+ */
+export class HookPoint {
+  /** Of the current generation; what callers look at. */
+  list: ProviderList = NONE
+  declared: Declaration | undefined
+
+  constructor(
+    readonly scope: string,
+    readonly name: string,
+  ) {}
+
+  get fullName(): string {
+    return `${this.scope}.${this.name}`
+  }
+}

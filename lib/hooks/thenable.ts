@@ -1,0 +1,5 @@
+/** What a synchronous call cannot wait for. Reading `then` of a foreign object may throw. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false
+  return typeof (value as PromiseLike<unknown>).then === 'function'
+}
