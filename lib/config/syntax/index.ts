@@ -1,4 +1,5 @@
 export { ConfigError, type ConfigErrorPlace, located } from './config-error'
+export { type Loaded, type LoadedFile, type LoadedStatement, loadConfig, type LoadOptions } from './load'
 export type {
   ArrayNode,
   ConfigTree,
@@ -13,3 +14,4 @@ export type {
   ValueNode,
 } from './node'
 export { MAX_NESTING, type ParseOptions, parseConfig, parseValue } from './parser'
+export { type PlainValue, plainValue, printConfig, printText, printValue } from './print'
