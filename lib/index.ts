@@ -40,6 +40,7 @@ export {
   type ControlRow,
   type RunOptions,
 } from './control'
+export * from './config'
 export { defaultLoop } from './default-loop'
 export { ERROR_CODES, type ErrorCode, HeddleError, type HeddleErrorOptions } from './errors'
 export * from './eventer'

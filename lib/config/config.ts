@@ -1,0 +1,380 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { readFile } from 'node:fs/promises'
+import { checkOptions, invalid } from '../arguments'
+import { HeddleError } from '../errors'
+import { free, type Prepared, registrations, runCommit } from './commit'
+import { ConfigValue } from './config-value'
+import type { OptionType } from './types'
+import { Generation, type GenerationRegistry, type Readable } from './generation'
+import { listOptions, type OptionInfo, type OptionsQuery } from './listing'
+import type { OptionDef, OptionValue } from './option-def'
+import { OptionTable } from './options'
+import { attempt, type ConfigParticipant, Participants } from './participant'
+import { genericQuery } from './generic-query'
+import { LivePlace } from './live-place'
+import type { ConfigQuery } from './query'
+import { type ScopeSpec, Scopes } from './scopes'
+import type { OptionSlot } from './slot'
+import { ConfigSnapshot } from './snapshot'
+import { parseConfig } from './syntax'
+import {
+  type BeginOptions,
+  type CommitResult,
+  type ConfigChange,
+  Transaction,
+  type TransactionHost,
+} from './transaction'
+import { addStatements, type ConfigNode, emptyNode } from './tree'
+import { TreeSource } from './tree-source'
+
+/** What a Config needs of hooks: providers of each generation. `Hooks` is one. */
+export interface GenerationHooks {
+  readonly current: GenerationRegistry
+  fork(): GenerationRegistry
+  activate(registry: GenerationRegistry): void
+}
+
+export interface ConfigOptions {
+  /** Hooks whose providers follow the generations. */
+  readonly hooks?: GenerationHooks
+  /** The file that `reload()` reads. */
+  readonly file?: string
+}
+
+/** Numbers of the life of a Config. */
+export interface ConfigStats {
+  /** The active generation. */
+  readonly generation: number
+  readonly liveGenerations: number
+  /** Snapshots and values that were not released, of all generations. */
+  readonly holds: number
+  readonly options: number
+}
+
+const OPTIONS: ReadonlySet<string> = new Set(['hooks', 'file'])
+const TOP = { file: '<top>', line: 0, column: 0 }
+
+/** Whether the calling code runs inside of `config.transaction`. */
+const INSIDE = new AsyncLocalStorage<true>()
+
+/**
+ * The generational configuration (CF-01): options with types and fallback, transactions that make generations, readers that keep
+ * theirs. Every change is a transaction; it is active at once and as a whole, or not at all.
+ *
+ * Belongs to the isolate that made it.
+ */
+export class Config {
+  readonly #scopes = new Scopes()
+  readonly #options = new OptionTable(this.#scopes)
+  readonly #participants = new Participants()
+  readonly #hooks: GenerationHooks | undefined
+  readonly #host: TransactionHost
+  readonly #live = new Map<number, Generation>()
+  #current: Generation
+  #file: string | undefined
+  #isDirty = false
+  #isStarted = false
+  /** The last commit that was asked for. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(options: ConfigOptions = {}) {
+    checkOptions('Config', options, OPTIONS, "{ file: 'app.conf' }")
+    if (options.file !== undefined && typeof options.file !== 'string') {
+      throw invalid('file', 'is the path of a configuration', options.file)
+    }
+    this.#hooks = options.hooks
+    this.#file = options.file
+    this.#current = this.#newGeneration(0, emptyNode(TOP), options.hooks?.current)
+    this.#host = this.#newHost()
+  }
+
+  // Definitions
+
+  /**
+   * Registers an option for the life of the program, or, if the transaction that it is registered in fails, not at all.
+   * What the active configuration says for it holds at once.
+   *
+   * @throws HeddleError ERR_OPTION_DEF, ERR_TYPE_DEPRECATED, ERR_OPTION_EXISTS.
+   */
+  registerOption<
+    const K extends OptionType,
+    const A extends boolean = false,
+    const D extends string | undefined = undefined,
+  >(def: OptionDef<K, A, D>): OptionSlot<OptionValue<K, A> | (D extends string ? never : undefined)> {
+    const option = this.#options.register(def as unknown as OptionDef)
+    registrations()?.options.push(option)
+    return option.slot as never
+  }
+
+  /** Declares a type of scope, which is from then on as good as the standard ones. (CF-36) */
+  defineScope(spec: ScopeSpec): void {
+    const isNew = this.#scopes.get(String(spec?.name)) === undefined
+    const scope = this.#scopes.define(spec)
+    if (isNew) registrations()?.scopes.push(scope)
+  }
+
+  /** The option of that name, if exactly one has it; `module` chooses among several. (CF-05) */
+  slot(name: string, module?: string): OptionSlot | undefined {
+    const key = String(name).toLowerCase()
+    const found = this.#options
+      .list()
+      .filter(
+        (option) =>
+          option.slot.key === key && (module === undefined || option.module === module.toLowerCase()),
+      )
+    return found.length === 1 ? found[0]?.slot : undefined
+  }
+
+  /** Takes part in every transaction from now on. */
+  participant(participant: ConfigParticipant): void {
+    if (typeof participant !== 'object' || participant === null) {
+      throw invalid('a participant', 'is an object of callbacks', participant)
+    }
+    this.#participants.add(participant)
+  }
+
+  // Reading
+
+  /** The number of the active generation: one more with each commit. */
+  get generation(): number {
+    return this.#current.number
+  }
+
+  /** The value of an option in the active generation. Frozen; nothing to release. No allocation once it was read. (CF-21) */
+  value<T>(slot: OptionSlot<T>, query?: ConfigQuery): T {
+    return this.#current.view.place(query).value(slot)
+  }
+
+  /** Resolves a query once; the place follows the active generation. */
+  place(query?: ConfigQuery): LivePlace {
+    return new LivePlace(() => this.#current.view, query)
+  }
+
+  /** A value with its generation, which it keeps alive until it is released. (CF-21, CF-24) */
+  fetch<T>(slot: OptionSlot<T>, query?: ConfigQuery & { readonly txn?: Readable }): ConfigValue<T> {
+    if (query?.txn !== undefined) return this.#fetchFrom(query.txn, slot, query)
+    const entry = this.#current.view.place(query).entry(slot)
+    return ConfigValue.holding(entry, this.#current.hold(`the value of ${slot.name}`))
+  }
+
+  /** The value of a module's option, for its stanza. `self` is the module's infrastructure. (CF-22) */
+  fetchModule<T>(slot: OptionSlot<T>, self: { readonly instance?: string | undefined }): ConfigValue<T> {
+    return this.fetch(slot, { instance: self?.instance })
+  }
+
+  /** The same from the configuration that is being set up. (CF-22) */
+  fetchModuleAtInit<T>(
+    txn: Readable,
+    slot: OptionSlot<T>,
+    self: { readonly instance?: string | undefined },
+  ): ConfigValue<T> {
+    return this.fetch(slot, { instance: self?.instance, txn })
+  }
+
+  /**
+   * The value for pairs of scope and instance, as an array or as the rest of the arguments, not both. (CF-23)
+   *
+   * @throws HeddleError EINVAL for an odd number, a scope that does not exist, a `from` that is not null, both kinds.
+   */
+  fetchGeneric<T>(
+    txn: Readable | null,
+    slot: OptionSlot<T>,
+    from: null,
+    pairs?: readonly (string | readonly [string, string])[] | null,
+    ...rest: readonly string[]
+  ): ConfigValue<T> {
+    const query = genericQuery(this.#scopes, from, pairs, rest)
+    return this.fetch(slot, txn === null ? query : { ...query, txn })
+  }
+
+  /** A reference to the active generation. (CF-25) */
+  snapshot(): ConfigSnapshot {
+    return new ConfigSnapshot(this.#current)
+  }
+
+  /** Numbers of the generations that somebody reads, and of the active one. (CF-26) */
+  liveGenerations(): number[] {
+    return [...this.#live.keys()]
+  }
+
+  /** The options there are, with their origins. (CF-35, MX-08) */
+  options(query: OptionsQuery = {}): OptionInfo[] {
+    return listOptions(this.#options, this.#current.source, query)
+  }
+
+  /** Where options of that name are set: one line each for `path` and `origin`; none if only the default holds. */
+  locate(name: string | RegExp): { readonly path: string; readonly origin: string }[] {
+    return this.options({ name }).flatMap(({ settings }) => [...settings])
+  }
+
+  stats(): ConfigStats {
+    const live = [...this.#live.values()]
+    return {
+      generation: this.#current.number,
+      liveGenerations: live.length,
+      holds: live.reduce((sum, { holds }) => sum + holds, 0),
+      options: this.#options.list().length,
+    }
+  }
+
+  // Changing
+
+  /** Whether something is active that the files do not say. (CF-03) */
+  get dirty(): boolean {
+    return this.#isDirty
+  }
+
+  /** From here on options that are not tunable online keep their values. */
+  markStarted(): void {
+    this.#isStarted = true
+  }
+
+  get isStarted(): boolean {
+    return this.#isStarted
+  }
+
+  /** Begins a transaction on what is active now. (CF-28) */
+  begin(options: BeginOptions = {}): Transaction {
+    const root = options.fromScratch === true ? emptyNode(TOP) : this.#current.root
+    return new Transaction(this.#host, root, options)
+  }
+
+  /** Runs `change` and commits; rolls back if it throws. (CF-01) */
+  async transaction(
+    change: (txn: Transaction) => unknown,
+    options: BeginOptions = {},
+  ): Promise<CommitResult> {
+    using txn = this.begin(options)
+    await INSIDE.run(true, async () => change(txn))
+    return await txn.commit()
+  }
+
+  /** Replaces all there is by what the file says. What fails leaves all as it was. (CF-02) */
+  async reload(file: string | undefined = this.#file): Promise<CommitResult> {
+    if (INSIDE.getStore() === true) {
+      throw new HeddleError('ERR_CONFIG_TRANSACTION', 'a reload is not possible inside of a transaction')
+    }
+    if (file === undefined) throw invalid('reload', 'needs a file, here or for the Config', file)
+    const text = await readFile(file, 'utf8')
+    const result = await this.loadText(text, { file })
+    this.#file = file
+    return result
+  }
+
+  /** Replaces all there is by what a text says. */
+  async loadText(text: string, { file = '<text>' }: { readonly file?: string } = {}): Promise<CommitResult> {
+    return await this.#load(() => {
+      const root = emptyNode(TOP)
+      addStatements(root, parseConfig(text, { file }).body)
+      return root
+    })
+  }
+
+  /** Loads take their turn before they begin, so that they never conflict. */
+  async #load(read: () => ConfigNode): Promise<CommitResult> {
+    const root = read()
+    return await this.#inTurn(async () => {
+      const txn = new Transaction(this.#host, root, { fromScratch: true })
+      txn.isFromFile = true
+      return await this.#commitNow(txn)
+    })
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(run)
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+
+  async #commitNow(txn: Transaction): Promise<CommitResult> {
+    if (txn.isOvertaken) {
+      throw new HeddleError(
+        'ERR_CONFIG_CONFLICT',
+        `another transaction has changed generation ${txn.generation}`,
+      )
+    }
+    const { number, prepared } = await runCommit(this.#commitContext(), txn)
+    this.#participants.commit(txn)
+    return { generation: number, warnings: prepared.warnings }
+  }
+
+  #commitContext() {
+    return {
+      options: this.#options,
+      scopes: this.#scopes,
+      participants: this.#participants,
+      hold: (_txn: Transaction, source: TreeSource) => ({ source, warnings: [] }),
+      swap: (txn: Transaction, prepared: Prepared) => this.#swap(txn, prepared),
+    }
+  }
+
+  #swap(txn: Transaction, prepared: Prepared): number {
+    const registry = this.#hooks === undefined ? undefined : txn.hookRegistry
+    const old = this.#current
+    const { source, attached } = prepared
+    source.txn = undefined
+    const next = this.#newGeneration(old.number + 1, txn.root, registry, source, attached)
+    this.#current = next
+    if (registry !== undefined) this.#hooks?.activate(registry)
+    this.#isDirty = !txn.isFromFile
+    old.retire()
+    return next.number
+  }
+
+  #newGeneration(
+    number: number,
+    root: ConfigNode,
+    registry: GenerationRegistry | undefined,
+    source = new TreeSource(root, this.#scopes, this.#options, undefined),
+    attached: Prepared['attached'] = [],
+  ): Generation {
+    const generation = new Generation(number, root, source, registry, attached, (ended) => this.#end(ended))
+    this.#live.set(number, generation)
+    return generation
+  }
+
+  /** The last reader of an old generation is gone. */
+  #end(generation: Generation): void {
+    if (!this.#live.has(generation.number)) return
+    if (this.#participants.isEmpty && (generation.registry?.calls ?? 0) === 0) {
+      this.#destroy(generation)
+      return
+    }
+    void this.#endLater(generation)
+  }
+
+  async #endLater(generation: Generation): Promise<void> {
+    await generation.registry?.idle()
+    await this.#participants.destroy(generation.number)
+    this.#destroy(generation)
+  }
+
+  #destroy(generation: Generation): void {
+    if (!this.#live.delete(generation.number)) return
+    free(generation.attached)
+    if (generation.registry !== undefined) attempt(() => generation.registry?.destroy(), 'end of hooks')
+  }
+
+  #fetchFrom<T>(txn: Readable, slot: OptionSlot<T>, query: ConfigQuery): ConfigValue<T> {
+    if (txn instanceof ConfigSnapshot) return txn.fetch(slot, query)
+    if (txn instanceof Transaction) return ConfigValue.passing(txn.view.place(query).entry(slot))
+    throw invalid('txn', 'is a transaction or a snapshot', txn)
+  }
+
+  #newHost(): TransactionHost {
+    const config = this
+    return {
+      get current() {
+        return config.#current
+      },
+      newSource: (root, txn) => new TreeSource(root, this.#scopes, this.#options, txn),
+      newRegistry: () => {
+        if (this.#hooks !== undefined) return this.#hooks.fork()
+        throw new HeddleError('ERR_NOT_SUPPORTED', 'this Config was made without hooks')
+      },
+      allow: (_change: ConfigChange) => undefined,
+      commit: (txn) => this.#inTurn(() => this.#commitNow(txn)),
+      begin: (options) => this.begin(options),
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * A tree that is being changed: what was not touched is shared with the tree it was made from. Belongs to one
+ * transaction.
+ */
+import type { PathStep } from './path'
+import { type ConfigNode, childOf, emptyNode, type MutableNode, type Setting } from './tree'
+import type { Origin } from './value'
+
+export class Draft {
+  #root: ConfigNode
+  /** Nodes that this draft copied or made, and may write to. */
+  #own = new Set<ConfigNode>()
+
+  constructor(root: ConfigNode) {
+    this.#root = root
+  }
+
+  /** The tree as it is now. A later change makes other nodes of what was handed out. */
+  get root(): ConfigNode {
+    this.#own = new Set()
+    return this.#root
+  }
+
+  replace(root: ConfigNode): void {
+    this.#root = root
+    this.#own = new Set()
+  }
+
+  /** Puts a setting into a stanza, which is made where it does not exist. */
+  set(steps: readonly PathStep[], setting: Setting): void {
+    this.#open(steps, setting.origin).settings.set(setting.key, setting)
+  }
+
+  /** False if there was none. */
+  unset(steps: readonly PathStep[], key: string): boolean {
+    if (!this.#has(steps, key)) return false
+    this.#open(steps).settings.delete(key)
+    return true
+  }
+
+  /** Removes a stanza with all that is in it; all of that type and instance. False if there was none. */
+  remove(steps: readonly PathStep[]): boolean {
+    const last = steps.at(-1)
+    const parents = steps.slice(0, -1)
+    if (last === undefined || !this.#hasNode(steps)) return false
+    const parent = this.#open(parents)
+    const kept = parent.children.filter(
+      ({ type, instance }) => type !== last.type || instance !== last.instance,
+    )
+    parent.children.splice(0, parent.children.length, ...kept)
+    return true
+  }
+
+  #has(steps: readonly PathStep[], key: string): boolean {
+    let node: ConfigNode | undefined = this.#root
+    for (const step of steps) node = node && childOf(node, step)
+    return node?.settings.has(key) ?? false
+  }
+
+  #hasNode(steps: readonly PathStep[]): boolean {
+    let node: ConfigNode | undefined = this.#root
+    for (const step of steps) node = node && childOf(node, step)
+    return node !== undefined
+  }
+
+  /** The stanza, and all above it, as nodes that may be written to. */
+  #open(steps: readonly PathStep[], origin?: Origin): MutableNode {
+    let node = this.#owned(this.#root)
+    this.#root = node
+    for (const step of steps) node = this.#openChild(node, step, origin)
+    return node
+  }
+
+  #openChild(parent: MutableNode, step: PathStep, origin: Origin | undefined): MutableNode {
+    const at = parent.children.findLastIndex(
+      ({ type, instance }) => type === step.type && instance === step.instance,
+    )
+    const known = parent.children[at]
+    if (known !== undefined) {
+      const owned = this.#owned(known)
+      parent.children[at] = owned
+      return owned
+    }
+    const made = emptyNode(origin ?? parent.origin, step.name, step.instance)
+    this.#own.add(made)
+    parent.children.push(made)
+    return made
+  }
+
+  #owned(node: ConfigNode): MutableNode {
+    if (this.#own.has(node)) return node as MutableNode
+    const copy = { ...node, settings: new Map(node.settings), children: [...node.children] as MutableNode[] }
+    this.#own.add(copy)
+    return copy
+  }
+}

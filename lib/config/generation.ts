@@ -1,0 +1,89 @@
+/**
+ * One immutable configuration in the isolate of its Config: the tree, what was read from it, the hooks' providers. It
+ * lives as long as it is the active one or a reader holds it; after that the Config ends it.
+ */
+import { Hold } from './hold'
+import type { Place } from './place'
+import type { ConfigQuery } from './query'
+import type { TreeSource } from './tree-source'
+import type { ConfigNode } from './tree'
+import { View } from './view'
+
+/** What hooks need of a generation: providers of its own. Calls in progress are counted there. */
+export interface GenerationRegistry {
+  readonly calls: number
+  idle(): Promise<void>
+  destroy(): void
+}
+
+/** What can be read from: a transaction, a snapshot. */
+export interface Readable {
+  /** The number of the generation; of a transaction that of the generation it began from. */
+  readonly generation: number
+  /** The values a query sees. Valid until what it came from is released. */
+  place(query?: ConfigQuery): Place
+}
+
+/** Something that `postset` attached, to be freed with the generation. */
+export interface Attached {
+  readonly datafree: ((data: unknown) => void) | undefined
+  readonly data: unknown
+}
+
+export class Generation {
+  readonly number: number
+  /** As it was set, which is what is shown, changed and written back. */
+  readonly root: ConfigNode
+  /** As it is in effect: options that cannot be tuned online keep their old values. */
+  readonly source: TreeSource
+  readonly view: View
+  readonly registry: GenerationRegistry | undefined
+  readonly attached: readonly Attached[]
+  readonly #ended: (generation: Generation) => void
+  #holds = 0
+  #isRetired = false
+
+  constructor(
+    number: number,
+    root: ConfigNode,
+    source: TreeSource,
+    registry: GenerationRegistry | undefined,
+    attached: readonly Attached[],
+    ended: (generation: Generation) => void,
+  ) {
+    this.number = number
+    this.root = root
+    this.source = source
+    this.view = new View(source)
+    this.registry = registry
+    this.attached = attached
+    this.#ended = ended
+  }
+
+  /** Readers in this isolate. */
+  get holds(): number {
+    return this.#holds
+  }
+
+  get isRetired(): boolean {
+    return this.#isRetired
+  }
+
+  hold(what: string): Hold {
+    this.#holds++
+    return new Hold(what, () => {
+      this.#holds--
+      this.#look()
+    })
+  }
+
+  /** Another one is active now. */
+  retire(): void {
+    this.#isRetired = true
+    this.#look()
+  }
+
+  #look(): void {
+    if (this.#isRetired && this.#holds === 0) this.#ended(this)
+  }
+}

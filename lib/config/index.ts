@@ -1,0 +1,30 @@
+export {
+  Config,
+  type ConfigOptions,
+  type ConfigStats,
+  type GenerationHooks,
+} from './config'
+export { ConfigValue } from './config-value'
+export type { GenerationRegistry, Readable as ConfigReadable } from './generation'
+export type { OptionInfo, OptionSetting, OptionsQuery } from './listing'
+export { LivePlace } from './live-place'
+export type { OptionContext, OptionDef, OptionFlags, OptionValue } from './option-def'
+export type { ConfigParticipant } from './participant'
+export { type KeyPath, type PathStep, parsePath, parseScopePath, printPath } from './path'
+export { Place as ConfigPlace } from './place'
+export type { ConfigQuery } from './query'
+export type { ScopeSpec } from './scopes'
+export { OptionSlot } from './slot'
+export { ConfigSnapshot } from './snapshot'
+export { ConfigError } from './syntax'
+export {
+  type BeginOptions,
+  type CommitResult,
+  type ConfigChange,
+  Transaction,
+  type TransactionState,
+} from './transaction'
+export type { ConfigNode, Setting } from './tree'
+export { Dictionary, type OptionType, type OptionTypes, type SockAddr, type Throttle } from './types'
+export type { ConfigWarning } from './validation'
+export type { Origin, RawDictionary, RawValue, ValueInput } from './value'

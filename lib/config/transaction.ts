@@ -1,0 +1,289 @@
+import { HeddleError } from '../errors'
+import { Draft } from './draft'
+import type { Generation, GenerationRegistry, Readable } from './generation'
+import { type KeyPath, parsePath, parseScopePath } from './path'
+import type { Place } from './place'
+import type { ConfigQuery } from './query'
+import type { OptionSlot } from './slot'
+import { parseValue } from './syntax'
+import { type ConfigNode, nodeAt, type Setting } from './tree'
+import type { TreeSource } from './tree-source'
+import type { ConfigWarning } from './validation'
+import { type Origin, originText, type RawValue, rawOfInput, rawOfNode, type ValueInput } from './value'
+import { View } from './view'
+
+/** What a commit says. */
+export interface CommitResult {
+  /** The number of the generation that is active now. */
+  readonly generation: number
+  readonly warnings: readonly ConfigWarning[]
+}
+
+/** Options of `config.begin`. */
+export interface BeginOptions {
+  /** Begins with nothing instead of the active configuration. */
+  readonly fromScratch?: boolean
+  /** Who makes the changes, as their origin shows it. `<transaction>` if it is left out. */
+  readonly by?: string
+}
+
+/** What a transaction needs of its Config. @internal */
+export interface TransactionHost {
+  readonly current: Generation
+  newSource(root: ConfigNode, txn: Readable): TreeSource
+  newRegistry(): GenerationRegistry
+  /** Throws if somebody does not allow the change. */
+  allow(change: ConfigChange): void
+  commit(txn: Transaction): Promise<CommitResult>
+  begin(options: BeginOptions): Transaction
+}
+
+/** One step of a transaction, as it can be done again. */
+export interface ConfigChange {
+  readonly kind: 'set' | 'unset' | 'remove'
+  /** As it was given. */
+  readonly path: string
+  /** Undefined unless it is a `set`. */
+  readonly value: RawValue | undefined
+  /** Who makes it: `by` of `begin`. */
+  readonly by: string
+}
+
+export type TransactionState = 'open' | 'committing' | 'committed' | 'ended'
+
+/**
+ * A change of the configuration in the making (CF-28). Nobody else sees it before `commit`, which makes all of it
+ * active at once or nothing. Any number may be open; of those that began from one generation the first to commit wins.
+ * Belongs to the isolate of its Config.
+ *
+ * @throws HeddleError ERR_RELEASED after `commit` or `rollback`.
+ */
+export class Transaction implements Readable {
+  readonly #host: TransactionHost
+  readonly #base: Generation
+  readonly #draft: Draft
+  readonly #by: string
+  readonly #isFromScratch: boolean
+  #changes: ConfigChange[] = []
+  #state: TransactionState = 'open'
+  #source: TreeSource | undefined
+  #view: View | undefined
+  #registry: GenerationRegistry | undefined
+  /** Whether what it makes is what the files say. @internal */
+  isFromFile = false
+
+  /** @internal Made by `config.begin()`. */
+  constructor(host: TransactionHost, root: ConfigNode, options: BeginOptions) {
+    this.#host = host
+    this.#base = host.current
+    this.#draft = new Draft(root)
+    this.#by = options.by ?? '<transaction>'
+    this.#isFromScratch = options.fromScratch ?? false
+  }
+
+  get state(): TransactionState {
+    return this.#state
+  }
+
+  /** The number of the generation it began from. */
+  get generation(): number {
+    return this.#base.number
+  }
+
+  /** Whether something was changed. */
+  get isChanged(): boolean {
+    return this.#changes.length > 0 || this.#isFromScratch
+  }
+
+  /** Providers of hooks of the generation that is being made. */
+  get hookRegistry(): GenerationRegistry {
+    this.#checkUsable()
+    this.#registry ??= this.#host.newRegistry()
+    return this.#registry
+  }
+
+  /** All stanzas and settings as they would be. */
+  get root(): ConfigNode {
+    this.#checkUsable()
+    return this.#draft.root
+  }
+
+  /**
+   * Sets an option. Text is the value itself; `setText` takes what would stand in a file. Whether it is valid is seen
+   * at the commit.
+   *
+   * @throws HeddleError ERR_CONFIG_PATH, ERR_INVALID_ARGUMENT, ERR_CONFIG_VETO.
+   */
+  set(path: string, value: ValueInput): this {
+    return this.#set(path, rawOfInput(value))
+  }
+
+  /** Sets an option to what stands in a file behind the equals sign: `"a b"`, `( a b )`, `[ a = 1 ]`. */
+  setText(path: string, text: string): this {
+    return this.#set(path, rawOfNode(parseValue(text, { file: this.#by })))
+  }
+
+  /** Takes a setting away, so that fallback and default hold. False if there was none. */
+  unset(path: string): boolean {
+    this.#checkOpen()
+    const { steps, key } = parsePath(path)
+    if (nodeAt(this.#draft.root, steps)?.settings.has(key) !== true) return false
+    this.#note({ kind: 'unset', path, value: undefined, by: this.#by })
+    return this.#draft.unset(steps, key)
+  }
+
+  /** Takes a stanza away with all that is in it. False if there was none. */
+  remove(scopePath: string): boolean {
+    this.#checkOpen()
+    const steps = parseScopePath(scopePath)
+    if (steps.length === 0 || nodeAt(this.#draft.root, steps) === undefined) return false
+    this.#note({ kind: 'remove', path: scopePath, value: undefined, by: this.#by })
+    return this.#draft.remove(steps)
+  }
+
+  /** Puts another tree in the place of all there is: for editors of their own. @internal */
+  replaceRoot(root: ConfigNode): void {
+    this.#checkOpen()
+    this.#changed()
+    this.#draft.replace(root)
+  }
+
+  /** What this very stanza sets, undefined if it sets nothing. `eval` follows fallback. */
+  get(path: string): RawValue | undefined {
+    return this.#setting(path)?.value
+  }
+
+  /** The value a query would see after the commit, fallback and default included. */
+  eval<T>(slot: OptionSlot<T>, query?: ConfigQuery): T {
+    return this.place(query).value(slot)
+  }
+
+  /** Where this very stanza's setting comes from: `file:line`, or who set it. */
+  locate(path: string): string | undefined {
+    const setting = this.#setting(path)
+    return setting && originText(setting.origin)
+  }
+
+  /** A stanza; the top if no path is given. */
+  stanza(scopePath = ''): ConfigNode | undefined {
+    return nodeAt(this.root, parseScopePath(scopePath))
+  }
+
+  /** The values a query would see after the commit. A value that is not valid throws ERR_CONFIG_VALUE. */
+  place(query?: ConfigQuery): Place {
+    return this.view.place(query)
+  }
+
+  /** @internal */
+  get view(): View {
+    this.#view ??= new View(this.source)
+    return this.#view
+  }
+
+  /** @internal */
+  get source(): TreeSource {
+    this.#checkUsable()
+    this.#source ??= this.#host.newSource(this.#draft.root, this)
+    return this.#source
+  }
+
+  /**
+   * Makes all of it active: validated, then the modules, then swapped. Rejects with what was wrong, and nothing has
+   * changed.
+   *
+   * @throws HeddleError ERR_CONFIG_VALUE (a ConfigError), ERR_CONFIG_CONFLICT if another one committed since `begin`, and
+   * what modules and hooks throw.
+   */
+  async commit(): Promise<CommitResult> {
+    this.#checkOpen()
+    this.#state = 'committing'
+    try {
+      const result = await this.#host.commit(this)
+      this.#state = 'committed'
+      return result
+    } catch (error) {
+      this.#state = 'ended'
+      this.#registry?.destroy()
+      throw error
+    } finally {
+      this.#source = undefined
+      this.#view = undefined
+    }
+  }
+
+  /** Forgets all of it. Idempotent; while it commits, too late. */
+  rollback(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'ended'
+    this.#source = undefined
+    this.#view = undefined
+    this.#registry?.destroy()
+  }
+
+  [Symbol.dispose](): void {
+    this.rollback()
+  }
+
+  /** A new transaction with the same changes, made to what is active now. This one may have failed or not. */
+  replay(): Transaction {
+    const again = this.#host.begin({ by: this.#by, fromScratch: this.#isFromScratch })
+    for (const change of this.#changes) again.#redo(change)
+    return again
+  }
+
+  /** Not in a transaction: what the files say would be lost in what it changes, or the other way round. */
+  reload(): never {
+    throw new HeddleError('ERR_CONFIG_TRANSACTION', 'a reload is not possible inside of a transaction')
+  }
+
+  /** Whether another one has committed since this began. @internal */
+  get isOvertaken(): boolean {
+    return this.#base !== this.#host.current
+  }
+
+  #redo(change: ConfigChange): void {
+    if (change.kind === 'unset') this.unset(change.path)
+    else if (change.kind === 'remove') this.remove(change.path)
+    else this.#set(change.path, change.value as RawValue)
+  }
+
+  #set(path: string, value: RawValue): this {
+    this.#checkOpen()
+    const { steps, name, key } = parsePath(path)
+    const origin: Origin = { file: this.#by, line: 0, column: 0 }
+    this.#note({ kind: 'set', path, value, by: this.#by })
+    this.#draft.set(steps, { name, key, value, origin })
+    return this
+  }
+
+  #setting(path: string): Setting | undefined {
+    const { steps, key }: KeyPath = parsePath(path)
+    return nodeAt(this.root, steps)?.settings.get(key)
+  }
+
+  #note(change: ConfigChange): void {
+    this.#host.allow(change)
+    this.#changes.push(change)
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#source = undefined
+    this.#view = undefined
+  }
+
+  #checkOpen(): void {
+    this.#checkUsable()
+    if (this.#state === 'committing') {
+      throw new HeddleError('ERR_CONFIG_TRANSACTION', 'the transaction is being committed')
+    }
+  }
+
+  #checkUsable(): void {
+    if (this.#state === 'open' || this.#state === 'committing') return
+    throw new HeddleError(
+      'ERR_RELEASED',
+      `the transaction has been ${this.#state === 'committed' ? 'committed' : 'given up'}`,
+    )
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * A tree as look-ups read it, in the isolate of the Config: values are read and validated when they are first asked
+ * for, each once. A commit asks for all of them. Belongs to one transaction, then to the generation it made.
+ */
+import type { Entry } from './entry'
+import type { Readable } from './generation'
+import { type Option, type OptionTable, readSetting } from './options'
+import { printPath } from './path'
+import type { Scope, Scopes } from './scopes'
+import type { OptionSlot } from './slot'
+import { type PatternNode, patternText, type Source, type SourceNode } from './source'
+import type { ConfigNode, Setting } from './tree'
+import { compile } from './types'
+
+export class TreeSource implements Source {
+  readonly root: TreeNode
+  readonly scopes: Scopes
+  readonly options: OptionTable
+  /** What validators are given to look at other values; undefined once it is a generation. */
+  txn: Readable | undefined
+  readonly entries = new Map<Setting, Entry>()
+
+  constructor(root: ConfigNode, scopes: Scopes, options: OptionTable, txn: Readable | undefined) {
+    this.scopes = scopes
+    this.options = options
+    this.txn = txn
+    this.root = new TreeNode(this, root, undefined)
+  }
+
+  scope(type: string): Scope | undefined {
+    return this.scopes.get(type)
+  }
+
+  groupsOf(type: string): readonly Scope[] {
+    return this.scopes.list().filter(({ groups }) => groups === type)
+  }
+
+  fallbackEntry(slot: OptionSlot): Entry {
+    return this.options.of(slot).defaultEntry
+  }
+}
+
+export class TreeNode implements SourceNode {
+  readonly #source: TreeSource
+  readonly node: ConfigNode
+  readonly #parent: TreeNode | undefined
+  #children: ReadonlyMap<string, readonly TreeNode[]> | undefined
+  readonly #patterns = new Map<string, readonly PatternNode[]>()
+  readonly #byFolded = new Map<string, ReadonlyMap<string | undefined, readonly TreeNode[]>>()
+
+  constructor(source: TreeSource, node: ConfigNode, parent: TreeNode | undefined) {
+    this.#source = source
+    this.node = node
+    this.#parent = parent
+  }
+
+  exact(scope: Scope, instance: string | undefined): readonly SourceNode[] {
+    return this.#index(scope).get(scope.ignoreCase ? instance?.toLowerCase() : instance) ?? []
+  }
+
+  patterns(scope: Scope): readonly PatternNode[] {
+    const known = this.#patterns.get(scope.type)
+    if (known !== undefined) return known
+    const patterns = this.all(scope).flatMap((child) => {
+      const text = patternText(child.node.instance)
+      return text === undefined
+        ? []
+        : [{ pattern: compile(text, scope.ignoreCase ? 'iu' : 'u'), node: child }]
+    })
+    this.#patterns.set(scope.type, patterns)
+    return patterns
+  }
+
+  all(scope: Scope): readonly TreeNode[] {
+    return this.children.get(scope.type) ?? []
+  }
+
+  entry(slot: OptionSlot): Entry | undefined {
+    const setting = this.node.settings.get(slot.key)
+    if (setting === undefined) return undefined
+    const known = this.#source.entries.get(setting)
+    if (known?.slot === slot) return known
+    return this.read(this.#source.options.of(slot), setting)
+  }
+
+  /** Reads a setting of this stanza as the option it is. */
+  read(option: Option, setting: Setting): Entry {
+    const entry = readSetting(option, setting, this.path(setting.name), this.#source.txn)
+    this.#source.entries.set(setting, entry)
+    return entry
+  }
+
+  path(name?: string): string {
+    const steps: ConfigNode[] = []
+    for (let at: TreeNode = this; at.#parent !== undefined; at = at.#parent) steps.unshift(at.node)
+    return printPath(steps, name)
+  }
+
+  /** Stanzas by type. */
+  get children(): ReadonlyMap<string, readonly TreeNode[]> {
+    if (this.#children === undefined) {
+      const nodes = this.node.children.map((child) => new TreeNode(this.#source, child, this))
+      this.#children = groupBy(nodes, ({ node }) => node.type)
+    }
+    return this.#children
+  }
+
+  #index(scope: Scope): ReadonlyMap<string | undefined, readonly TreeNode[]> {
+    const known = this.#byFolded.get(scope.type)
+    if (known !== undefined) return known
+    const lastFirst = [...this.all(scope)].reverse()
+    const index = groupBy(lastFirst, ({ node }) =>
+      scope.ignoreCase ? node.instance?.toLowerCase() : node.instance,
+    )
+    this.#byFolded.set(scope.type, index)
+    return index
+  }
+}
+
+function groupBy<K>(nodes: readonly TreeNode[], keyOf: (node: TreeNode) => K): Map<K, TreeNode[]> {
+  const groups = new Map<K, TreeNode[]>()
+  for (const node of nodes) {
+    const key = keyOf(node)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [node])
+    else group.push(node)
+  }
+  return groups
+}

@@ -1,0 +1,120 @@
+/**
+ * Reads every setting of a tree as the option it is, and says what is wrong with it: all errors at once, with place and
+ * path. Run on the thread of the Config, twice a commit if modules register options in between.
+ */
+import type { Option } from './options'
+import { placeOf } from './options'
+import { patternText } from './source'
+import { ConfigError } from './syntax'
+import type { Setting } from './tree'
+import type { TreeNode, TreeSource } from './tree-source'
+import { compile, Refused } from './types'
+
+/** What a transaction tells beside its success. */
+export interface ConfigWarning {
+  /** The option and its stanza as a path. */
+  readonly option: string
+  /** `file:line` if it is in a file. */
+  readonly place: string | undefined
+  readonly message: string
+}
+
+export interface Finding {
+  readonly option: Option
+  readonly node: TreeNode
+  readonly setting: Setting
+}
+
+export interface Validation {
+  /** Settings that are options. */
+  readonly findings: readonly Finding[]
+  /** Settings in stanzas of options that are none. */
+  readonly strangers: readonly { readonly node: TreeNode; readonly setting: Setting }[]
+}
+
+/** A report of more helps nobody. */
+const MAX_ERRORS = 100
+
+/** @throws ConfigError ERR_CONFIG_VALUE; `all` has every error. */
+export function validateTree(source: TreeSource): Validation {
+  const findings: Finding[] = []
+  const strangers: { node: TreeNode; setting: Setting }[] = []
+  const errors: ConfigError[] = []
+  visit(source, source.root, '', (node, chain) => {
+    checkPattern(source, node, errors)
+    for (const setting of node.node.settings.values()) {
+      const option = chain === undefined ? undefined : source.options.at(chain, setting.key)
+      if (option !== undefined) readInto(findings, errors, { option, node, setting })
+      else if (chain !== undefined && isKnown(source, chain)) strangers.push({ node, setting })
+    }
+  })
+  const [first] = errors
+  if (first === undefined) return { findings, strangers }
+  first.all = errors
+  throw first
+}
+
+function readInto(findings: Finding[], errors: ConfigError[], finding: Finding): void {
+  const { option, node } = finding
+  findings.push(finding)
+  if (errors.length >= MAX_ERRORS) return
+  try {
+    node.entry(option.slot)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    errors.push(error)
+  }
+}
+
+/** Calls with each node and the chain of scopes it stands in, undefined where no option can be. */
+function visit(
+  source: TreeSource,
+  node: TreeNode,
+  chain: string | undefined,
+  call: (node: TreeNode, chain: string | undefined) => void,
+): void {
+  call(node, chain)
+  for (const [type, children] of node.children) {
+    const inner = chainOf(source, node, chain, type)
+    for (const child of children) visit(source, child, inner, call)
+  }
+}
+
+/** A group's stanzas count as if they stood outside of it. */
+function chainOf(
+  source: TreeSource,
+  parent: TreeNode,
+  chain: string | undefined,
+  type: string,
+): string | undefined {
+  if (chain === undefined) return undefined
+  if (chain !== '' && source.scope(parent.node.type)?.groups === type) {
+    const outer = chain.lastIndexOf(':')
+    return outer < 0 ? type : `${chain.slice(0, outer)}:${type}`
+  }
+  return chain === '' ? type : `${chain}:${type}`
+}
+
+/** Whether options are expected there: in a declared scope, and in the stanza of a module that has registered some. */
+function isKnown(source: TreeSource, chain: string): boolean {
+  if (chain === '') return true
+  const types = chain.split(':')
+  return types.every((type) => source.scope(type) !== undefined) || source.options.hasModule(chain)
+}
+
+function checkPattern(source: TreeSource, { node }: TreeNode, errors: ConfigError[]): void {
+  const text = patternText(node.instance)
+  if (text === undefined || source.scope(node.type)?.instances !== true) return
+  try {
+    compile(text)
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    errors.push(
+      new ConfigError(
+        'ERR_CONFIG_VALUE',
+        `the instance of ${node.name} ${error.message}`,
+        placeOf(node.origin),
+      ),
+    )
+  }
+}
