@@ -24,7 +24,16 @@ export {
 } from './aco'
 export { adopt, connect, createServer, listen } from './servers'
 export type { AddressInfo, Capabilities } from './backend/backend'
-export { type CoreCommandOptions, registerCoreCommands } from './console'
+export {
+  type ClientCommandOptions,
+  ControlClient,
+  type ControlCloseOptions,
+  type ControlEndpoint,
+  type ControlListenOptions,
+  ControlServer,
+  type CoreCommandOptions,
+  registerCoreCommands,
+} from './console'
 export {
   type AfterCommand,
   type BeforeCommand,

@@ -17,13 +17,10 @@ export interface CommandCall {
 }
 
 /**
- * A command. It appends to the response, or returns text to be appended; what it throws or rejects with becomes the text
- * of an answer that has failed.
+ * A command. It appends to the response, or returns text to be appended, or a promise of it; of other values nothing becomes.
+ * What it throws or rejects with becomes the text of an answer that has failed.
  */
-export type CommandFunction = (
-  response: ControlResponse,
-  call: CommandCall,
-) => string | void | Promise<unknown>
+export type CommandFunction = (response: ControlResponse, call: CommandCall) => unknown
 
 /** For how long a command stays: that of the process, or until the next generation of the configuration. (CN-05) */
 export type CommandScope = 'process' | 'generation'
