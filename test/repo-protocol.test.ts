@@ -64,6 +64,10 @@ describe('the protocol is the same on both sides', () => {
     }
     expect(constant('kJobStats', words)).toBe(jobs.JOB_STATS)
     expect(constant('kClaims', words)).toBe(jobs.CLAIMS)
+    expect(words).toContain('kBegins = kClaims;')
+    expect(jobs.BEGINS).toBe(jobs.CLAIMS)
+    expect(words).toContain('kClaimCells = 2 * kClaims;')
+    expect(jobs.CLAIM_CELLS).toBe(2 * jobs.CLAIMS)
     expect(constant('kLeastNativeThreads', read('native/job/registry.cc'))).toBe(jobs.LEAST_NATIVE_THREADS)
     expect(read('native/job/registry.h')).toContain(`kNativeQueue = "${jobs.NATIVE_QUEUE}"`)
   })

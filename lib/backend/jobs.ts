@@ -71,6 +71,8 @@ export const JobFlag = {
   RAW: 512,
   /** The submitter can take a result that goes over a MessagePort. Passed on as RAW is. */
   POSTABLE: 1024,
+  /** Of JOB_RUN: its run time is limited, so the worker notes when it begins: see `BEGINS`. */
+  LIMITED: 2048,
 } as const
 
 /** Places in what `JobsBackend.stats` writes. Times are milliseconds. */
@@ -207,8 +209,8 @@ export interface JobsEngine {
    */
   link?(queue: number, worker: number): MessagePort | undefined
   /**
-   * This isolate is worker `worker` of the queue from now on: JOB_RUN records come. `claims` lies in shared memory, CLAIMS
-   * cells of it: see `Claim`. `link`: what `link` gave the host. 0, -ENOENT.
+   * This isolate is worker `worker` of the queue from now on: JOB_RUN records come. `claims` lies in shared memory,
+   * CLAIM_CELLS cells of it: see `Claim`. `link`: what `link` gave the host. 0, -ENOENT.
    */
   serve(queue: number, worker: number, claims: Int32Array, link?: MessagePort): number
   /**
@@ -237,3 +239,9 @@ export const Claim = {
 } as const
 /** Jobs that one worker may have been given at once. */
 export const CLAIMS = 64
+/**
+ * Behind the claims: when the job of each was begun, in whole milliseconds of the worker's own clock (rounded up, the low 32
+ * bits). Written before RUNNING, where the job is LIMITED; else it says nothing.
+ */
+export const BEGINS = CLAIMS
+export const CLAIM_CELLS = 2 * CLAIMS

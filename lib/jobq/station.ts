@@ -1,5 +1,13 @@
 import { checkOptions } from '../arguments'
-import { CLAIMS, Claim, JobFlag, JobOutcome, type JobsBackend, type JobsEngine } from '../backend/jobs'
+import {
+  BEGINS,
+  CLAIM_CELLS,
+  Claim,
+  JobFlag,
+  JobOutcome,
+  type JobsBackend,
+  type JobsEngine,
+} from '../backend/jobs'
 import type { SafeBackend } from '../backend/memory'
 import type { Port } from '../backend/port'
 import { In, Out } from '../backend/protocol'
@@ -28,7 +36,7 @@ type JobFunction = (...args: unknown[]) => unknown
  * what the result sets off. While a job waits for a promise nothing else is begun: records that have come go back.
  */
 export class JobStation implements WorkerSide {
-  readonly claims = new Int32Array(new SharedArrayBuffer(CLAIMS * Int32Array.BYTES_PER_ELEMENT))
+  readonly claims = new Int32Array(new SharedArrayBuffer(CLAIM_CELLS * Int32Array.BYTES_PER_ELEMENT))
   readonly queueName: string
   readonly #data: JobWorkerData
   readonly #port: Port
@@ -118,6 +126,7 @@ export class JobStation implements WorkerSide {
       return
     }
     if (this.#hasUnsent) this.#send()
+    if ((flags & JobFlag.LIMITED) !== 0) this.claims[BEGINS + run] = Math.ceil(performance.now())
     if (Atomics.compareExchange(this.claims, run, Claim.GIVEN, Claim.RUNNING) !== Claim.GIVEN) {
       Atomics.store(this.claims, run, Claim.FREE)
       this.#receiver.drop(flags, inbox[at + 5] as number)

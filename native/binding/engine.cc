@@ -306,7 +306,7 @@ int Engine::writeBlock(uint32_t connection, int32_t seq, napi_value value) {
 
 int Engine::serve(uint32_t queue, uint32_t worker, napi_value claims) {
   const Bytes bytes = bytesOf(env_, claims);
-  if (bytes.size < job::kClaims * sizeof(int32_t)) return -EINVAL;
+  if (bytes.size < job::kClaimCells * sizeof(int32_t)) return -EINVAL;
   if (claims_ != nullptr) return -EBUSY;
   if (napi_create_reference(env_, claims, 1, &claims_) != napi_ok) return -EINVAL;
   auto* const cells = reinterpret_cast<int32_t*>(bytes.data);

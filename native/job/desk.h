@@ -57,8 +57,8 @@ class Desk final : public loop::Guest {
   [[nodiscard]] int64_t block(const uint8_t* bytes, size_t size);
   // Empty: there is no such block.
   [[nodiscard]] Payload takeBlock(uint32_t number);
-  // `claims` are kClaims cells that stay until the loop is closed. 0, -ENOENT, -EBUSY (it serves
-  // already).
+  // `claims` are kClaimCells cells that stay until the loop is closed. 0, -ENOENT, -EBUSY (it
+  // serves already).
   [[nodiscard]] int serve(uint32_t queue, uint32_t worker, int32_t* claims);
   int workerEnded(uint32_t queue, uint32_t worker);
   // 0, -ENOENT, -ENOMEM.

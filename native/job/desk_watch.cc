@@ -1,8 +1,9 @@
 // Jobs whose time may run out while they run.
 //
-// `runTimeout` counts from the job's start, which the worker notes in the job. A job that has not
-// begun when it is looked at cannot run out before that time and its limit: so it is looked at
-// then, and no notice of its start is needed. Its answer is RUN_TIMED_OUT at that moment, whatever
+// `runTimeout` counts from the job's start: a thread notes it in the job, an isolate beside its
+// claim, since it may begin long after it was given the job. A job that has not begun when it is
+// looked at cannot run out before that time and its limit: so it is looked at then, and no notice
+// of its start is needed. Its answer is RUN_TIMED_OUT at that moment, whatever
 // comes of its work; the worker is left alone, asked to stop, or ended, as the job's cancel mode
 // says. Behind a worker that is ended the cleanup of a phased job is owed: its answer waits for it.
 //
@@ -38,6 +39,11 @@ int64_t nextLook(const Job* job, int64_t nowNs) {
   return next;
 }
 
+bool hasRunOut(const Job* job, int64_t nowNs) {
+  const int64_t started = job->startedNs.load(std::memory_order_relaxed);
+  return job->runLimitNs > 0 && started != 0 && nowNs - started >= job->runLimitNs;
+}
+
 }  // namespace
 
 // False without memory.
@@ -59,8 +65,11 @@ void Desk::lookAtJobs(int64_t nowNs) {
 }
 
 void Desk::look(Job* job, int64_t nowNs) {
-  const int64_t started = job->startedNs.load(std::memory_order_relaxed);
-  const bool tooLong = job->runLimitNs > 0 && started != 0 && nowNs - started >= job->runLimitNs;
+  bool tooLong = hasRunOut(job, nowNs);
+  if (tooLong) {
+    if (const QueueRef queue = findQueue(job->queue)) queue->noteStart(job, nowNs);
+    tooLong = hasRunOut(job, nowNs);
+  }
   const bool tooLate = cancels(job) && !job->wasSignalled && nowNs > job->deadlineNs;
   int64_t next = INT64_MAX;
   if (tooLong || tooLate) {

@@ -143,6 +143,8 @@ class Queue {
   // Ends the thread that runs it, and then the job ends so; natively that is `signal`. The thread
   // begins nothing more, what it was given and has not begun goes back.
   Stop terminate(Job* job, JobOutcome::Id outcome);
+  // Corrects when it started: a thread that is given a job may begin it much later.
+  void noteStart(Job* job, int64_t nowNs);
   // Its time is over: what its flags say is done, which may be nothing (kTold: it runs).
   Stop timeOver(Job* job);
   // Of one that has not begun. False: it has.
@@ -173,7 +175,7 @@ class Queue {
   // --- workers, each of them on its own thread
 
   // This thread is the worker that was asked for. nullptr: the queue does not want it (-ENOENT).
-  [[nodiscard]] Worker* serve(uint32_t worker, int32_t* claims, Tray* tray);
+  [[nodiscard]] Worker* serve(uint32_t worker, Claims claims, Tray* tray);
   // Takes jobs for the worker; they are in its slots then. How many, their indexes in `slots`. None
   // of them (and kJobs): the room is too small for the next one.
   struct Room {

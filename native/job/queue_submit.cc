@@ -271,6 +271,14 @@ Queue::Stop Queue::terminateLocked(Job* job, JobOutcome::Id outcome, int64_t now
   return Stop::kEnds;
 }
 
+void Queue::noteStart(Job* job, int64_t nowNs) {
+  const std::lock_guard<std::mutex> guard(lock_);
+  // Plain threads have said so themselves.
+  if (whereIs(job) != Stop::kTold || job->worker->tray == nullptr) return;
+  const int64_t begun = job->worker->claims.begunNs(job->slot, nowNs);
+  job->startedNs.store(begun, std::memory_order_relaxed);
+}
+
 Queue::Stop Queue::timeOver(Job* job) {
   const int64_t now = sys::monotonicNs();
   Aftermath after{this};

@@ -113,13 +113,13 @@ Worker* Queue::find(uint32_t number) {
   return worker;
 }
 
-Worker* Queue::serve(uint32_t number, int32_t* claims, Tray* tray) {
+Worker* Queue::serve(uint32_t number, Claims claims, Tray* tray) {
   const std::lock_guard<std::mutex> guard(lock_);
   Worker* const worker = kind_ == JobQueueKind::WORKER ? find(number) : nullptr;
   if (worker == nullptr || worker->stage != Worker::Stage::kWanted) return nullptr;
   worker->stage = Worker::Stage::kServing;
   worker->wishStart = false;
-  worker->claims = Claims(claims);
+  worker->claims = claims;
   worker->tray = tray;
   return worker;
 }

@@ -20,7 +20,7 @@ constexpr uint32_t kRunWords = 9;
 
 int Station::serve(QueueRef queue, uint32_t worker, int32_t* claims, Tray* tray) {
   if (!queue) return -ENOENT;
-  worker_ = queue->serve(worker, claims, tray);
+  worker_ = queue->serve(worker, Claims(claims, loop_->originNs()), tray);
   if (worker_ == nullptr) return -ENOENT;
   queue_ = std::move(queue);
   nameThread(*queue_.get(), worker);
@@ -67,6 +67,7 @@ void Station::give(uint32_t at) {
   const size_t size = job->byteCount();
   uint32_t flags = job->flags & ~uint32_t{JobFlag::RESERVED};
   if (job->fate != JobOutcome::VALUE) flags |= JobFlag::SKIP_WORK;
+  if (job->runLimitNs > 0) flags |= JobFlag::LIMITED;
   uint32_t offset = 0;
   if (size > Desk::smallBytes(port)) {
     flags |= JobFlag::BLOCK;

@@ -28,7 +28,8 @@ namespace heddle::job {
   X(COMPLETES, 128)         \
   X(DROPPABLE, 256)         \
   X(RAW, 512)               \
-  X(POSTABLE, 1024)
+  X(POSTABLE, 1024)         \
+  X(LIMITED, 2048)
 
 #define HEDDLE_JOB_CLAIMS(X) \
   X(FREE, 0)                 \
@@ -83,5 +84,8 @@ struct JobWorkerWish {
 
 constexpr uint32_t kJobStats = 17;
 constexpr uint32_t kClaims = 64;
+// Behind the claims: when each was begun.
+constexpr uint32_t kBegins = kClaims;
+constexpr uint32_t kClaimCells = 2 * kClaims;
 
 }  // namespace heddle::job

@@ -5,6 +5,7 @@
 // rule: under the queue's lock, except where a member says otherwise.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <condition_variable>
@@ -27,7 +28,8 @@ constexpr int32_t kHeld = 5;
 // where JavaScript reads them with Atomics: plain words, whatever std::atomic is made of.
 class Claims {
  public:
-  explicit Claims(int32_t* cells) : cells_(cells) {}
+  // `originNs`: the moment 0 of the clock that the isolate notes its beginnings in.
+  explicit Claims(int32_t* cells, int64_t originNs = 0) : cells_(cells), originNs_(originNs) {}
 
   int32_t* at(uint32_t slot) const { return cells_ + slot; }
   // Acquire: who sees the job begun, or dropped, sees what was done with it before.
@@ -64,9 +66,20 @@ class Claims {
     const int32_t state = load(slot);
     return state == Claim::RUNNING || state == Claim::SIGNALLED;
   }
+  // When an isolate began the job, as it noted it of one that is LIMITED: for who has seen it run,
+  // which is what orders this relaxed load. Whole milliseconds, of which the low 32 bits are kept.
+  int64_t begunNs(uint32_t slot, int64_t nowNs) const {
+    const auto now = static_cast<uint32_t>((nowNs - originNs_) / kMs);
+    const auto begun =
+        static_cast<uint32_t>(__atomic_load_n(cells_ + kBegins + slot, __ATOMIC_RELAXED));
+    return nowNs - std::max<int64_t>(static_cast<int32_t>(now - begun), 0) * kMs;
+  }
 
  private:
+  static constexpr int64_t kMs = 1'000'000;
+
   int32_t* cells_;
+  int64_t originNs_;
 };
 
 struct Slot {

@@ -144,6 +144,7 @@ class Loop {
   sys::Poller& poller() { return poller_; }
   Port& port() { return port_; }
   int64_t nowNs() const { return nowNs_; }
+  int64_t originNs() const { return options_.originNs; }
   double toMs(int64_t ns) const { return static_cast<double>(ns - options_.originNs) / 1e6; }
   int64_t toNs(double ms) const;
   size_t timersArmed() const { return timers_.armed(); }

@@ -301,7 +301,7 @@ CASE("JQ-14 a host that ends before the threads that it was asked for: nothing w
 CASE("JQ-14 a host that ends while a thread that it was asked for is on its way") {
   JobWorld other;
   uint32_t waits = 0;
-  int32_t claims[job::kClaims] = {};
+  int32_t claims[job::kClaimCells] = {};
   const auto target = static_cast<uint32_t>(job::targetNumber("test.js", "body"));
   const WorkerBody nothing = [](Run&) {};
   uint32_t number = 0;
@@ -466,7 +466,7 @@ CASE("a worker whose claims say that nothing is free gets nothing, and writes no
   host.starts = false;
   const uint32_t number = host.workers(1);
   struct {
-    int32_t claims[job::kClaims];
+    int32_t claims[job::kClaimCells];
     int32_t behind;
   } cells{};
   for (int32_t& claim : cells.claims) claim = Claim::RUNNING;

@@ -371,6 +371,21 @@ CASE("JQ-17 a run time-out counts from the beginning, also of a job that was tak
   CHECK(!host.isDone(patient));
   player.hold(false);
   CHECK_EQ(host.outcomeOf(patient), JobOutcome::VALUE);
+  // It gets round to it before the limit is over: both times together are longer, each is not.
+  player.hold(true);
+  std::atomic<uint32_t> slot{0};
+  const WorkerBody pends = [&slot](Run& run) {
+    slot = run.slot;
+    run.pends = true;
+  };
+  const uint32_t late = host.run({.queue = number, .runLimit = 1200}, pends);
+  host.rest(900);
+  const int ran = player.ran;
+  player.hold(false);
+  CHECK(host.until([&] { return player.ran > ran; }));
+  host.rest(600);
+  player.settle(slot);
+  CHECK_EQ(host.outcomeOf(late), JobOutcome::VALUE);
   // The same, and paused meanwhile.
   player.hold(true);
   const uint32_t paused = host.run(limited, endless);
@@ -390,7 +405,7 @@ CASE("JQ-17 a worker that asked in vain for more, and from which all is taken ba
   host.starts = false;
   const uint32_t number = host.workers(1);
   const WorkerBody nothing = [](Run&) {};
-  int32_t claims[job::kClaims] = {};
+  int32_t claims[job::kClaimCells] = {};
   const auto given = [&claims] {
     return std::count(std::begin(claims), std::end(claims), int32_t{Claim::GIVEN});
   };

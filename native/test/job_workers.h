@@ -107,11 +107,20 @@ class Player {
                                        __ATOMIC_SEQ_CST);
   }
 
+  // In milliseconds of its loop, rounded up.
+  void noteBegin(const Record& record, uint32_t slot) {
+    if ((static_cast<uint32_t>(record.at(4)) & JobFlag::LIMITED) == 0) return;
+    const int64_t ns = sys::monotonicNs() - world_->loop().originNs();
+    const auto ms = static_cast<uint32_t>((ns + 999'999) / 1'000'000);
+    __atomic_store_n(claims_ + job::kBegins + slot, static_cast<int32_t>(ms), __ATOMIC_RELAXED);
+  }
+
   void runKept() {
     while (!kept_.empty() && pending_ == 0 && !killed_ && !held_) {
       const auto [record, bytes] = kept_.front();
       kept_.erase(kept_.begin());
       const auto slot = static_cast<uint32_t>(record.at(1));
+      noteBegin(record, slot);
       if (!change(slot, Claim::GIVEN, Claim::RUNNING)) {
         CHECK_EQ(__atomic_load_n(claims_ + slot, __ATOMIC_SEQ_CST), int32_t{Claim::TAKEN_BACK});
         __atomic_store_n(claims_ + slot, Claim::FREE, __ATOMIC_SEQ_CST);
@@ -170,7 +179,7 @@ class Player {
   const uint32_t queue_;
   const uint32_t number_;
   const bool completes_;
-  int32_t claims_[job::kClaims] = {};
+  int32_t claims_[job::kClaimCells] = {};
   JobWorld* world_ = nullptr;
   std::vector<std::pair<Record, std::string>> kept_;
   int pending_ = 0;

@@ -193,6 +193,14 @@ describe('A-AS-6 [AS-09] cancelling', () => {
       expect(await queue.run(of('echo'), 'goes on')).toBe('goes on')
     }))
 
+  it('JQ-17 a run time-out does not count what keeps the thread from a job that it was handed', () =>
+    withJobqs(async (jobqs) => {
+      const queue = jobqs.create('case')
+      await queue.run(of('burnBehind'), 1500)
+      // Both times together are longer than it may run.
+      expect(await queue.run(of('burn'), 700, { runTimeout: 1500 })).toBe(undefined)
+    }))
+
   it('JQ-17 what a job that took too long gives back at last is not kept', () =>
     withJobqs(async (jobqs) => {
       const queue = jobqs.create('case', { concurrency: 2 })

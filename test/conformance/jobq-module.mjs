@@ -46,6 +46,10 @@ export const burn = (ms) => {
   while (performance.now() < end);
 }
 
+/** Keeps its thread busy as soon as it is over. */
+export const burnBehind = (ms) => {
+  setTimeout(burn, 0, ms)
+}
 export const fail = ({ text, code }) => {
   throw Object.assign(new TypeError(text), { code, extra: { deep: [1] } })
 }

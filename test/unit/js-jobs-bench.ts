@@ -1,5 +1,6 @@
 import {
-  CLAIMS,
+  BEGINS,
+  CLAIM_CELLS,
   Claim,
   JOB_STATS,
   JobFlag,
@@ -142,7 +143,7 @@ const echo: Behaviour = (run) => run.answer(run.text)
 /** A worker as lib/jobq plays it, but in this isolate: a backend of its own at the other end of the link. */
 export class PlayedWorker extends Loop {
   readonly id: number
-  readonly claims = new Int32Array(new SharedArrayBuffer(CLAIMS * Int32Array.BYTES_PER_ELEMENT))
+  readonly claims = new Int32Array(new SharedArrayBuffer(CLAIM_CELLS * Int32Array.BYTES_PER_ELEMENT))
   readonly running = new Map<number, Run>()
   readonly signals: number[] = []
   hasLeft = false
@@ -178,6 +179,7 @@ export class PlayedWorker extends Loop {
       flags! & JobFlag.BLOCK
         ? Buffer.from(this.jobs.takeBlock(place!)!)
         : this.port.recv.subarray(place, place! + length!)
+    if (flags! & JobFlag.LIMITED) this.claims[BEGINS + run!] = Math.ceil(performance.now())
     if (Atomics.compareExchange(this.claims, run!, Claim.GIVEN, Claim.RUNNING) !== Claim.GIVEN) {
       Atomics.store(this.claims, run!, Claim.FREE)
       return

@@ -96,10 +96,10 @@ describe('times of jobs of the js backend', () => {
     expect(host.outcome(phased)).toBe(undefined)
     open[1]!.answer()
     await host.over(phased)
-    expect(host.outcome(phased)).toBe(JobOutcome.TIMED_OUT)
+    expect(host.outcome(phased)).toBe(JobOutcome.RUN_TIMED_OUT)
     const plain = host.add(queue, host.target, '', { deadline: soon(), flags })
     await host.over(plain)
-    expect(host.outcome(plain)).toBe(JobOutcome.TIMED_OUT)
+    expect(host.outcome(plain)).toBe(JobOutcome.RUN_TIMED_OUT)
   })
 
   it('JQ-17 answers for a job that runs too long, and drops what it says later', async () => {

@@ -94,6 +94,7 @@ interface Known {
   deadline: number
   readonly runTimeout: number
   limitAt: number
+  begunAt: number
   signalledAt: number | undefined
   isAskedToStop: boolean
 }
@@ -123,8 +124,7 @@ class PlayedThread implements Thread {
     expect(this.jobs.size).toBeLessThan(this.room)
     this.jobs.add(job)
     this.play.given(job)
-    // When a limit begins to run is no matter of chance.
-    if (this.room === 1 || job.order.runTimeoutMs > 0) this.begin()
+    if (this.room === 1) this.begin()
   }
 
   begin(): void {
@@ -145,6 +145,10 @@ class PlayedThread implements Thread {
 
   hasBegun(job: Job): boolean {
     return this.begun.has(job)
+  }
+
+  ranFor(job: Job): number {
+    return this.play.ranFor(job)
   }
 
   takeBack(job: Job): boolean {
@@ -214,14 +218,19 @@ export class Play implements QueueHost, JobOwner {
 
   given(job: Job): void {
     const known = this.#of(job)
-    known.limitAt = this.alarms.now + known.runTimeout
     if (known.fate === undefined && known.deadline < this.alarms.now) this.#cleansUpLate(known)
     expect(job.fate).toBe(known.fate)
+  }
+
+  ranFor(job: Job): number {
+    return this.alarms.now - this.#of(job).begunAt
   }
 
   began(job: Job, thread: PlayedThread): void {
     const known = this.#of(job)
     known.on = thread
+    known.begunAt = this.alarms.now
+    known.limitAt = known.begunAt + known.runTimeout
     if (known.fate === undefined) known.works++
     else known.cleanups++
     if (job.isBound) {
@@ -360,6 +369,7 @@ export class Play implements QueueHost, JobOwner {
       deadline: job.order.deadline,
       runTimeout: job.order.runTimeoutMs,
       limitAt: 0,
+      begunAt: 0,
       signalledAt: undefined,
       isAskedToStop: false,
     }
@@ -583,7 +593,7 @@ export class Play implements QueueHost, JobOwner {
 
   #reachesDeadline(known: Known): void {
     known.deadline = Number.POSITIVE_INFINITY
-    this.#asksToStop(known, JobOutcome.TIMED_OUT)
+    this.#asksToStop(known, JobOutcome.RUN_TIMED_OUT)
   }
 
   #reachesLimit(known: Known): void {

@@ -48,6 +48,11 @@ export class NativeThread implements Thread {
     return true
   }
 
+  ranFor(): number {
+    // It begins what it is given at once.
+    return Number.POSITIVE_INFINITY
+  }
+
   takeBack(): boolean {
     return false
   }

@@ -35,6 +35,8 @@ export interface Hello {
 /** The first message from the worker. */
 export interface Serving {
   readonly claims: Int32Array
+  /** When its clock began, by the epoch: see `BEGINS`. */
+  readonly origin: number
 }
 
 /** Records from the host to a worker. Word 0 is `kind | words << 8`, as in the port. */

@@ -62,7 +62,7 @@ export class Station {
     this.#theirTargets = new FarTargets(targets)
     this.#requestPass = requestPass
     link.on('message', (parcel: Parcel) => this.#receive(parcel))
-    link.postMessage({ claims } satisfies Serving)
+    link.postMessage({ claims, origin: performance.timeOrigin } satisfies Serving)
   }
 
   /** There is something for a pass. */

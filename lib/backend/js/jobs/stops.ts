@@ -54,7 +54,7 @@ export class Stops implements Watched {
       this.#queue.pump()
       return
     }
-    this.stop(job, JobOutcome.TIMED_OUT)
+    this.stop(job, JobOutcome.RUN_TIMED_OUT)
   }
 
   /**
@@ -66,6 +66,12 @@ export class Stops implements Watched {
     if (thread === undefined) return
     if (!thread.hasBegun(job)) {
       this.#queue.watch.begun(job)
+      return
+    }
+    // It may have begun long after it was given.
+    const left = job.order.runTimeoutMs - thread.ranFor(job)
+    if (left > 0) {
+      this.#queue.watch.begun(job, left)
       return
     }
     const isEnded = job.has(JobFlag.CANCEL_TERMINATE)

@@ -27,6 +27,8 @@ export interface Thread {
   give(job: Job): void
   /** Whether it has begun; asked for a job that it was given. */
   hasBegun(job: Job): boolean
+  /** Of one that has begun and whose run time is limited: milliseconds since then. */
+  ranFor(job: Job): number
   /** True: it had not begun, and will not. */
   takeBack(job: Job): boolean
   /** False: it has not begun, or is over. */

@@ -19,7 +19,8 @@ export class Watch {
     this.#queue = queue
   }
 
-  begun(job: Job): void {
+  /** It is with a thread, and may run for `limitMs` more. */
+  begun(job: Job, limitMs = job.order.runTimeoutMs): void {
     const { flags, deadline, runTimeoutMs } = job.order
     const isCancelled = (flags & (JobFlag.CANCEL_SIGNAL | JobFlag.CANCEL_TERMINATE)) !== 0
     const isBound = isCancelled && deadline !== Number.POSITIVE_INFINITY
@@ -29,7 +30,7 @@ export class Watch {
     const set: Alarm[] = []
     if (isBound) set.push(this.#alarms.set(deadline, () => this.#queue.deadlinePassed(job)))
     if (runTimeoutMs > 0)
-      set.push(this.#alarms.set(performance.now() + runTimeoutMs, () => this.#queue.runTimedOut(job)))
+      set.push(this.#alarms.set(performance.now() + limitMs, () => this.#queue.runTimedOut(job)))
     this.#set.set(job, set)
   }
 

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
-import { CLAIMS, Claim, JobFlag } from '../../jobs'
+import { BEGINS, CLAIMS, Claim, JobFlag } from '../../jobs'
 import { FarDesk } from './far-desk'
 import { Job, type JobEnd } from './job'
 import {
@@ -40,6 +40,8 @@ export class WorkerThread implements Thread {
   /** Cells that the worker has still to free, at most. */
   #takenBack = 0
   #claims: Int32Array | undefined
+  /** How far the worker's clock is behind this one. */
+  #behind = 0
   #near: MessagePort | undefined
 
   constructor(id: number, queue: Queue, targets: Targets) {
@@ -84,9 +86,10 @@ export class WorkerThread implements Thread {
     this.#runs[run] = job
     this.#runOf.set(job, run)
     this.jobs.add(job)
-    const { target, cleanup, bytes, block, subqueue, flags } = job.order
+    const { target, cleanup, bytes, block, subqueue, flags, runTimeoutMs } = job.order
     for (const id of [target, cleanup]) this.#out.name(id, (number) => this.#targets.of(number))
-    const told = (flags & ~JobFlag.BLOCK) | (block === undefined ? 0 : JobFlag.BLOCK)
+    const limited = runTimeoutMs > 0 ? JobFlag.LIMITED : 0
+    const told = (flags & ~JobFlag.BLOCK) | (block === undefined ? 0 : JobFlag.BLOCK) | limited
     const place = block === undefined ? this.#out.put(bytes) : this.#out.putBlock(block)
     const length = block?.byteLength ?? bytes.length
     const low = Number(BigInt.asIntN(32, subqueue))
@@ -101,6 +104,14 @@ export class WorkerThread implements Thread {
     if (run === undefined) return true
     const claim = Atomics.load(this.#claims as Int32Array, run)
     return claim === Claim.RUNNING || claim === Claim.SIGNALLED
+  }
+
+  ranFor(job: Job): number {
+    const run = this.#runOf.get(job)
+    if (run === undefined) return 0
+    const begun = (this.#claims as Int32Array)[BEGINS + run] as number
+    // In 32 bits, as it was noted.
+    return (Math.floor(performance.now() - this.#behind) - begun) | 0
   }
 
   takeBack(job: Job): boolean {
@@ -172,6 +183,7 @@ export class WorkerThread implements Thread {
   #receive(message: Parcel | Serving): void {
     if ('claims' in message) {
       this.#claims = message.claims
+      this.#behind = message.origin - performance.timeOrigin
       this.#queue.ready(this)
       return
     }
