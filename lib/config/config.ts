@@ -9,6 +9,7 @@ import { Generation, type GenerationRegistry, type Readable } from './generation
 import { listOptions, type OptionInfo, type OptionsQuery } from './listing'
 import type { OptionDef, OptionValue } from './option-def'
 import { OptionTable } from './options'
+import { applyOverrides, type ConfigOverride, checkedOverrides, OVERRIDE_ORIGIN } from './overrides'
 import { attempt, type ConfigParticipant, Participants } from './participant'
 import { genericQuery } from './generic-query'
 import { LivePlace } from './live-place'
@@ -39,6 +40,8 @@ export interface ConfigOptions {
   readonly hooks?: GenerationHooks
   /** The file that `reload()` reads. */
   readonly file?: string
+  /** Set over what files say, whenever they are read. (CX-20) */
+  readonly overrides?: readonly ConfigOverride[]
 }
 
 /** Numbers of the life of a Config. */
@@ -51,7 +54,7 @@ export interface ConfigStats {
   readonly options: number
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(['hooks', 'file'])
+const OPTIONS: ReadonlySet<string> = new Set(['hooks', 'file', 'overrides'])
 const TOP = { file: '<top>', line: 0, column: 0 }
 
 /** Whether the calling code runs inside of `config.transaction`. */
@@ -71,6 +74,7 @@ export class Config {
   readonly #host: TransactionHost
   readonly #live = new Map<number, Generation>()
   #current: Generation
+  readonly #overrides: readonly ConfigOverride[]
   #file: string | undefined
   #isDirty = false
   #isStarted = false
@@ -84,6 +88,7 @@ export class Config {
     }
     this.#hooks = options.hooks
     this.#file = options.file
+    this.#overrides = checkedOverrides(options.overrides)
     this.#current = this.#newGeneration(0, emptyNode(TOP), options.hooks?.current)
     this.#host = this.#newHost()
   }
@@ -274,8 +279,9 @@ export class Config {
   async #load(read: () => ConfigNode): Promise<CommitResult> {
     const root = read()
     return await this.#inTurn(async () => {
-      const txn = new Transaction(this.#host, root, { fromScratch: true })
+      const txn = new Transaction(this.#host, root, { fromScratch: true, by: OVERRIDE_ORIGIN })
       txn.isFromFile = true
+      applyOverrides(txn, this.#overrides)
       return await this.#commitNow(txn)
     })
   }

@@ -9,6 +9,7 @@ export type { GenerationRegistry, Readable as ConfigReadable } from './generatio
 export type { OptionInfo, OptionSetting, OptionsQuery } from './listing'
 export { LivePlace } from './live-place'
 export type { OptionContext, OptionDef, OptionFlags, OptionValue } from './option-def'
+export type { ConfigOverride } from './overrides'
 export type { ConfigParticipant } from './participant'
 export { type KeyPath, type PathStep, parsePath, parseScopePath, printPath } from './path'
 export { Place as ConfigPlace } from './place'
