@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   ERR_CONFIG_FILE: 'the configuration file is none that can be read',
   ERR_CONFIG_FULL: 'no room is left for another generation',
   ERR_CONFIG_INCLUDE: 'files include each other in a circle',
+  ERR_CONFIG_INHERIT: 'a block inherits from what is missing, or in a circle',
   ERR_CONFIG_LIMIT: 'the configuration exceeds a limit',
   ERR_CONFIG_PATH: 'the path of an option is not well-formed',
   ERR_CONFIG_POSTSET: 'the postset of an option failed',

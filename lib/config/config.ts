@@ -15,6 +15,7 @@ import { genericQuery } from './generic-query'
 import { LivePlace } from './live-place'
 import type { ConfigQuery } from './query'
 import { type ScopeSpec, Scopes } from './scopes'
+import { ConfigSections, type SectionStore } from './sections'
 import type { OptionSlot } from './slot'
 import { ConfigSnapshot } from './snapshot'
 import { parseConfig } from './syntax'
@@ -76,6 +77,7 @@ export class Config {
   #current: Generation
   readonly #overrides: readonly ConfigOverride[]
   #file: string | undefined
+  #sections: ConfigSections | undefined
   #isDirty = false
   #isStarted = false
   /** The last commit that was asked for. */
@@ -91,6 +93,12 @@ export class Config {
     this.#overrides = checkedOverrides(options.overrides)
     this.#current = this.#newGeneration(0, emptyNode(TOP), options.hooks?.current)
     this.#host = this.#newHost()
+  }
+
+  /** The view for editing: stanzas by their paths, locked by those who read and write them. (CX) */
+  get sections(): ConfigSections {
+    this.#sections ??= new ConfigSections(this.#sectionStore(), this.#hooks)
+    return this.#sections
   }
 
   // Definitions
@@ -365,6 +373,19 @@ export class Config {
     if (txn instanceof ConfigSnapshot) return txn.fetch(slot, query)
     if (txn instanceof Transaction) return ConfigValue.passing(txn.view.place(query).entry(slot))
     throw invalid('txn', 'is a transaction or a snapshot', txn)
+  }
+
+  #sectionStore(): SectionStore {
+    const config = this
+    return {
+      get root() {
+        return config.#current.root
+      },
+      get generation() {
+        return config.generation
+      },
+      begin: (options) => this.begin(options),
+    }
   }
 
   #newHost(): TransactionHost {

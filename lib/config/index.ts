@@ -10,11 +10,23 @@ export type { OptionInfo, OptionSetting, OptionsQuery } from './listing'
 export { LivePlace } from './live-place'
 export type { OptionContext, OptionDef, OptionFlags, OptionValue } from './option-def'
 export type { ConfigOverride } from './overrides'
+export { type OwnerKind, OwnerToken } from './lock'
 export type { ConfigParticipant } from './participant'
 export { type KeyPath, type PathStep, parsePath, parseScopePath, printPath } from './path'
 export { Place as ConfigPlace } from './place'
 export type { ConfigQuery } from './query'
 export type { ScopeSpec } from './scopes'
+export {
+  ConfigSection,
+  ConfigSectionList,
+  ConfigSections,
+  type SectionHooks,
+  type SectionLockState,
+  type SectionOptions,
+  type SectionValue,
+  SectionValues,
+  type WorkingCopy,
+} from './sections'
 export { OptionSlot } from './slot'
 export { ConfigSnapshot } from './snapshot'
 export { ConfigError } from './syntax'
@@ -29,3 +41,4 @@ export type { ConfigNode, Setting } from './tree'
 export { Dictionary, type OptionType, type OptionTypes, type SockAddr, type Throttle } from './types'
 export type { ConfigWarning } from './validation'
 export type { Origin, RawDictionary, RawValue, ValueInput } from './value'
+export { type DurationUnit, parseBoolean, parseDuration } from './units'

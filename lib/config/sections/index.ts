@@ -1,0 +1,7 @@
+export type { SectionCopy } from './section'
+export { ConfigSection } from './section'
+export type { SectionHooks, SectionValue } from './section-hooks'
+export { ConfigSectionList } from './section-list'
+export type { SectionStore, WorkingCopy } from './section-store'
+export { SectionValues } from './section-values'
+export { type SectionLockState, type SectionOptions, ConfigSections } from './sections'

@@ -1,0 +1,24 @@
+import type { ConfigNode } from '../tree'
+import type { CommitResult } from '../transaction'
+import type { ValueInput } from '../value'
+
+/** What a write section changes: a transaction of the store. */
+export interface WorkingCopy {
+  /** The tree as it would be. */
+  readonly root: ConfigNode
+  readonly isChanged: boolean
+  set(path: string, value: ValueInput): unknown
+  unset(path: string): boolean
+  remove(path: string): boolean
+  commit(): Promise<CommitResult>
+  rollback(): void
+}
+
+/** What the sections need of a Config, so that they are proven without one. */
+export interface SectionStore {
+  /** The tree that is active now. */
+  readonly root: ConfigNode
+  /** Its number. */
+  readonly generation: number
+  begin(options: { by: string }): WorkingCopy
+}

@@ -1,0 +1,148 @@
+import { HeddleError } from '../../errors'
+import type { LockMode } from '../lock'
+import { type PathStep, printPath } from '../path'
+import type { CommitResult } from '../transaction'
+import type { ConfigNode } from '../tree'
+import type { ValueInput } from '../value'
+import { type LocatedNode, locate } from './located-node'
+import { warnOfCommit } from './section-warnings'
+
+/** What a section changes, where it may. */
+export interface SectionCopy {
+  set(path: string, value: ValueInput): unknown
+  unset(path: string): boolean
+  remove(path: string): boolean
+}
+
+/** What a section of this or of another isolate stands on. @internal */
+export interface SectionLease {
+  readonly mode: LockMode
+  readonly isReleased: boolean
+  readonly holding: { readonly root: ConfigNode; readonly copy: SectionCopy | undefined }
+  /** Called by what the section's user does behind the await that gave it to them. */
+  touch(): void
+  release(): Promise<CommitResult | undefined>
+  abandon(): void
+}
+
+/** Where a setter may write. @internal */
+export interface WritablePlace {
+  readonly copy: SectionCopy
+  readonly root: ConfigNode
+  /** To the section. */
+  readonly steps: readonly PathStep[]
+}
+
+/** More errors of one section nobody looks at. */
+const MAX_FAULTS = 100
+
+/**
+ * A stanza of the configuration, locked for reading or writing; many may be locked by one owner at once. It is to be
+ * released, once: with `using`, `await using` or `release()`. A section that is garbage is released with a warning, and
+ * what was changed under it is dropped. Belongs to its isolate. (CX-01, CX-08)
+ */
+export class ConfigSection implements Disposable, AsyncDisposable {
+  /** As it was asked for. */
+  readonly path: string
+  /** What getters found wrong with values they returned undefined for, the last of them last. */
+  readonly faults: HeddleError[] = []
+  readonly #lease: SectionLease
+  readonly #steps: readonly PathStep[] | undefined
+  #committed: Promise<CommitResult | undefined> | undefined
+  #found: { readonly root: ConfigNode; readonly at: LocatedNode | undefined } | undefined
+
+  /** @internal */
+  constructor(path: string, lease: SectionLease, steps: readonly PathStep[] | undefined) {
+    this.path = path
+    this.#lease = lease
+    this.#steps = steps
+  }
+
+  get mode(): LockMode {
+    return this.#lease.mode
+  }
+
+  /** No stanza is there, or it is there no more. Such a section is released like any other. (CX-08) */
+  get isEmpty(): boolean {
+    return this.located === undefined
+  }
+
+  get isReleased(): boolean {
+    return this.#lease.isReleased
+  }
+
+  /** The name of the stanza; empty for the top and where there is none. */
+  get name(): string {
+    return this.located?.node.name ?? ''
+  }
+
+  get instance(): string | undefined {
+    return this.located?.node.instance
+  }
+
+  /** The path as transactions and the console spell it; undefined for an empty section. */
+  get location(): string | undefined {
+    return this.isEmpty ? undefined : printPath(this.#steps as readonly PathStep[])
+  }
+
+  /**
+   * Gives the lock back, once. Of the last write section of its owner: resolves when the changes are committed, with the
+   * generation; undefined where nothing was changed or other write sections go on. ERR_LOCK_NOT_HELD; what the commit
+   * says, ERR_CONFIG_CONFLICT among it: then nothing has changed and the lock is free nevertheless. (CX-01, CX-21)
+   */
+  async release(): Promise<CommitResult | undefined> {
+    this.#committed = this.#lease.release()
+    return this.#committed
+  }
+
+  /** What `release` promised; undefined before. For those who release it with `using`, or remove it. */
+  get committed(): Promise<CommitResult | undefined> | undefined {
+    return this.#committed
+  }
+
+  /**
+   * Releases it if that was not done. A getter, so that `using` has this section's flow seen as its owner. A commit goes on
+   * behind it, and its failure is a warning: to have it thrown, use `await using`.
+   */
+  get [Symbol.dispose](): () => void {
+    this.#lease.touch()
+    return () => {
+      if (!this.isReleased) this.release().catch((error) => warnOfCommit(this.path, error))
+    }
+  }
+
+  get [Symbol.asyncDispose](): () => Promise<void> {
+    this.#lease.touch()
+    return async () => {
+      if (!this.isReleased) await this.release()
+    }
+  }
+
+  /** @internal Where it is in the tree as it is now. ERR_RELEASED. */
+  get located(): LocatedNode | undefined {
+    if (this.isReleased) throw new HeddleError('ERR_RELEASED', `the section ${this.path} has been released`)
+    this.#lease.touch()
+    const { root } = this.#lease.holding
+    if (this.#found?.root !== root) this.#found = { root, at: this.#steps && locate(root, this.#steps) }
+    return this.#found.at
+  }
+
+  /** @internal The working copy and where this section is in it. ERR_NOT_WRITABLE. */
+  get writable(): WritablePlace {
+    const { copy, root } = this.#lease.holding
+    if (this.isReleased || this.mode !== 'write' || copy === undefined)
+      throw new HeddleError('ERR_NOT_WRITABLE', `the section ${this.path} is not one for writing`)
+    if (this.isEmpty || this.#steps === undefined)
+      throw new HeddleError(
+        'ERR_NOT_WRITABLE',
+        `there is nothing at ${this.path}; write from a section above it`,
+      )
+    return { copy, root, steps: this.#steps }
+  }
+
+  /** @internal */
+  note(fault: HeddleError): void {
+    if (this.faults.length === MAX_FAULTS) this.faults.shift()
+    this.faults.push(fault)
+  }
+}

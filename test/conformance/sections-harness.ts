@@ -1,0 +1,43 @@
+import { Config, type ConfigSection } from '../../lib'
+
+/** A Config with the text of a file in it. */
+export async function configOf(text: string): Promise<Config> {
+  const config = new Config()
+  await config.loadText(text)
+  return config
+}
+
+/** A promise that somebody else resolves. */
+export function signal(): { readonly promise: Promise<void>; readonly give: () => void } {
+  let give = (): void => {}
+  const promise = new Promise<void>((resolve) => {
+    give = resolve
+  })
+  return { promise, give }
+}
+
+/** Runs what is due now: promise jobs, and one turn of the loop. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}
+
+/** What became of a promise, as far as that is known. */
+export function watch<T>(promise: Promise<T>): { state: 'waits' | 'done' | 'failed' } {
+  const watched: { state: 'waits' | 'done' | 'failed' } = { state: 'waits' }
+  promise.then(
+    () => {
+      watched.state = 'done'
+    },
+    () => {
+      watched.state = 'failed'
+    },
+  )
+  return watched
+}
+
+/** Every name of several sections, with its instance. */
+export function namesOf(sections: Iterable<ConfigSection>): string[] {
+  return [...sections].map(({ name, instance }) => (instance === undefined ? name : `${name} ${instance}`))
+}
