@@ -44,8 +44,8 @@ export interface CommitContext {
   readonly options: OptionTable
   readonly scopes: Scopes
   readonly participants: Participants
-  /** Tree and warnings with options that cannot be tuned online at their old values. */
-  hold(txn: Transaction, source: TreeSource): { source: TreeSource; warnings: readonly ConfigWarning[] }
+  /** What of it takes effect now, and what waits for the next start. */
+  tune(txn: Transaction): { readonly source: TreeSource; readonly warnings: readonly ConfigWarning[] }
   /** Makes it active. May fail, having changed nothing. */
   swap(txn: Transaction, prepared: Prepared): number
 }
@@ -58,15 +58,15 @@ export function runCommit(
   const registered = new Registrations()
   return RUNNING.run(registered, async () => {
     const called: ConfigParticipant[] = []
-    let attached: Attached[] = []
+    const attached: Attached[] = []
     try {
       await context.participants.load(txn, called)
       // What modules registered while they were loaded is to be read by its type.
       validateTree(txn.source)
       await context.participants.prepare(txn)
-      const { source, warnings } = context.hold(txn, txn.source)
+      const { source, warnings } = context.tune(txn)
+      // Also of what was registered meanwhile.
       const validation = validateTree(source)
-      attached = []
       attach(context.options, validation, txn, attached)
       const prepared = { source, attached, warnings: [...warnings, ...strangersOf(validation)] }
       const number = context.swap(txn, prepared)
@@ -133,7 +133,7 @@ function strangersOf({ strangers }: Validation): ConfigWarning[] {
   return strangers.map(({ node, setting }) => ({
     option: node.path(setting.name),
     place: originText(setting.origin),
-    message: `no option of this name is registered there`,
+    message: 'no option of this name is registered there',
   }))
 }
 

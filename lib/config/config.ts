@@ -1,11 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { readFile } from 'node:fs/promises'
-import { checkOptions, invalid } from '../arguments'
+import { checkOptions, flag, invalid } from '../arguments'
 import { HeddleError } from '../errors'
 import { free, type Prepared, registrations, runCommit } from './commit'
 import { ConfigValue } from './config-value'
 import type { OptionType } from './types'
-import { Generation, type GenerationRegistry, type Readable } from './generation'
+import { Generation, type Readable } from './generation'
+import type { HookRegistry, Hooks } from '../hooks'
+import { ConfigHooks } from './config-hooks'
+import { tuned } from './tuning'
 import { listOptions, type OptionInfo, type OptionsQuery } from './listing'
 import type { OptionDef, OptionValue } from './option-def'
 import { OptionTable } from './options'
@@ -18,29 +20,20 @@ import { type ScopeSpec, Scopes } from './scopes'
 import { ConfigSections, type SectionStore } from './sections'
 import type { OptionSlot } from './slot'
 import { ConfigSnapshot } from './snapshot'
-import { parseConfig } from './syntax'
-import {
-  type BeginOptions,
-  type CommitResult,
-  type ConfigChange,
-  Transaction,
-  type TransactionHost,
-} from './transaction'
+import { loadConfig, type LoadOptions, type LoadedStatement, parseConfig, type StatementNode } from './syntax'
+import { type BeginOptions, type CommitResult, Transaction, type TransactionHost } from './transaction'
 import { addStatements, type ConfigNode, emptyNode } from './tree'
 import { TreeSource } from './tree-source'
 
-/** What a Config needs of hooks: providers of each generation. `Hooks` is one. */
-export interface GenerationHooks {
-  readonly current: GenerationRegistry
-  fork(): GenerationRegistry
-  activate(registry: GenerationRegistry): void
-}
-
 export interface ConfigOptions {
   /** Hooks whose providers follow the generations. */
-  readonly hooks?: GenerationHooks
+  readonly hooks?: Hooks | undefined
   /** The file that `reload()` reads. */
-  readonly file?: string
+  readonly file?: string | undefined
+  /** Read after all others, and takes changes that have no other place. It need not exist. (CF-31) */
+  readonly localChangesFile?: string | undefined
+  /** All changes go to the local changes file. Default: false. (CF-31) */
+  readonly localChangesOnly?: boolean | undefined
   /** Set over what files say, whenever they are read. (CX-20) */
   readonly overrides?: readonly ConfigOverride[]
 }
@@ -55,7 +48,13 @@ export interface ConfigStats {
   readonly options: number
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(['hooks', 'file', 'overrides'])
+const OPTIONS: ReadonlySet<string> = new Set([
+  'hooks',
+  'file',
+  'localChangesFile',
+  'localChangesOnly',
+  'overrides',
+])
 const TOP = { file: '<top>', line: 0, column: 0 }
 
 /** Whether the calling code runs inside of `config.transaction`. */
@@ -71,7 +70,9 @@ export class Config {
   readonly #scopes = new Scopes()
   readonly #options = new OptionTable(this.#scopes)
   readonly #participants = new Participants()
-  readonly #hooks: GenerationHooks | undefined
+  readonly #hooks: Hooks | undefined
+  readonly #ownHooks: ConfigHooks | undefined
+  readonly #loading: LoadOptions
   readonly #host: TransactionHost
   readonly #live = new Map<number, Generation>()
   #current: Generation
@@ -85,13 +86,19 @@ export class Config {
 
   constructor(options: ConfigOptions = {}) {
     checkOptions('Config', options, OPTIONS, "{ file: 'app.conf' }")
-    if (options.file !== undefined && typeof options.file !== 'string') {
-      throw invalid('file', 'is the path of a configuration', options.file)
+    for (const name of ['file', 'localChangesFile'] as const) {
+      const path: unknown = options[name]
+      if (path !== undefined && typeof path !== 'string')
+        throw invalid(name, 'is the path of a configuration', path)
     }
-    this.#hooks = options.hooks
-    this.#file = options.file
+    const { hooks, file, localChangesFile } = options
+    this.#hooks = hooks
+    this.#ownHooks = hooks && new ConfigHooks(hooks)
+    this.#file = file
+    const localChangesOnly = flag('localChangesOnly', options.localChangesOnly, false)
+    this.#loading = localChangesFile === undefined ? {} : { localChangesFile, localChangesOnly }
     this.#overrides = checkedOverrides(options.overrides)
-    this.#current = this.#newGeneration(0, emptyNode(TOP), options.hooks?.current)
+    this.#current = this.#newGeneration(0, emptyNode(TOP), hooks?.current)
     this.#host = this.#newHost()
   }
 
@@ -115,7 +122,15 @@ export class Config {
     const D extends string | undefined = undefined,
   >(def: OptionDef<K, A, D>): OptionSlot<OptionValue<K, A> | (D extends string ? never : undefined)> {
     const option = this.#options.register(def as unknown as OptionDef)
-    registrations()?.options.push(option)
+    const registered = registrations()
+    try {
+      // Inside of a commit all values are read later, those of the configuration that is coming.
+      if (registered === undefined) this.#current.source.readAll(option)
+    } catch (error) {
+      this.#options.remove(option)
+      throw error
+    }
+    registered?.options.push(option)
     return option.slot as never
   }
 
@@ -268,29 +283,26 @@ export class Config {
       throw new HeddleError('ERR_CONFIG_TRANSACTION', 'a reload is not possible inside of a transaction')
     }
     if (file === undefined) throw invalid('reload', 'needs a file, here or for the Config', file)
-    const text = await readFile(file, 'utf8')
-    const result = await this.loadText(text, { file })
-    this.#file = file
-    return result
-  }
-
-  /** Replaces all there is by what a text says. */
-  async loadText(text: string, { file = '<text>' }: { readonly file?: string } = {}): Promise<CommitResult> {
-    return await this.#load(() => {
-      const root = emptyNode(TOP)
-      addStatements(root, parseConfig(text, { file }).body)
-      return root
+    return await this.#load(async () => {
+      const { body } = await loadConfig(file, this.#loading)
+      this.#file = file
+      return treeOf(body)
     })
   }
 
+  /** Replaces all there is by what a text says, which includes nothing. */
+  async loadText(text: string, { file = '<text>' }: { readonly file?: string } = {}): Promise<CommitResult> {
+    const { body } = parseConfig(text, { file })
+    return await this.#load(async () => treeOf(body))
+  }
+
   /** Loads take their turn before they begin, so that they never conflict. */
-  async #load(read: () => ConfigNode): Promise<CommitResult> {
-    const root = read()
+  async #load(read: () => Promise<ConfigNode>): Promise<CommitResult> {
     return await this.#inTurn(async () => {
-      const txn = new Transaction(this.#host, root, { fromScratch: true, by: OVERRIDE_ORIGIN })
+      const txn = new Transaction(this.#host, await read(), { fromScratch: true, by: OVERRIDE_ORIGIN })
       txn.isFromFile = true
       applyOverrides(txn, this.#overrides)
-      return await this.#commitNow(txn)
+      return await txn.commitBy(() => this.#commitNow(txn))
     })
   }
 
@@ -309,6 +321,7 @@ export class Config {
     }
     const { number, prepared } = await runCommit(this.#commitContext(), txn)
     this.#participants.commit(txn)
+    this.#ownHooks?.postCommit.call(number)
     return { generation: number, warnings: prepared.warnings }
   }
 
@@ -317,9 +330,17 @@ export class Config {
       options: this.#options,
       scopes: this.#scopes,
       participants: this.#participants,
-      hold: (_txn: Transaction, source: TreeSource) => ({ source, warnings: [] }),
+      tune: (txn: Transaction) => this.#tune(txn),
       swap: (txn: Transaction, prepared: Prepared) => this.#swap(txn, prepared),
     }
+  }
+
+  #tune(txn: Transaction) {
+    const { source } = txn
+    if (!this.#isStarted) return { source, warnings: [] }
+    const { root, warnings } = tuned(source, this.#current.source)
+    if (root === source.root.node) return { source, warnings }
+    return { source: new TreeSource(root, this.#scopes, this.#options, txn), warnings }
   }
 
   #swap(txn: Transaction, prepared: Prepared): number {
@@ -338,7 +359,7 @@ export class Config {
   #newGeneration(
     number: number,
     root: ConfigNode,
-    registry: GenerationRegistry | undefined,
+    registry: HookRegistry | undefined,
     source = new TreeSource(root, this.#scopes, this.#options, undefined),
     attached: Prepared['attached'] = [],
   ): Generation {
@@ -399,9 +420,15 @@ export class Config {
         if (this.#hooks !== undefined) return this.#hooks.fork()
         throw new HeddleError('ERR_NOT_SUPPORTED', 'this Config was made without hooks')
       },
-      allow: (_change: ConfigChange) => undefined,
+      allow: (change) => this.#ownHooks?.allow(change),
       commit: (txn) => this.#inTurn(() => this.#commitNow(txn)),
       begin: (options) => this.begin(options),
     }
   }
+}
+
+function treeOf(body: readonly (LoadedStatement | StatementNode)[]): ConfigNode {
+  const root = emptyNode(TOP)
+  addStatements(root, body)
+  return root
 }

@@ -3,7 +3,7 @@
  * transaction.
  */
 import type { PathStep } from './path'
-import { type ConfigNode, childOf, emptyNode, type MutableNode, type Setting } from './tree'
+import { type ConfigNode, emptyNode, isAt, type MutableNode, nodeAt, type Setting, settingAt } from './tree'
 import type { Origin } from './value'
 
 export class Draft {
@@ -33,8 +33,8 @@ export class Draft {
 
   /** False if there was none. */
   unset(steps: readonly PathStep[], key: string): boolean {
-    if (!this.#has(steps, key)) return false
-    this.#open(steps).settings.delete(key)
+    if (settingAt(this.#root, steps, key) === undefined) return false
+    this.#root = this.#without(this.#root, steps, key)
     return true
   }
 
@@ -42,25 +42,31 @@ export class Draft {
   remove(steps: readonly PathStep[]): boolean {
     const last = steps.at(-1)
     const parents = steps.slice(0, -1)
-    if (last === undefined || !this.#hasNode(steps)) return false
+    if (last === undefined || nodeAt(this.#root, steps) === undefined) return false
     const parent = this.#open(parents)
-    const kept = parent.children.filter(
-      ({ type, instance }) => type !== last.type || instance !== last.instance,
-    )
+    const kept = parent.children.filter((child) => !isAt(child, last))
     parent.children.splice(0, parent.children.length, ...kept)
     return true
   }
 
-  #has(steps: readonly PathStep[], key: string): boolean {
-    let node: ConfigNode | undefined = this.#root
-    for (const step of steps) node = node && childOf(node, step)
-    return node?.settings.has(key) ?? false
-  }
-
-  #hasNode(steps: readonly PathStep[]): boolean {
-    let node: ConfigNode | undefined = this.#root
-    for (const step of steps) node = node && childOf(node, step)
-    return node !== undefined
+  /** The node without the setting, in each of the stanzas with that way to them. */
+  #without(node: ConfigNode, steps: readonly PathStep[], key: string): ConfigNode {
+    const [step, ...rest] = steps
+    let result = node
+    if (step === undefined) {
+      if (!node.settings.has(key)) return node
+      const owned = this.#owned(node)
+      owned.settings.delete(key)
+      return owned
+    }
+    for (const [i, child] of node.children.entries()) {
+      const next = isAt(child, step) ? this.#without(child, rest, key) : child
+      if (next === child) continue
+      const owned = this.#owned(result)
+      owned.children[i] = next as MutableNode
+      result = owned
+    }
+    return result
   }
 
   /** The stanza, and all above it, as nodes that may be written to. */
@@ -72,9 +78,7 @@ export class Draft {
   }
 
   #openChild(parent: MutableNode, step: PathStep, origin: Origin | undefined): MutableNode {
-    const at = parent.children.findLastIndex(
-      ({ type, instance }) => type === step.type && instance === step.instance,
-    )
+    const at = parent.children.findLastIndex((child) => isAt(child, step))
     const known = parent.children[at]
     if (known !== undefined) {
       const owned = this.#owned(known)

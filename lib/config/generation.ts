@@ -2,19 +2,13 @@
  * One immutable configuration in the isolate of its Config: the tree, what was read from it, the hooks' providers. It
  * lives as long as it is the active one or a reader holds it; after that the Config ends it.
  */
+import type { HookRegistry } from '../hooks'
 import { Hold } from './hold'
 import type { Place } from './place'
 import type { ConfigQuery } from './query'
 import type { TreeSource } from './tree-source'
 import type { ConfigNode } from './tree'
 import { View } from './view'
-
-/** What hooks need of a generation: providers of its own. Calls in progress are counted there. */
-export interface GenerationRegistry {
-  readonly calls: number
-  idle(): Promise<void>
-  destroy(): void
-}
 
 /** What can be read from: a transaction, a snapshot. */
 export interface Readable {
@@ -37,7 +31,7 @@ export class Generation {
   /** As it is in effect: options that cannot be tuned online keep their old values. */
   readonly source: TreeSource
   readonly view: View
-  readonly registry: GenerationRegistry | undefined
+  readonly registry: HookRegistry | undefined
   readonly attached: readonly Attached[]
   readonly #ended: (generation: Generation) => void
   #holds = 0
@@ -47,7 +41,7 @@ export class Generation {
     number: number,
     root: ConfigNode,
     source: TreeSource,
-    registry: GenerationRegistry | undefined,
+    registry: HookRegistry | undefined,
     attached: readonly Attached[],
     ended: (generation: Generation) => void,
   ) {

@@ -2,10 +2,9 @@ export {
   Config,
   type ConfigOptions,
   type ConfigStats,
-  type GenerationHooks,
 } from './config'
 export { ConfigValue } from './config-value'
-export type { GenerationRegistry, Readable as ConfigReadable } from './generation'
+export type { Readable as ConfigReadable } from './generation'
 export type { OptionInfo, OptionSetting, OptionsQuery } from './listing'
 export { LivePlace } from './live-place'
 export type { OptionContext, OptionDef, OptionFlags, OptionValue } from './option-def'

@@ -1,6 +1,7 @@
 import { HeddleError } from '../errors'
 import { ConfigValue } from './config-value'
-import type { Generation, GenerationRegistry, Readable } from './generation'
+import type { HookRegistry } from '../hooks'
+import type { Generation, Readable } from './generation'
 import type { Hold } from './hold'
 import type { Place } from './place'
 import type { ConfigQuery } from './query'
@@ -29,7 +30,7 @@ export class ConfigSnapshot implements Readable, Disposable {
   }
 
   /** The providers of hooks in this generation. */
-  get hookRegistry(): GenerationRegistry {
+  get hookRegistry(): HookRegistry {
     const { registry } = this.#live()
     if (registry !== undefined) return registry
     throw new HeddleError('ERR_NOT_SUPPORTED', 'this Config was made without hooks')

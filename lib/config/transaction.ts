@@ -1,12 +1,13 @@
 import { HeddleError } from '../errors'
 import { Draft } from './draft'
-import type { Generation, GenerationRegistry, Readable } from './generation'
+import type { HookRegistry } from '../hooks'
+import type { Generation, Readable } from './generation'
 import { type KeyPath, parsePath, parseScopePath } from './path'
 import type { Place } from './place'
 import type { ConfigQuery } from './query'
 import type { OptionSlot } from './slot'
 import { parseValue } from './syntax'
-import { type ConfigNode, nodeAt, type Setting } from './tree'
+import { type ConfigNode, nodeAt, type Setting, settingAt } from './tree'
 import type { TreeSource } from './tree-source'
 import type { ConfigWarning } from './validation'
 import { type Origin, originText, type RawValue, rawOfInput, rawOfNode, type ValueInput } from './value'
@@ -31,7 +32,7 @@ export interface BeginOptions {
 export interface TransactionHost {
   readonly current: Generation
   newSource(root: ConfigNode, txn: Readable): TreeSource
-  newRegistry(): GenerationRegistry
+  newRegistry(): HookRegistry
   /** Throws if somebody does not allow the change. */
   allow(change: ConfigChange): void
   commit(txn: Transaction): Promise<CommitResult>
@@ -68,7 +69,7 @@ export class Transaction implements Readable {
   #state: TransactionState = 'open'
   #source: TreeSource | undefined
   #view: View | undefined
-  #registry: GenerationRegistry | undefined
+  #registry: HookRegistry | undefined
   /** Whether what it makes is what the files say. @internal */
   isFromFile = false
 
@@ -96,7 +97,7 @@ export class Transaction implements Readable {
   }
 
   /** Providers of hooks of the generation that is being made. */
-  get hookRegistry(): GenerationRegistry {
+  get hookRegistry(): HookRegistry {
     this.#checkUsable()
     this.#registry ??= this.#host.newRegistry()
     return this.#registry
@@ -127,7 +128,7 @@ export class Transaction implements Readable {
   unset(path: string): boolean {
     this.#checkOpen()
     const { steps, key } = parsePath(path)
-    if (nodeAt(this.#draft.root, steps)?.settings.has(key) !== true) return false
+    if (settingAt(this.#draft.root, steps, key) === undefined) return false
     this.#note({ kind: 'unset', path, value: undefined, by: this.#by })
     return this.#draft.unset(steps, key)
   }
@@ -195,10 +196,15 @@ export class Transaction implements Readable {
    * what modules and hooks throw.
    */
   async commit(): Promise<CommitResult> {
+    return await this.commitBy(() => this.#host.commit(this))
+  }
+
+  /** @internal */
+  async commitBy(run: () => Promise<CommitResult>): Promise<CommitResult> {
     this.#checkOpen()
     this.#state = 'committing'
     try {
-      const result = await this.#host.commit(this)
+      const result = await run()
       this.#state = 'committed'
       return result
     } catch (error) {
@@ -206,8 +212,7 @@ export class Transaction implements Readable {
       this.#registry?.destroy()
       throw error
     } finally {
-      this.#source = undefined
-      this.#view = undefined
+      this.#changed()
     }
   }
 
@@ -258,11 +263,11 @@ export class Transaction implements Readable {
 
   #setting(path: string): Setting | undefined {
     const { steps, key }: KeyPath = parsePath(path)
-    return nodeAt(this.root, steps)?.settings.get(key)
+    return settingAt(this.root, steps, key)
   }
 
   #note(change: ConfigChange): void {
-    this.#host.allow(change)
+    if (!this.isFromFile) this.#host.allow(change)
     this.#changes.push(change)
     this.#changed()
   }

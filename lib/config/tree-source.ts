@@ -5,7 +5,7 @@
 import type { Entry } from './entry'
 import type { Readable } from './generation'
 import { type Option, type OptionTable, readSetting } from './options'
-import { printPath } from './path'
+import { type PathStep, printPath } from './path'
 import type { Scope, Scopes } from './scopes'
 import type { OptionSlot } from './slot'
 import { type PatternNode, patternText, type Source, type SourceNode } from './source'
@@ -33,6 +33,21 @@ export class TreeSource implements Source {
 
   groupsOf(type: string): readonly Scope[] {
     return this.scopes.list().filter(({ groups }) => groups === type)
+  }
+
+  /** All values of an option, read now. @throws ConfigError for one that is not valid. */
+  readAll({ slot }: Option): void {
+    for (const step of slot.fallback.steps) {
+      let nodes: readonly TreeNode[] = [this.root]
+      for (const scope of step.scopes)
+        nodes = nodes.flatMap((node) => this.#holders(node, scope)).flatMap((node) => node.all(scope))
+      for (const node of nodes) node.entry(slot)
+    }
+  }
+
+  /** Where stanzas of a scope are: in the node, and in its groups. */
+  #holders(node: TreeNode, scope: Scope): readonly TreeNode[] {
+    return [node, ...this.groupsOf(scope.type).flatMap((group) => node.all(group))]
   }
 
   fallbackEntry(slot: OptionSlot): Entry {
@@ -91,9 +106,12 @@ export class TreeNode implements SourceNode {
   }
 
   path(name?: string): string {
-    const steps: ConfigNode[] = []
-    for (let at: TreeNode = this; at.#parent !== undefined; at = at.#parent) steps.unshift(at.node)
-    return printPath(steps, name)
+    return printPath(this.steps(), name)
+  }
+
+  /** The stanzas from the top to this one. */
+  steps(): readonly PathStep[] {
+    return this.#parent === undefined ? [] : [...this.#parent.steps(), this.node]
   }
 
   /** Stanzas by type. */

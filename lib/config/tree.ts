@@ -38,7 +38,7 @@ export function emptyNode(origin: Origin, name = '', instance?: string): Mutable
   return { name, type: name.toLowerCase(), instance, origin, settings: new Map(), children: [] }
 }
 
-/** What a parsed text says, includes left out: those are put in place by `load`. */
+/** What a parsed text says. Includes are left out: `loadConfig` has put what they bring in their place. */
 export function addStatements(node: MutableNode, body: readonly StatementNode[]): void {
   for (const statement of body) {
     if (statement.kind === 'include') continue
@@ -55,14 +55,29 @@ export function addStatements(node: MutableNode, body: readonly StatementNode[])
 }
 
 /** The last child of that type and instance. */
-export function childOf(node: ConfigNode, { type, instance }: PathStep): ConfigNode | undefined {
-  return node.children.findLast((child) => child.type === type && child.instance === instance)
+export function childOf(node: ConfigNode, step: PathStep): ConfigNode | undefined {
+  return node.children.findLast((child) => isAt(child, step))
 }
 
 export function nodeAt(root: ConfigNode, steps: readonly PathStep[]): ConfigNode | undefined {
   let node: ConfigNode | undefined = root
   for (const step of steps) node = node && childOf(node, step)
   return node
+}
+
+/** The setting that counts: the last in the last of the stanzas with that way to them. */
+export function settingAt(node: ConfigNode, steps: readonly PathStep[], key: string): Setting | undefined {
+  const [step, ...rest] = steps
+  if (step === undefined) return node.settings.get(key)
+  for (const child of node.children.toReversed()) {
+    const found = isAt(child, step) ? settingAt(child, rest, key) : undefined
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+export function isAt(node: ConfigNode, { type, instance }: PathStep): boolean {
+  return node.type === type && node.instance === instance
 }
 
 /** Visits every node from the top, with the steps to it. */

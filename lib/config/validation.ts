@@ -25,11 +25,22 @@ export interface Finding {
   readonly setting: Setting
 }
 
+/** A setting where options are expected that is none. */
+export interface Stranger {
+  readonly node: TreeNode
+  readonly setting: Setting
+}
+
+interface Found extends Stranger {
+  readonly option: Option | undefined
+  readonly chain: string
+}
+
 export interface Validation {
   /** Settings that are options. */
   readonly findings: readonly Finding[]
   /** Settings in stanzas of options that are none. */
-  readonly strangers: readonly { readonly node: TreeNode; readonly setting: Setting }[]
+  readonly strangers: readonly Stranger[]
 }
 
 /** A report of more helps nobody. */
@@ -38,40 +49,48 @@ const MAX_ERRORS = 100
 /** @throws ConfigError ERR_CONFIG_VALUE; `all` has every error. */
 export function validateTree(source: TreeSource): Validation {
   const findings: Finding[] = []
-  const strangers: { node: TreeNode; setting: Setting }[] = []
+  const strangers: Stranger[] = []
   const errors: ConfigError[] = []
-  visit(source, source.root, '', (node, chain) => {
-    checkPattern(source, node, errors)
-    for (const setting of node.node.settings.values()) {
-      const option = chain === undefined ? undefined : source.options.at(chain, setting.key)
-      if (option !== undefined) readInto(findings, errors, { option, node, setting })
-      else if (chain !== undefined && isKnown(source, chain)) strangers.push({ node, setting })
-    }
-  })
+  visit(source, source.root, '', (node) => checkPattern(source, node, errors))
+  for (const { option, node, setting, chain } of settingsOf(source)) {
+    if (option !== undefined) {
+      findings.push({ option, node, setting })
+      readInto(errors, node, option)
+    } else if (isKnown(source, chain)) strangers.push({ node, setting })
+  }
   const [first] = errors
   if (first === undefined) return { findings, strangers }
   first.all = errors
   throw first
 }
 
-function readInto(findings: Finding[], errors: ConfigError[], finding: Finding): void {
-  const { option, node } = finding
-  findings.push(finding)
+/** Every setting with the option it is, if it is one. */
+export function settingsOf(source: TreeSource): Found[] {
+  const found: Found[] = []
+  visit(source, source.root, '', (node, chain) => {
+    for (const setting of node.node.settings.values()) {
+      found.push({ option: source.options.at(chain, setting.key), node, setting, chain })
+    }
+  })
+  return found
+}
+
+function readInto(errors: ConfigError[], node: TreeNode, { slot }: Option): void {
   if (errors.length >= MAX_ERRORS) return
   try {
-    node.entry(option.slot)
+    node.entry(slot)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     errors.push(error)
   }
 }
 
-/** Calls with each node and the chain of scopes it stands in, undefined where no option can be. */
+/** Calls with each node and the chain of scopes it stands in. */
 function visit(
   source: TreeSource,
   node: TreeNode,
-  chain: string | undefined,
-  call: (node: TreeNode, chain: string | undefined) => void,
+  chain: string,
+  call: (node: TreeNode, chain: string) => void,
 ): void {
   call(node, chain)
   for (const [type, children] of node.children) {
@@ -81,13 +100,7 @@ function visit(
 }
 
 /** A group's stanzas count as if they stood outside of it. */
-function chainOf(
-  source: TreeSource,
-  parent: TreeNode,
-  chain: string | undefined,
-  type: string,
-): string | undefined {
-  if (chain === undefined) return undefined
+function chainOf(source: TreeSource, parent: TreeNode, chain: string, type: string): string {
   if (chain !== '' && source.scope(parent.node.type)?.groups === type) {
     const outer = chain.lastIndexOf(':')
     return outer < 0 ? type : `${chain.slice(0, outer)}:${type}`
