@@ -1,4 +1,5 @@
 import { HeddleError } from '../errors'
+import { callOf } from './compiled-call'
 import type { HookPoint } from './hook-point'
 import type { Provider, ProviderPlace } from './provider'
 import type { ProviderList } from './provider-list'
@@ -59,7 +60,7 @@ export abstract class HookBase<A extends unknown[], R, P> {
     this.#site = site
     this.#point = site.point
     this.#stranger = stranger
-    this.call = stranger === undefined ? (...args) => site.run(site.point.list, args) : () => this.#refuse()
+    this.call = stranger === undefined ? this.#counting(site) : () => this.#refuse()
   }
 
   get scope(): string {
@@ -107,6 +108,13 @@ export abstract class HookBase<A extends unknown[], R, P> {
   /** As `callAsync`, with the providers of a given generation. (HK-11, HK-18) */
   async callTxnAsync(txn: HookTransaction, ...args: A): Promise<R> {
     return this.#runAsync(this.#roster.registryOf(txn), args)
+  }
+
+  #counting(site: Site<R>): (...args: A) => R {
+    const writable = this as { call: unknown }
+    return callOf(site, (call) => {
+      writable.call = call
+    }) as (...args: A) => R
   }
 
   #refuse(): never {

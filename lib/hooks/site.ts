@@ -13,10 +13,15 @@ export type Reporter = (error: HookError) => void
  * for asynchronous calls, those for a given generation, long lists, and whatever goes wrong in a compiled one.
  */
 export abstract class Site<R> {
+  /** Set by compiled callers: calls with another number of arguments than theirs. */
+  other: (args: ArrayLike<unknown>) => unknown
+
   constructor(
     readonly point: HookPoint,
     protected readonly reporter: Reporter,
-  ) {}
+  ) {
+    this.other = (args) => this.run(point.list, Array.from(args))
+  }
 
   /** Calls the providers of a list, none of which may promise its result. */
   run(list: ProviderList, args: readonly unknown[]): R {

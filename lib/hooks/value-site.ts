@@ -13,33 +13,11 @@ export interface DefaultValue<R> {
   readonly value: R
 }
 
-/** No rule is being looked at. */
-export const IDLE = 0
-/** A rule runs, `ret` may be called. */
-export const ARMED = 1
-/** It has been called. */
-export const RETURNED = 2
-
 /**
  * The rule is looked at after each provider, the last value is the result where it ends nothing. What a provider throws the
  * caller gets, the next one does not run. (HK-02, HK-07, HK-20)
  */
 export class ValueSite<R> extends Site<R> {
-  /** IDLE, ARMED or RETURNED. A rule that calls the hook again finds it ARMED: that call uses `decide`, which keeps it. */
-  state = IDLE
-  value: R | undefined
-  /** What rules get. The first call counts. ERR_PHASE when the rule is over. */
-  readonly ret = (value: R): void => {
-    if (this.state === IDLE)
-      throw new HeddleError(
-        'ERR_PHASE',
-        `hook ${this.point.fullName}: the provider's value was judged already`,
-      )
-    if (this.state === RETURNED) return
-    this.state = RETURNED
-    this.value = value
-  }
-
   constructor(
     point: HookPoint,
     reporter: Reporter,
@@ -49,17 +27,15 @@ export class ValueSite<R> extends Site<R> {
     super(point, reporter)
   }
 
-  /** What `ret` was given, which is kept no longer. */
-  take(): R {
-    const value = this.value as R
-    this.value = undefined
-    this.state = IDLE
-    return value
+  /** The error of a rule that returns when it is over. */
+  late(): HeddleError {
+    const message = `hook ${this.point.fullName}: the rule of this call is over`
+    return new HeddleError('ERR_PHASE', message)
   }
 
-  resume(list: ProviderList, from: number, args: readonly unknown[]): R {
+  resume(list: ProviderList, from: number, args: readonly unknown[], before?: R): R {
     const { entries } = list
-    let last: R | undefined
+    let last = before
     for (let at = from; at < entries.length; at++) {
       const entry = entries[at] as Entry
       last = this.#ask(entry, args)
@@ -86,16 +62,13 @@ export class ValueSite<R> extends Site<R> {
     return last as R
   }
 
-  /** Provider `at`, or the rule after it, has thrown in a compiled call. */
-  failed(list: ProviderList, at: number, error: unknown): R {
-    const inRule = this.state !== IDLE
-    this.state = IDLE
-    this.value = undefined
-    throw inRule ? error : this.failure(list.entries[at] as Entry, error)
+  /** Provider `at` has thrown in a compiled call. */
+  failed(list: ProviderList, at: number, error: unknown): never {
+    throw this.failure(list.entries[at] as Entry, error)
   }
 
   /** Provider `at` has promised its result in a compiled call. */
-  promised(list: ProviderList, at: number, result: unknown): R {
+  promised(list: ProviderList, at: number, result: unknown): never {
     const entry = list.entries[at] as Entry
     this.abandon(entry, result)
     throw this.asyncError(entry)
@@ -126,16 +99,17 @@ export class ValueSite<R> extends Site<R> {
 
   #decide(last: R): DefaultValue<R> | undefined {
     if (this.rule === undefined) return undefined
-    const { state, value } = this
-    this.state = ARMED
-    this.value = undefined
-    try {
-      this.rule(last, this.ret)
-      // The rule may have changed it, which the compiler does not see.
-      return (this.state as number) === RETURNED ? { value: this.value as R } : undefined
-    } finally {
-      this.state = state
-      this.value = value
+    let early: DefaultValue<R> | undefined
+    let isRuling = true
+    const ret = (value: R): void => {
+      if (!isRuling) throw this.late()
+      early ??= { value }
     }
+    try {
+      this.rule(last, ret)
+    } finally {
+      isRuling = false
+    }
+    return early
   }
 }
