@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import { access, type FileHandle, lstat, open, readdir, realpath, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, link, lstat, open, readdir, realpath, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { errnoName, HeddleError } from '../errors'
 import { ConfigError } from './syntax/config-error'
@@ -33,7 +33,21 @@ export interface ReplaceOptions {
   /** Permissions of a file that does not exist yet. Default: 0o600. */
   readonly mode?: number
   /** Called when the new text lies on the disk beside the old one, which is still in its place. */
-  readonly beforeRename?: (temporary: string) => void | Promise<void>
+  readonly beforeRename?: () => void | Promise<void>
+}
+
+/** A file that is replaced, and with what. */
+export interface NewFile extends ReplaceOptions {
+  readonly path: string
+  readonly text: string
+}
+
+/** A new text beside its file. */
+interface Prepared {
+  readonly path: string
+  readonly target: string
+  readonly temporary: string
+  readonly isNew: boolean
 }
 
 const CHUNK_BYTES = 64 * 1024
@@ -44,7 +58,7 @@ const PERMISSIONS = 0o7777
  * directory, ERR_CONFIG_ENCODING for what is not UTF-8. Never waits for a pipe's other end.
  */
 export async function readPath(path: string, maxBytes: number): Promise<ReadFile | ReadDirectory> {
-  try {
+  return await aboutFile(path, async () => {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
       const realPath = await realpath(path)
@@ -55,9 +69,7 @@ export async function readPath(path: string, maxBytes: number): Promise<ReadFile
     } finally {
       await handle.close()
     }
-  } catch (error) {
-    throw fileError(error, path)
-  }
+  })
 }
 
 /**
@@ -68,41 +80,67 @@ export async function readPath(path: string, maxBytes: number): Promise<ReadFile
  * else's between that look and the last step is lost. (CF-31, CX-15)
  */
 export async function replaceFile(path: string, text: string, options: ReplaceOptions = {}): Promise<void> {
+  await replaceFiles([{ ...options, path, text }])
+}
+
+/**
+ * Replaces several files. All new texts are on the disk before the first of them takes its place, so that want of
+ * room or permission changes nothing; a crash between the first and the last leaves some old and some new.
+ */
+export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
+  const prepared: Prepared[] = []
   try {
-    const target = await targetOf(path)
-    const old = await statsOf(target)
-    await checkExpected(path, target, old, options.expected)
-    if (old !== undefined) await access(target, constants.W_OK)
-    await writeBeside(target, text, old, options)
-    await syncDirectory(dirname(target))
-  } catch (error) {
-    throw fileError(error, path)
+    for (const file of files) prepared.push(await aboutFile(file.path, () => prepare(file)))
+    for (const { path, beforeRename } of files) await aboutFile(path, async () => beforeRename?.())
+    for (const file of prepared) await aboutFile(file.path, () => putInPlace(file))
+  } finally {
+    for (const { temporary } of prepared) await unlink(temporary).catch(() => {})
+  }
+  for (const folder of new Set(prepared.map(({ target }) => dirname(target)))) {
+    await aboutFile(folder, () => syncDirectory(folder))
   }
 }
 
-async function writeBeside(
-  target: string,
-  text: string,
-  old: Stats | undefined,
-  { mode = 0o600, beforeRename }: ReplaceOptions,
-): Promise<void> {
+/** Writes the new text beside its file. */
+async function prepare({ path, text, expected, mode = 0o600 }: NewFile): Promise<Prepared> {
+  const target = await targetOf(path)
+  const old = await statsOf(target)
+  await checkExpected(path, target, old, expected)
+  if (old !== undefined) await checkWritable(target)
   const temporary = join(dirname(target), `.heddle-${randomUUID()}.tmp`)
   const handle = await open(temporary, 'wx', 0o600)
   try {
-    try {
-      await handle.writeFile(text, 'utf8')
-      if (old !== undefined) await takeOver(handle, old)
-      else await handle.chmod(mode)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await beforeRename?.(temporary)
-    await rename(temporary, target)
+    await handle.writeFile(text, 'utf8')
+    if (old !== undefined) await takeOver(handle, old)
+    else await handle.chmod(mode)
+    await handle.sync()
+    return { path, target, temporary, isNew: expected === null }
   } catch (error) {
     await unlink(temporary).catch(() => {})
     throw error
+  } finally {
+    await handle.close()
   }
+}
+
+/** A new file takes its name only if nobody else has in the meantime. */
+async function putInPlace({ path, target, temporary, isNew }: Prepared): Promise<void> {
+  if (!isNew) return await rename(temporary, target)
+  try {
+    await link(temporary, target)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw stale(path)
+    // Not every file system has links.
+    if (code !== 'EPERM' && code !== 'ENOTSUP') throw error
+    await rename(temporary, target)
+  }
+}
+
+/** A name can be taken from a file that must not be written: so it is asked. `access` would ask for the real user. */
+async function checkWritable(target: string): Promise<void> {
+  const handle = await open(target, constants.O_WRONLY | constants.O_NONBLOCK)
+  await handle.close()
 }
 
 /** Owner first: a change of owner takes the bits for other users' rights away. */
@@ -145,7 +183,16 @@ async function checkExpected(
   if (old !== undefined) checkIsFile(path, old)
   if (expected === undefined) return
   const found = old === undefined ? null : await textOf(target, old)
-  if (found !== expected) throw new HeddleError('ERR_CONFIG_STALE', `${path} has changed since it was read`)
+  if (found !== expected) throw stale(path)
+}
+
+function stale(path: string): ConfigError {
+  return new ConfigError(
+    'ERR_CONFIG_STALE',
+    'this file has changed since it was read',
+    { file: path },
+    { path },
+  )
 }
 
 /** Undefined where it cannot be the expected text. */
@@ -231,12 +278,15 @@ function validPart(bytes: Buffer): string {
   return bytes.toString('utf8', 0, at)
 }
 
-/** Errors of the system with the file's name in front; ours as they are. */
-function fileError(error: unknown, path: string): unknown {
-  if (error instanceof HeddleError) return error
-  const { errno, syscall, message } = error as NodeJS.ErrnoException
-  if (typeof errno !== 'number') return error
-  const code = errnoName(errno)
-  const options = { errno, path, cause: error, ...(syscall === undefined ? {} : { syscall }) }
-  return new ConfigError(code, message.replace(/, .*$/s, ''), { file: path }, options)
+/** Runs it; what the system refuses becomes an error that names the file. */
+async function aboutFile<T>(path: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof HeddleError) throw error
+    const { errno, syscall, message } = error as NodeJS.ErrnoException
+    if (typeof errno !== 'number') throw error
+    const options = { errno, path, cause: error, ...(syscall === undefined ? {} : { syscall }) }
+    throw new ConfigError(errnoName(errno), message.replace(/, .*$/s, ''), { file: path }, options)
+  }
 }

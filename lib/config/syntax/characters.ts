@@ -34,7 +34,7 @@ export function shownAt(text: string, at: number): string {
 
 /** True where a text can stand as a value without quotation marks. */
 export function isWord(text: string): boolean {
-  if (text === '') return false
+  if (text === '' || !isWellFormed(text)) return false
   for (let at = 0; at < text.length; at++) if ((classAt(text, at) & WORD) === 0) return false
   return true
 }

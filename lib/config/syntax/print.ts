@@ -1,3 +1,4 @@
+import { invalid, shown } from '../../arguments'
 import { HeddleError } from '../../errors'
 import { isName, isWellFormed, isWord } from './characters'
 import type { ArrayNode, ConfigTree, DictionaryNode, StatementNode, ValueNode } from './node'
@@ -6,6 +7,7 @@ import type { ArrayNode, ConfigTree, DictionaryNode, StatementNode, ValueNode } 
 export type PlainValue = string | readonly PlainValue[] | ReadonlyMap<string, PlainValue>
 
 const INDENT = '  '
+const INCLUDES = /^(readonly_)?include$/i
 const ESCAPES: Readonly<Record<string, string>> = {
   '\n': '\\n',
   '\r': '\\r',
@@ -25,13 +27,9 @@ export function printConfig(tree: Pick<ConfigTree, 'body'>): string {
 /** A value as it is written: what can do without quotation marks has none. ERR_INVALID_ARGUMENT if it has no UTF-8. */
 export function printValue(value: PlainValue): string {
   if (typeof value === 'string') return printText(value)
-  const parts: string[] = []
-  if (value instanceof Map) {
-    for (const [name, inner] of value) parts.push(`${printText(name)} = ${printValue(inner)}`)
-    return parts.length === 0 ? '[ ]' : `[ ${parts.join('  ')} ]`
-  }
-  for (const item of value as readonly PlainValue[]) parts.push(printValue(item))
-  return `(${parts.join(' ')})`
+  if (Array.isArray(value)) return `(${value.map(printValue).join(' ')})`
+  if (!(value instanceof Map)) throw invalid('a value', 'is text, an array or a Map of these', value)
+  return printPairs([...value].map(([name, inner]) => `${printText(name)} = ${printValue(inner)}`))
 }
 
 /** A text as it is written: in quotation marks unless it can stand alone. */
@@ -48,9 +46,13 @@ export function quote(text: string): string {
 
 /** `name` or `name "instance"`. */
 export function printHead(name: string, instance: string | undefined): string {
-  if (!isName(name))
-    throw new HeddleError('ERR_INVALID_ARGUMENT', `'${name}' is no name of a stanza or setting`)
-  return instance === undefined ? name : `${name} ${quote(instance)}`
+  return instance === undefined ? printName(name) : `${printName(name)} ${quote(instance)}`
+}
+
+/** The name, if it is one that can be read again. */
+export function printName(name: string): string {
+  if (isName(name) && !INCLUDES.test(name)) return name
+  throw new HeddleError('ERR_INVALID_ARGUMENT', `${shown(name)} is no name of a stanza or setting`)
 }
 
 /** The value of a node without its places. Of a name that comes twice the last counts. */
@@ -77,7 +79,8 @@ function printStatement(node: StatementNode, indent: string): string {
   }
 }
 
-function printNode(node: ValueNode): string {
+/** The value of a node as it was spelt. */
+export function printNode(node: ValueNode): string {
   if (node.kind === 'scalar') return node.raw
   return node.kind === 'array' ? printArray(node) : printDictionary(node)
 }
@@ -87,6 +90,9 @@ function printArray({ items }: ArrayNode): string {
 }
 
 function printDictionary({ entries }: DictionaryNode): string {
-  const parts = entries.map(({ name, value }) => `${printText(name)} = ${printNode(value)}`)
-  return parts.length === 0 ? '[ ]' : `[ ${parts.join('  ')} ]`
+  return printPairs(entries.map(({ name, value }) => `${printText(name)} = ${printNode(value)}`))
+}
+
+function printPairs(pairs: readonly string[]): string {
+  return pairs.length === 0 ? '[ ]' : `[ ${pairs.join('  ')} ]`
 }
