@@ -33,6 +33,24 @@ export function registrations(): Registrations | undefined {
   return RUNNING.getStore()
 }
 
+/** Runs a part of a commit, whose registrations go if it fails, whatever becomes of the rest. */
+export async function takingBack(
+  run: () => Promise<void>,
+  table: OptionTable,
+  scopes: Scopes,
+): Promise<void> {
+  const part = new Registrations()
+  try {
+    await RUNNING.run(part, run)
+  } catch (error) {
+    part.undo(table, scopes)
+    throw error
+  }
+  const whole = registrations()
+  whole?.options.push(...part.options)
+  whole?.scopes.push(...part.scopes)
+}
+
 /** What a successful preparation hands to the swap. */
 export interface Prepared {
   readonly source: TreeSource

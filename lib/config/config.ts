@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { checkOptions, flag, invalid } from '../arguments'
 import { HeddleError } from '../errors'
-import { free, type Prepared, registrations, runCommit } from './commit'
+import { free, type Prepared, registrations, runCommit, takingBack } from './commit'
 import { ConfigValue } from './config-value'
 import type { OptionType } from './types'
 import { Generation, type Readable } from './generation'
@@ -139,6 +139,11 @@ export class Config {
     const isNew = this.#scopes.get(String(spec?.name)) === undefined
     const scope = this.#scopes.define(spec)
     if (isNew) registrations()?.scopes.push(scope)
+  }
+
+  /** Runs a part of a transaction; options and scopes that it registered are taken back if it rejects. @internal */
+  takingBack(run: () => Promise<void>): Promise<void> {
+    return takingBack(run, this.#options, this.#scopes)
   }
 
   /** The option of that name, if exactly one has it; `module` chooses among several. (CF-05) */

@@ -105,6 +105,15 @@ export class Hooks extends ModuleHooks {
     return this.#roster.windows.during(checked, run)
   }
 
+  /**
+   * Takes back what a module did for a generation that is still being set up: its providers go, and the hooks that it was the
+   * first to declare. For a module that failed where another takes its place. ERR_PHASE, ERR_RELEASED,
+   * ERR_INVALID_ARGUMENT. (HK-10)
+   */
+  forget(registry: HookRegistry, module: string): void {
+    this.#roster.forget(registry, module)
+  }
+
   /** The hooks as a module sees them. ERR_INVALID_ARGUMENT. (HK-06) */
   as(module: string): ModuleHooks {
     if (typeof module !== 'string' || module === '') throw invalid('as takes', 'the name of a module', module)

@@ -75,6 +75,18 @@ export class Roster {
     for (const point of touched) this.#show(point)
   }
 
+  /** Takes back what a module did for a registry that is being set up: its providers, and the hooks that it declared. */
+  forget(registry: HookRegistry, module: string): void {
+    this.checkRegistry(registry)
+    if (registry.stateNow !== 'pending')
+      throw new HeddleError('ERR_PHASE', 'a generation of hooks that was activated is kept whole')
+    for (const [point, entries] of registry.own)
+      for (const entry of entries) if (entry.module === module) this.#remove(registry, point, entry)
+    for (const point of this.points.values())
+      if (point.declared?.pendingFor === registry && point.declared.owner === module)
+        point.declared = undefined
+  }
+
   /** Registers a provider where and when that is allowed. (HK-08, HK-09) */
   register(registering: Registering): HookRegistration {
     const { point, place, closure, label } = registering
