@@ -114,6 +114,7 @@ export {
   parseJobqSpec,
 } from './jobq'
 export * from './memory'
+export * from './modules'
 export type {
   AcoListenerFunction,
   CloseOptions,

@@ -1,0 +1,71 @@
+import type { CommandFunction, CommandSource } from '../control'
+import { HeddleError } from '../errors'
+import type { ModuleGeneration } from './generation'
+import type { Instance } from './instance'
+import { messageOf, ModuleError } from './module-error'
+
+/** What commands ask of Modules. */
+export interface CommandHost {
+  readonly current: ModuleGeneration | undefined
+  /** Calls with the active generation, which lives until the promise is settled. */
+  hold<R>(use: (generation: ModuleGeneration) => Promise<R>): Promise<R>
+}
+
+/** Commands of the console that begin with `module` or `module:instance`. (MO-14, MO-17) */
+export class ModuleCommands implements CommandSource {
+  readonly #host: CommandHost
+
+  constructor(host: CommandHost) {
+    this.#host = host
+  }
+
+  find(name: string): CommandFunction | undefined {
+    const target = targetOf(name)
+    if (this.#host.current?.has(target.module) !== true) return undefined
+    return (response, { rest, xml }) =>
+      this.#host.hold(async (generation) => {
+        const { self, owner } = chosen(generation, target)
+        const { control } = owner.definition
+        if (control === undefined) throw new HeddleError('ENOENT', `module ${self.id} has no commands`)
+        try {
+          await control(self, response, rest, Object.freeze({ xml }))
+        } catch (error) {
+          const text = `module ${self.id}: ${messageOf(error)}`
+          throw new ModuleError('ERR_MODULE_FAILED', text, {
+            module: self.id,
+            phase: 'control',
+            cause: error,
+          })
+        }
+      })
+  }
+
+  list(): readonly { readonly usage: string; readonly does: string }[] {
+    const instances = this.#host.current?.instances ?? []
+    const able = instances.filter(({ owner }) => owner.definition.control !== undefined)
+    return able.map(({ self }) => ({
+      usage: `${self.id} <command>`,
+      does: self.description.replace(/\s+/g, ' '),
+    }))
+  }
+}
+
+interface CommandTarget {
+  readonly module: string
+  readonly instance: string | undefined
+}
+
+function targetOf(name: string): CommandTarget {
+  const colon = name.indexOf(':')
+  if (colon < 0) return { module: name, instance: undefined }
+  return { module: name.slice(0, colon), instance: name.slice(colon + 1) }
+}
+
+function chosen(generation: ModuleGeneration, { module, instance }: CommandTarget): Instance {
+  const found = generation.find(module, instance)
+  if (found !== undefined) return found
+  const ids = generation.instances
+    .filter(({ owner }) => owner.key === module.toLowerCase())
+    .map(({ id }) => id)
+  throw new HeddleError('ENOENT', `module ${module} has the instances ${ids.join(', ')}`)
+}

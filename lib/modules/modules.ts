@@ -1,0 +1,444 @@
+import { checkOptions, invalid } from '../arguments'
+import { type CommandResult, Control } from '../control'
+import { type Config, OptionSlot, type ConfigReadable, type Transaction } from '../config'
+import { HeddleError } from '../errors'
+import type { Hooks } from '../hooks'
+import { Assembly } from './assembly'
+import { Catalogue } from './catalogue'
+import { ModuleCommands } from './commands'
+import { ModuleGeneration } from './generation'
+import type { Infrastructure, InfrastructureServices } from './infrastructure'
+import { type Instance, instanceKey } from './instance'
+import { Library, type ModuleEntry } from './library'
+import { LifeCycle } from './life-cycle'
+import { DEFAULT_LEVEL, isHeard, isLogLevel, type LogLevel } from './log-level'
+import type { ModuleManifest } from './manifest'
+import type { ModuleClass } from './module-class'
+import type { ModuleDefinition, ModuleSpec } from './module-def'
+import { ModuleError } from './module-error'
+import { type ModuleReports, Reports, warnOf } from './reports'
+import { foldersOf, type SearchPath, scanFolder } from './scan'
+import { ScriptModules } from './scripts'
+
+/** What Modules is made of. */
+export interface ModulesOptions {
+  /** Whose generations the modules follow. It needs `hooks`, the same. */
+  readonly config: Config
+  /** Where modules register; made with `phases: true`, so that they can do it in their phases only. */
+  readonly hooks: Hooks
+  /** Whose commands those of the modules become. Default: one of its own. */
+  readonly control?: Control
+  /** Folders that are scanned for manifests: an array, or text with `:` or `;` between. Default: none. */
+  readonly searchPath?: SearchPath
+  /** Milliseconds that one call into a module may take. Default 30,000. */
+  readonly timeout?: number
+  /** The first error in a manifest throws, instead of being told as `failure`. Default false. (MO-01) */
+  readonly strict?: boolean
+}
+
+/** One object of a module in the active generation. (MO-15, MO-18) */
+export interface ModuleInfo {
+  readonly name: string
+  readonly instance: string | undefined
+  /** What commands of the console begin with. */
+  readonly id: string
+  readonly singleton: boolean
+  readonly generation: number
+  readonly description: string
+  readonly file: string
+  readonly startedWithSystem: boolean
+  /** A singleton whose stanza is gone. */
+  readonly isKept: boolean
+}
+
+const KNOWN: ReadonlySet<string> = new Set(['config', 'hooks', 'control', 'searchPath', 'timeout', 'strict'])
+const EXAMPLE = "{ config, hooks, searchPath: 'modules' }"
+/** setTimeout takes no more. */
+const MAX_TIMEOUT = 2 ** 31 - 1
+
+/**
+ * Modules: found by manifests, loaded by the configuration, called in the phases of their life. It takes part in every
+ * transaction of its Config: what fails there fails the transaction, and what was set up for it is taken back.
+ *
+ * Thread rule: the isolate of its Config.
+ */
+export class Modules implements AsyncDisposable {
+  readonly #config: Config
+  readonly #hooks: Hooks
+  readonly #control: Control
+  readonly #timeout: number
+  readonly #isStrict: boolean
+  readonly #catalogue = new Catalogue()
+  readonly #library = new Library(this.#catalogue)
+  readonly #reports = new Reports()
+  readonly #lifeCycle: LifeCycle
+  readonly #scripts: ScriptModules
+  readonly #singletons = new Map<string, Instance>()
+  readonly #generations = new Map<number, ModuleGeneration>()
+  readonly #pinned = new Set<string>()
+  #assembly: Assembly | undefined
+  /** The last of what must not overlap: set-up of a generation, post-init. */
+  #turn: Promise<void> = Promise.resolve()
+  #endTurn: (() => void) | undefined
+  #isClosed = false
+
+  /** ERR_INVALID_ARGUMENT; with `strict` the errors of manifests. Scans the search path. */
+  constructor(options: ModulesOptions) {
+    checkOptions('Modules', options, KNOWN, EXAMPLE)
+    const { config, hooks, control, searchPath, timeout = 30_000, strict = false } = options
+    if (typeof config?.participant !== 'function') throw invalid('config', 'is a Config', config)
+    if (typeof hooks?.during !== 'function') throw invalid('hooks', 'are Hooks', hooks)
+    if (!Number.isInteger(timeout) || timeout < 1 || timeout > MAX_TIMEOUT)
+      throw invalid('timeout', 'is a number of milliseconds', timeout)
+    this.#config = config
+    this.#hooks = hooks
+    this.#timeout = timeout
+    this.#isStrict = strict === true
+    this.#lifeCycle = this.#newLifeCycle()
+    for (const folder of foldersOf(searchPath)) this.scan(folder)
+    this.#scripts = new ScriptModules(config, hooks)
+    this.#control = control ?? new Control()
+    config.participant(this.#control.generations)
+    config.participant({
+      load: (txn) => this.#load(txn),
+      prepare: (txn) => this.#prepare(txn),
+      commit: () => this.#commit(),
+      abort: () => this.#abort(),
+      destroy: (generation) => this.#destroy(generation),
+    })
+    const modules = this
+    this.#control.offer(
+      new ModuleCommands({
+        get current() {
+          return modules.#current
+        },
+        hold: (use) => modules.#hold(use),
+      }),
+    )
+  }
+
+  // What there is
+
+  /**
+   * Reads the manifests of a folder; those of a file that was read before are skipped. What is wrong in them is told as
+   * `failure`, or thrown with `strict`. Gives back what was read. ERR_MANIFEST: the folder cannot be read. (MO-01)
+   */
+  scan(folder: string): readonly ModuleManifest[] {
+    if (typeof folder !== 'string') throw invalid('scan takes', 'a folder', folder)
+    const manifests = scanFolder(folder)
+    const errors = this.#catalogue.add(manifests)
+    if (this.#isStrict && errors[0] !== undefined) throw errors[0]
+    for (const error of errors) this.#failed(error)
+    return manifests
+  }
+
+  /** Every manifest that was read, in this order. (MO-18) */
+  manifests(): readonly ModuleManifest[] {
+    return this.#catalogue.manifests()
+  }
+
+  /** What is wrong in manifests, also where it was told. (MO-01, MO-14) */
+  problems(): readonly ModuleError[] {
+    return this.#catalogue.errors()
+  }
+
+  /**
+   * Takes in a module that the program brings itself, as a manifest would. Its stanza loads it. ERR_MODULE_DEF,
+   * ERR_MODULE_LEGACY_SLOT, ERR_MODULE_DUPLICATE, ERR_INVALID_ARGUMENT.
+   */
+  add<P>(module: ModuleSpec<P> | ModuleDefinition<P>, entry: ModuleEntry = {}): ModuleDefinition<P> {
+    return this.#library.add(module as ModuleSpec<never>, entry) as ModuleDefinition<P>
+  }
+
+  /** The objects of modules in the active generation, in the order of their set-up. (MO-15) */
+  loaded(): readonly ModuleInfo[] {
+    const generation = this.#current
+    if (generation === undefined) return []
+    return generation.instances.map((instance) => infoOf(instance, generation.number))
+  }
+
+  /** Listens. A listener that throws is reported as an uncaught exception. (MO-05) */
+  on<K extends keyof ModuleReports>(event: K, listener: (report: ModuleReports[K]) => void): this {
+    if (typeof listener !== 'function') throw invalid(`on ${String(event)}`, 'takes a function', listener)
+    this.#reports.on(event, listener)
+    return this
+  }
+
+  off<K extends keyof ModuleReports>(event: K, listener: (report: ModuleReports[K]) => void): this {
+    this.#reports.off(event, listener)
+    return this
+  }
+
+  // What they do
+
+  /**
+   * The second part of the start, after privileges have been dropped: `extInit` with `postinit`, once for each object that has had
+   * the first. ERR_MODULE_FAILED, ETIME: the start has failed. (MO-10)
+   */
+  async postInit(): Promise<void> {
+    await this.#inTurn(async () => {
+      using snapshot = this.#config.snapshot()
+      const flags = Object.freeze({ mode: 'postinit', privileged: false } as const)
+      for (const instance of this.#generations.get(snapshot.generation)?.instances ?? []) {
+        if (!instance.needsPostInit) continue
+        instance.needsPostInit = false
+        await this.#lifeCycle.init(instance, snapshot, flags)
+      }
+    })
+  }
+
+  /**
+   * The name of a module that provides a capability. One that is not loaded is loaded, by a new generation; of several the first
+   * that can be, and what kept the others is told as `failure`. From now on every generation has it. ERR_MODULE_DEP, and
+   * what a transaction rejects with. (MO-16)
+   */
+  async resolve(capability: string): Promise<string> {
+    const loaded = (): string | undefined => {
+      const generation = this.#current
+      return this.#library.providers(capability).find((name) => generation?.has(name) === true)
+    }
+    const before = loaded()
+    if (before !== undefined) return before
+    const isNew = !this.#pinned.has(capability)
+    this.#pinned.add(capability)
+    try {
+      await this.#config.begin({ by: '<resolve>' }).commit()
+    } catch (error) {
+      if (isNew) this.#pinned.delete(capability)
+      throw error
+    }
+    return loaded() as string
+  }
+
+  /**
+   * Calls `use` with the object of a module in the active generation, which lives until `use` has returned, or its promise is
+   * settled. ERR_MODULE_UNKNOWN: it is not loaded. (HK-12)
+   */
+  withClosure<R>(id: string, use: (self: Infrastructure) => R): R {
+    const [name = '', instance] = typeof id === 'string' ? id.split(':') : []
+    if (typeof use !== 'function') throw invalid('withClosure takes', 'a function', use)
+    return this.#withClosure(name, instance, use)
+  }
+
+  /**
+   * Runs a command of the console: `module command`, `module:instance command`. Commands run one after the other; what fails is
+   * in the text. (MO-14, MO-17)
+   */
+  control(line: string, { xml = false }: { readonly xml?: boolean } = {}): Promise<CommandResult> {
+    return this.#control.run(line, { xml })
+  }
+
+  /**
+   * The end of the program: objects of the active generation are destroyed, `onExit` of singletons is called, the last set up
+   * first. Afterwards transactions of the Config fail with ERR_CLOSED. A second time does nothing.
+   */
+  async close(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#isClosed) return
+      this.#isClosed = true
+      for (const instance of [...(this.#current?.instances ?? [])].reverse()) {
+        if (instance.self.singleton) await this.#lifeCycle.exit(instance)
+        else await this.#lifeCycle.destroy(instance)
+      }
+    })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  // The participant of the configuration
+
+  async #load(txn: Transaction): Promise<void> {
+    this.#endTurn = await this.#takeTurn()
+    if (this.#isClosed) throw new HeddleError('ERR_CLOSED', 'the modules are closed')
+    this.#assembly = new Assembly(
+      {
+        library: this.#library,
+        lifeCycle: this.#lifeCycle,
+        reports: this.#reports,
+        singletons: this.#singletons,
+        pinned: this.#pinned,
+        attempt: (_txn, module, run) => this.#attempt(txn, module, run),
+        failed: (error) => this.#failed(error),
+      },
+      txn,
+      this.#generations.size === 0,
+    )
+    await this.#assembly.load()
+  }
+
+  async #prepare(txn: Transaction): Promise<void> {
+    const assembly = this.#assembly as Assembly
+    await assembly.prepare()
+    const owners = new Set(assembly.instances.map(({ owner }) => owner))
+    for (const { setup } of owners) setup?.makeCommands(this.#control)
+    await this.#scripts.prepare(txn)
+  }
+
+  #commit(): void {
+    const { instances, kept } = this.#assembly as Assembly
+    const generation = new ModuleGeneration(this.#config.generation, instances)
+    this.#generations.set(generation.number, generation)
+    for (const instance of instances) {
+      if (instance.self.singleton) this.#singletons.set(instance.key, instance)
+      const isKept = kept.includes(instance)
+      if (isKept && !instance.isKept) this.#reports.tell('kept', { module: instance.id })
+      instance.isKept = isKept
+    }
+    this.#leave()
+  }
+
+  async #abort(): Promise<void> {
+    const assembly = this.#assembly
+    try {
+      await assembly?.abort((instance) => this.#initAgain(instance))
+    } finally {
+      this.#leave()
+    }
+  }
+
+  /** A singleton has seen a configuration that did not come about: it is told once more what is active. */
+  async #initAgain(instance: Instance): Promise<void> {
+    using snapshot = this.#config.snapshot()
+    const flags = Object.freeze({ mode: 'init', privileged: false } as const)
+    try {
+      await this.#lifeCycle.init(instance, snapshot, flags)
+    } catch (error) {
+      this.#failed(error as ModuleError)
+    }
+  }
+
+  async #destroy(number: number): Promise<void> {
+    const generation = this.#generations.get(number)
+    if (generation === undefined) return
+    for (const instance of [...generation.instances].reverse())
+      if (!instance.self.singleton) await this.#lifeCycle.destroy(instance)
+    this.#generations.delete(number)
+  }
+
+  /** Runs a part of a transaction, whose registrations are taken back if it fails. */
+  async #attempt(txn: Transaction, module: string, run: () => Promise<void>): Promise<void> {
+    try {
+      await this.#config.takingBack(run)
+    } catch (error) {
+      this.#hooks.forget(txn.hookRegistry, module)
+      throw error
+    }
+  }
+
+  #leave(): void {
+    this.#assembly = undefined
+    this.#endTurn?.()
+    this.#endTurn = undefined
+  }
+
+  // What is behind an infrastructure
+
+  #newLifeCycle(): LifeCycle {
+    return new LifeCycle({
+      hooks: this.#hooks,
+      config: this.#config,
+      timeout: this.#timeout,
+      services: (owner) => this.#services(owner),
+      failed: (error) => this.#failed(error),
+      said: (self, output) => {
+        for (const text of output) this.#log(self, 'notice', String(text))
+      },
+    })
+  }
+
+  #services(owner: ModuleClass): InfrastructureServices {
+    return {
+      hooks: this.#hooks.as(owner.definition.name),
+      slots: () => owner.slots,
+      fetchAtInit: (self, txn, option) =>
+        this.#config.fetchModuleAtInit(txn as unknown as ConfigReadable, slotOf(owner, option), self),
+      fetch: (self, option) => this.#config.fetchModule(slotOf(owner, option), self),
+      withClosure: (self, use) =>
+        this.#withClosure(self.name, self.instance, use as (self: Infrastructure) => never),
+      log: (self, level, text) => this.#log(self, level, text),
+    }
+  }
+
+  #withClosure<R>(name: string, instance: string | undefined, use: (self: Infrastructure) => R): R {
+    const snapshot = this.#config.snapshot()
+    let result: R
+    try {
+      const found = this.#generations.get(snapshot.generation)?.find(name, instance)
+      if (found === undefined)
+        throw new ModuleError('ERR_MODULE_UNKNOWN', `module ${instanceKey(name, instance)} is not loaded`, {
+          module: name,
+        })
+      result = use(found.self)
+    } catch (error) {
+      snapshot.release()
+      throw error
+    }
+    if (result instanceof Promise) return result.finally(() => snapshot.release()) as R
+    snapshot.release()
+    return result
+  }
+
+  async #hold<R>(use: (generation: ModuleGeneration) => Promise<R>): Promise<R> {
+    using snapshot = this.#config.snapshot()
+    const generation = this.#generations.get(snapshot.generation) ?? new ModuleGeneration(0, [])
+    return await use(generation)
+  }
+
+  #log(self: Infrastructure, level: LogLevel, text: string): void {
+    if (!isLogLevel(level)) throw invalid('the level of a text', 'is critical to debug', level)
+    if (!isHeard(level, this.#threshold(self))) return
+    const module = self.id
+    this.#reports.tell('log', { module, level, text: `${text}` }, () => {
+      process.stderr.write(`${module}: ${level}: ${text}\n`)
+    })
+  }
+
+  #threshold(self: Infrastructure): LogLevel {
+    const slot = this.#library.loaded(self.name)?.slots.debug_level
+    const level = slot === undefined ? undefined : this.#config.value(slot, { instance: self.instance })
+    return isLogLevel(level) ? level : DEFAULT_LEVEL
+  }
+
+  get #current(): ModuleGeneration | undefined {
+    return this.#generations.get(this.#config.generation)
+  }
+
+  #failed(error: ModuleError): void {
+    this.#reports.tell('failure', error, () => warnOf(error))
+  }
+
+  async #inTurn(run: () => Promise<void>): Promise<void> {
+    const end = await this.#takeTurn()
+    try {
+      await run()
+    } finally {
+      end()
+    }
+  }
+
+  async #takeTurn(): Promise<() => void> {
+    const before = this.#turn
+    let end = (): void => {}
+    this.#turn = new Promise((resolve) => {
+      end = resolve
+    })
+    await before
+    return end
+  }
+}
+
+/** ERR_INVALID_ARGUMENT: the module declares no such option. */
+function slotOf(owner: ModuleClass, option: OptionSlot | string): OptionSlot {
+  if (option instanceof OptionSlot) return option
+  const slot =
+    typeof option === 'string' && Object.hasOwn(owner.slots, option) ? owner.slots[option] : undefined
+  if (slot !== undefined) return slot
+  throw invalid(`${owner.definition.name}: an option`, 'is a slot, or the name of a declared one', option)
+}
+
+function infoOf({ self, id, isKept }: Instance, generation: number): ModuleInfo {
+  const { name, instance, singleton, description, file, startedWithSystem } = self
+  return { name, instance, id, singleton, generation, description, file, startedWithSystem, isKept }
+}

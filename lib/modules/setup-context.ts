@@ -1,0 +1,107 @@
+import type { CommandFunction, Control } from '../control'
+import type { Config, OptionDef, OptionSlot, ScopeSpec } from '../config'
+import { HeddleError } from '../errors'
+import { type Memtype, type MemtypeDef, memtypes } from '../memory'
+
+/** A memtype of a module. It exists from its first use, or from when the configuration that set the module up is active. */
+export interface ModuleMemtype {
+  /** For `memtypes.malloc` and its like. Throws what `memtypes.register` throws. */
+  readonly memtype: Memtype
+}
+
+/** What a module may register in `confSetup`, and what is undone where its configuration fails. (MO-09) */
+export interface SetupContext {
+  /** As `config.registerOption`. */
+  registerOption(def: OptionDef): OptionSlot
+  /** As `config.defineScope`. (CF-36) */
+  defineScope(spec: ScopeSpec): void
+  /** As `memtypes.register`. */
+  registerMemtype(def: MemtypeDef): ModuleMemtype
+  /** A command of the console while the module is loaded, beside those that begin with its name. (CN-05) */
+  registerCommand(name: string, run: CommandFunction, help?: string): void
+}
+
+interface Command {
+  readonly name: string
+  readonly run: CommandFunction
+  readonly help: string
+}
+
+/** One module's set-up: open while `confSetup` runs, then kept or undone as a whole. */
+export class Setup implements SetupContext {
+  readonly #module: string
+  readonly #config: Config
+  readonly #slots: OptionSlot[] = []
+  readonly #memtypes: LazyMemtype[] = []
+  readonly #commands: Command[] = []
+  #isOpen = true
+
+  constructor(module: string, config: Config) {
+    this.#module = module
+    this.#config = config
+  }
+
+  registerOption(def: OptionDef): OptionSlot {
+    this.#checkOpen('options')
+    const slot = this.#config.registerOption({ module: this.#module, ...def })
+    this.#slots.push(slot)
+    return slot
+  }
+
+  defineScope(spec: ScopeSpec): void {
+    this.#checkOpen('scopes')
+    this.#config.defineScope(spec)
+  }
+
+  registerMemtype(def: MemtypeDef): ModuleMemtype {
+    this.#checkOpen('memtypes')
+    const memtype = new LazyMemtype(def)
+    this.#memtypes.push(memtype)
+    return memtype
+  }
+
+  registerCommand(name: string, run: CommandFunction, help = ''): void {
+    this.#checkOpen('commands')
+    this.#commands.push({ name, run, help })
+  }
+
+  /** Options in the order of their registration. */
+  get slots(): readonly OptionSlot[] {
+    return this.#slots
+  }
+
+  /** `confSetup` is over. */
+  close(): void {
+    this.#isOpen = false
+  }
+
+  /** Registers memtypes that nobody has used: the last step that may fail. */
+  makeMemtypes(): void {
+    for (const lazy of this.#memtypes) void lazy.memtype
+  }
+
+  /** Registers the commands for the generation that is being set up. ERR_NAME_TAKEN. */
+  makeCommands(control: Control): void {
+    for (const { name, run, help } of this.#commands)
+      control.register(name, run, { help, scope: 'generation' })
+  }
+
+  #checkOpen(what: string): void {
+    if (this.#isOpen) return
+    throw new HeddleError('ERR_PHASE', `${this.#module}: ${what} are registered in confSetup, which is over`)
+  }
+}
+
+class LazyMemtype implements ModuleMemtype {
+  readonly #def: MemtypeDef
+  #memtype: Memtype | undefined
+
+  constructor(def: MemtypeDef) {
+    this.#def = def
+  }
+
+  get memtype(): Memtype {
+    this.#memtype ??= memtypes.register(this.#def)
+    return this.#memtype
+  }
+}
