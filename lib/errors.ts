@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   ERR_ACO_STACK: 'the coroutine needed more stack than it may have',
   ERR_ACO_YIELD: 'a wait began where none is allowed',
   ERR_ALREADY_INIT: 'the eventer is initialised already; shut it down first',
+  ERR_APP: 'the application cannot do what its configuration says',
   ERR_BAD_MASK: 'the mask does not fit the kind of the event',
   ERR_BODY_TOO_LARGE: 'the body exceeds its limit',
   ERR_BODY_USED: 'the body has been consumed already',

@@ -22,6 +22,17 @@ export {
   type ResumeReport,
   type SharedStacksOptions,
 } from './aco'
+export {
+  App,
+  type AppFindings,
+  type AppOptions,
+  type AppReload,
+  type AppService,
+  type HttpService,
+  type HttpSettings,
+  type TcpService,
+  type TcpSettings,
+} from './app'
 export { adopt, connect, createServer, listen } from './servers'
 export type { AddressInfo, Capabilities } from './backend/backend'
 export {

@@ -33,16 +33,22 @@ export class Program {
   }
 
   /** The match of `pattern` in the output so far and to come; fails when the program ends without it. */
-  async output(pattern: RegExp): Promise<RegExpExecArray> {
+  output(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#match(pattern, () => this.stdout, this.#child.stdout)
+  }
+
+  /** The same of the error output. */
+  complaint(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#match(pattern, () => this.stderr, this.#child.stderr)
+  }
+
+  async #match(pattern: RegExp, text: () => string, stream: unknown): Promise<RegExpExecArray> {
     for (;;) {
-      const match = pattern.exec(this.stdout)
+      const match = pattern.exec(text())
       if (match) return match
-      const ended = await Promise.race([
-        this.#exited.then(() => true),
-        once(this.#child.stdout as never, 'data'),
-      ])
+      const ended = await Promise.race([this.#exited.then(() => true), once(stream as never, 'data')])
       if (ended !== true) continue
-      const last = pattern.exec(this.stdout)
+      const last = pattern.exec(text())
       if (last) return last
       throw new Error(`the program ended without ${pattern}\n${this.stdout}${this.stderr}`)
     }

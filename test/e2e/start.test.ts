@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary-folder'
 import { Program } from './program'
 
 const run = promisify(execFile)
@@ -11,6 +13,13 @@ const programs: Program[] = []
 afterEach(async () => {
   for (const program of programs.splice(0)) await program.stop()
 })
+
+const ports = (http: number, echo: number): string[] => [
+  '-D',
+  `HTTP_Listener:web.Port=${http}`,
+  '-D',
+  `Listener:echo.Port=${echo}`,
+]
 
 interface Example {
   readonly program: Program
@@ -21,13 +30,15 @@ interface Example {
 }
 
 function start(backend: string, args: readonly string[]): Program {
-  const program = new Program(['examples/server.mjs', ...args], { HEDDLE_BACKEND: backend })
+  const program = new Program(['dist/cli/bin.js', 'run', 'examples/heddle.conf', ...args], {
+    HEDDLE_BACKEND: backend,
+  })
   programs.push(program)
   return program
 }
 
 async function startExample(backend: string): Promise<Example> {
-  const program = start(backend, ['--http', '0', '--echo', '0'])
+  const program = start(backend, [...ports(0, 0), '-D', `Control.Path=${join(temporaryFolder(), 'socket')}`])
   const http = await program.output(/(http:\/\/127\.0\.0\.1:(\d+))\//)
   const echo = await program.output(/echo\s+127\.0\.0\.1:(\d+)/)
   return { program, origin: http[1] as string, httpPort: Number(http[2]), echoPort: Number(echo[1]) }
@@ -147,26 +158,15 @@ describe.each(['native', 'js'])('npm start on the %s backend', (backend) => {
     const taken = createServer().listen(0, '127.0.0.1')
     await once(taken, 'listening')
     const { port } = taken.address() as AddressInfo
-    for (const args of [
-      ['--http', String(port), '--echo', '0'],
-      ['--http', '0', '--echo', String(port)],
-    ]) {
+    for (const [args, line] of [
+      [ports(port, 0), /^heddle: \S*heddle\.conf:\d+: HTTP_Listener "web": EADDRINUSE[^\n]*\n$/],
+      [ports(0, port), /^heddle: \S*heddle\.conf:\d+: Listener "echo": EADDRINUSE[^\n]*\n$/],
+    ] as const) {
       const program = start(backend, args)
       expect(await program.exit()).toBe(1)
-      expect(program.stderr).toMatch(new RegExp(`^[^\\n]*\\b${port}\\b[^\\n]*in use[^\\n]*\\n$`))
+      expect(program.stderr).toMatch(line)
+      expect(program.stderr).toContain(`:${port}`)
     }
     taken.close()
   })
-})
-
-describe('the command line of npm start', () => {
-  it.each([[['--http', 'many']], [['--echo', '70000']], [['--port', '1']], [['8888']]])(
-    'refuses %j in one line with exit code 2',
-    async (args) => {
-      const program = start('js', args)
-      expect(await program.exit()).toBe(2)
-      expect(program.stderr).toMatch(/^[^\n]+\n$/)
-      expect(program.stdout).toBe('')
-    },
-  )
 })

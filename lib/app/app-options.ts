@@ -1,0 +1,30 @@
+import type { ConfigOverride } from '../config'
+
+/** What an application is started from. */
+export interface AppOptions {
+  /** The configuration. Relative to the working directory. */
+  readonly file: string
+  /** Options that are set over what the file says, also after each reload. (CX-20) */
+  readonly defines?: readonly ConfigOverride[]
+  /** Folders with manifests of modules, beside those of `Module_Path`. */
+  readonly modules?: readonly string[]
+  /** Takes lines about what goes on: reloads by the console, services that could not be closed. Default: stderr. */
+  readonly log?: (line: string) => void
+  /** A worker thread, or a test, has no console socket. Default true: as the configuration says. */
+  readonly control?: boolean
+}
+
+/** What a reload says. */
+export interface AppReload {
+  /** Number of the generation that is active now. */
+  readonly generation: number
+  /** What could not be changed without a restart, one line each. */
+  readonly warnings: readonly string[]
+}
+
+/** What `App.check` has found. */
+export interface AppFindings {
+  /** Each with file, line and the line itself where that is known. Empty: it would start. */
+  readonly problems: readonly string[]
+  readonly warnings: readonly string[]
+}

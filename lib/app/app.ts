@@ -1,0 +1,192 @@
+import { invalid } from '../arguments'
+import type { Config } from '../config'
+import { type ControlServer, registerCoreCommands } from '../console'
+import type { Control } from '../control'
+import { HeddleError } from '../errors'
+import { Eventer } from '../eventer'
+import type { Hooks } from '../hooks'
+import type { AppFindings, AppOptions, AppReload } from './app-options'
+import { bannerOf } from './banner'
+import { checkConfiguration } from './check'
+import { openControl } from './control-socket'
+import type { AppService } from './follower'
+import { makeParts, type Parts } from './parts'
+import { at, described } from './place'
+import { becomeUser } from './privileges'
+import { summary } from './summary'
+
+/** The application of this isolate, if there is one: the handlers that it loads find it here. */
+let running: App | undefined
+
+/**
+ * An application put together from a configuration: hooks, options, modules, loops, pools, queues, listeners and the control
+ * socket. Each reload of the configuration changes it as far as that is possible without a restart.
+ *
+ * Thread rule: the isolate that started it; one an isolate. Workers of its pools read the same configuration. (CF-02, MO-10)
+ */
+export class App implements AsyncDisposable {
+  /** Resolves when it has stopped, whoever wanted that; never rejects. */
+  readonly stopped: Promise<void>
+  readonly #parts: Parts
+  readonly #log: (line: string) => void
+  #eventer: Eventer | undefined
+  #server: ControlServer | undefined
+  #stopping: Promise<void> | undefined
+  #hasStopped: () => void = () => {}
+
+  /**
+   * Reads the configuration, loads modules, opens what it names; resolves when all of it serves. Where anything fails nothing is
+   * left, and the error says where the configuration asked for it: a ConfigError, or the code of what failed (EADDRINUSE, …).
+   * ERR_ALREADY_INIT: this isolate has an application, or an eventer.
+   */
+  static async start(options: AppOptions): Promise<App> {
+    checkOptions(options)
+    if (running !== undefined || Eventer.find() !== undefined)
+      throw new HeddleError('ERR_ALREADY_INIT', 'this isolate has an application, or an eventer, already')
+    const log = options.log ?? toStderr
+    const app = new App(
+      makeParts(options, (error) => log(described(error))),
+      log,
+    )
+    running = app
+    try {
+      await app.#start(options)
+      return app
+    } catch (error) {
+      await app.stop()
+      throw error
+    }
+  }
+
+  /**
+   * Everything that is wrong with a configuration: it is read, modules are loaded and asked to initialise themselves, handlers
+   * are loaded. Nothing is opened.
+   */
+  static async check(options: AppOptions): Promise<AppFindings> {
+    checkOptions(options)
+    return checkConfiguration(options)
+  }
+
+  /** That of this isolate. ERR_NOT_INIT: there is none. */
+  static current(): App {
+    if (running === undefined) throw new HeddleError('ERR_NOT_INIT', 'no application runs in this isolate')
+    return running
+  }
+
+  private constructor(parts: Parts, log: (line: string) => void) {
+    this.#parts = parts
+    this.#log = log
+    this.stopped = new Promise((resolve) => {
+      this.#hasStopped = resolve
+    })
+  }
+
+  /** The configuration it was started from, absolute. */
+  get file(): string {
+    return this.#parts.file
+  }
+
+  get config(): Config {
+    return this.#parts.config
+  }
+
+  get hooks(): Hooks {
+    return this.#parts.hooks
+  }
+
+  /** Commands of the console; register your own here. (CN-05) */
+  get control(): Control {
+    return this.#parts.control
+  }
+
+  /** ERR_NOT_INIT: it has not come that far, or has stopped. */
+  get eventer(): Eventer {
+    if (this.#eventer === undefined) throw new HeddleError('ERR_NOT_INIT')
+    return this.#eventer
+  }
+
+  /** Listeners of the active generation, those for HTTP first. */
+  get services(): readonly AppService[] {
+    return this.#parts.follower.services
+  }
+
+  /** The listener of that name. */
+  service(name: string): AppService | undefined {
+    return this.services.find(({ settings }) => settings.name === name)
+  }
+
+  /** How long listeners that end wait for what is under way. Milliseconds. */
+  get drainMs(): number {
+    return this.#parts.follower.settings.drainMs
+  }
+
+  /** Where it listens, one line each, for whoever started it. */
+  banner(): string[] {
+    return bannerOf(this, this.#server)
+  }
+
+  /**
+   * Reads the configuration again, all of it: what was changed on the console is gone. Rejects with what is wrong, and nothing
+   * has changed. (CF-02)
+   */
+  async reload(): Promise<AppReload> {
+    return summary(await this.#parts.config.reload())
+  }
+
+  /** Stops accepting, answers what is under way within `drainMs`, then ends everything. Once; later calls wait for that. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #start(options: AppOptions): Promise<void> {
+    const { config, control, follower, file } = this.#parts
+    await config.reload()
+    const { eventer: eventerOptions, control: socket, user, group } = follower.settings
+    const eventer = await at(`${file}: Eventer`, Eventer.init(eventerOptions))
+    this.#eventer = eventer
+    eventer.start()
+    await follower.run(eventer)
+    if (socket !== undefined && options.control !== false)
+      this.#server = await openControl(control, socket, eventer.loops[0])
+    becomeUser({ user, group }, file)
+    config.markStarted()
+    registerCoreCommands(control, { onShutdown: () => this.stop() })
+  }
+
+  async #stop(): Promise<void> {
+    const { follower } = this.#parts
+    for (const step of [
+      () => follower.stop(),
+      () => this.#server?.close(),
+      () => this.#eventer?.[Symbol.asyncDispose](),
+    ])
+      await this.#attempt(step)
+    this.#eventer = undefined
+    if (running === this) running = undefined
+    this.#hasStopped()
+  }
+
+  async #attempt(step: () => unknown): Promise<void> {
+    try {
+      await step()
+    } catch (error) {
+      this.#log(described(error))
+    }
+  }
+}
+
+function checkOptions(options: AppOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw invalid('App.start takes', "an object of options such as { file: 'app.conf' }", options)
+  if (typeof options.file !== 'string' || options.file === '')
+    throw invalid('file', 'is the path of a configuration', options.file)
+}
+
+function toStderr(line: string): void {
+  process.stderr.write(`heddle: ${line}\n`)
+}

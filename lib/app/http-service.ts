@@ -1,0 +1,101 @@
+import type { AddressInfo } from '../backend/backend'
+import type { Eventer } from '../eventer'
+import type { HttpListenOptions, HttpServer } from '../http'
+import type { HttpLimits } from '../http/options'
+import type { HttpHandler } from '../http/router'
+import type { LocatedTarget } from '../jobq/targets'
+import { createServer } from '../servers'
+import { at } from './place'
+import type { RequestHook } from './request-hook'
+import { loadTable, type RouteSpec } from './route-table'
+import type { Service } from './service'
+
+/** An `HTTP_Listener` as the configuration describes it. */
+export interface HttpSettings {
+  readonly kind: 'http'
+  readonly name: string
+  /** Where it stands, for messages. */
+  readonly place: string
+  readonly pool: string | undefined
+  /** The pool runs JavaScript of its own: handlers run there. */
+  readonly inWorkers: boolean
+  readonly where: HttpListenOptions
+  readonly limits: HttpLimits
+  readonly handler: LocatedTarget | undefined
+  readonly routes: readonly RouteSpec[]
+}
+
+/**
+ * An HTTP server that a configuration asked for. Its address, pool and limits are those with which it was opened; what it
+ * serves changes with a generation, between two requests, except in workers. Belongs to the isolate of the application.
+ */
+export class HttpService implements Service<HttpSettings> {
+  /** For whoever wants more than its numbers. */
+  readonly server: HttpServer
+  #settings: HttpSettings
+  #serve: HttpHandler
+
+  private constructor(settings: HttpSettings, eventer: Eventer, hook: RequestHook, serve: HttpHandler) {
+    this.#settings = settings
+    this.#serve = serve
+    const { pool, limits, inWorkers } = settings
+    const options = { ...limits, ...(pool === undefined ? { loop: eventer.loops[0] } : { pool }) }
+    this.server = inWorkers
+      ? serverOfWorkers(settings, options)
+      : createServer(options, (request, response) => {
+          if (hook.answers(request, response)) return response
+          return this.#serve(request, response)
+        })
+  }
+
+  /** Loads the handlers, then listens. What fails says where it stands. */
+  static async open(settings: HttpSettings, eventer: Eventer, hook: RequestHook): Promise<HttpService> {
+    const serve = await serveOf(settings, eventer)
+    const service = new HttpService(settings, eventer, hook, serve)
+    await at(settings.place, service.server.listen(settings.where))
+    return service
+  }
+
+  get settings(): HttpSettings {
+    return this.#settings
+  }
+
+  get address(): AddressInfo {
+    return this.server.address as AddressInfo
+  }
+
+  get connections(): number {
+    return this.server.connections
+  }
+
+  /** Loads what the other settings serve; the result puts it into place. */
+  async change(settings: HttpSettings, eventer: Eventer): Promise<() => void> {
+    const { pool, inWorkers } = this.#settings
+    const next = { ...settings, pool, inWorkers }
+    const serve = await serveOf(next, eventer)
+    return () => {
+      this.#settings = next
+      this.#serve = serve
+    }
+  }
+
+  close(timeout: number): Promise<void> {
+    return this.server.close({ drain: true, timeout })
+  }
+}
+
+const served = (): undefined => undefined
+
+/** Those of workers are loaded there. */
+async function serveOf(settings: HttpSettings, eventer: Eventer): Promise<HttpHandler> {
+  return settings.inWorkers ? served : loadTable(settings, eventer)
+}
+
+function serverOfWorkers(
+  { handler, routes }: HttpSettings,
+  options: Parameters<typeof createServer>[0] & object,
+): HttpServer {
+  const server = createServer(options, handler)
+  for (const { methods, path, handler: target, aco } of routes) server.route(methods, path, target, { aco })
+  return server
+}

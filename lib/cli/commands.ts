@@ -1,0 +1,8 @@
+import { check } from './check'
+import type { Command } from './command'
+import { REMOTE } from './remote'
+import { run } from './run'
+import { versionCommand } from './version'
+
+/** Every command, in the order in which `heddle help` names them. */
+export const COMMANDS: readonly Command[] = [run, check, ...REMOTE, versionCommand]

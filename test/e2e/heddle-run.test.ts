@@ -1,0 +1,311 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { Agent, get } from 'node:http'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { Application, folderWith, heddleResult, stopPrograms } from './application'
+import { curl } from './curl'
+
+afterEach(stopPrograms)
+
+const HANDLERS = `
+  export const one = (req, res) => res.end('one')
+  export const two = (req, res) => res.end('two')
+  export const never = () => new Promise(() => {})
+  export const id = (req, res) => res.end(req.params.id)
+  export const echoes = { onData: (connection, view) => void connection.write(view) }
+  export async function shout(connection) {
+    const line = await connection.readUntil('\\n')
+    await connection.writeAll(String(line).toUpperCase())
+    await connection.close()
+  }
+  export const whoami = (req, res) => res.end(process.getuid() + ' ' + process.getgid())
+  export const text = 'no function'
+`
+
+const listener = (route: string, more = ''): string =>
+  `HTTP_Listener "web" { Port = 0\n ${more}\n Route "GET /" { Handler = "./handlers.mjs#${route}" } }\n`
+
+async function text(url: string): Promise<string> {
+  const { code, body, stderr } = await curl([url])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return String(body)
+}
+
+/** Asks again and again, each time over a new connection or always over one, until told to stop: how often, and what came. */
+function loadOn(url: string, keepAlive: boolean) {
+  const agent = new Agent({ keepAlive, maxSockets: 1 })
+  const answers = new Map<string, number>()
+  let isOver = false
+  const ask = (): Promise<string> =>
+    new Promise((resolve) => {
+      const request = get(url, { agent }, (response) => {
+        let body = ''
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          body += chunk
+        })
+        response.on('end', () => resolve(`${response.statusCode} ${body}`))
+        response.on('error', (error) => resolve(error.message))
+      })
+      request.on('error', (error) => resolve(error.message))
+    })
+  const run = async (): Promise<void> => {
+    while (!isOver) {
+      const answer = await ask()
+      answers.set(answer, (answers.get(answer) ?? 0) + 1)
+    }
+    agent.destroy()
+  }
+  const done = run()
+  return {
+    answers,
+    stop: async () => {
+      isOver = true
+      await done
+    },
+  }
+}
+
+describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
+  it('serves routes, a handler for the rest, TCP in callbacks and in coroutines, and Unix sockets (LS-01)', async () => {
+    const app = await Application.start(backend, {
+      'handlers.mjs': HANDLERS,
+      'app.conf': `
+        HTTP_Listener "web" {
+          Port = 0
+          Handler = "./handlers.mjs#two"
+          Route "GET /one" { Handler = "./handlers.mjs#one" }
+          Route "GET,POST /users/:id" { Handler = "./handlers.mjs#id" Aco = true }
+        }
+        HTTP_Listener "local" { Path = "local.sock" Handler = "./handlers.mjs#one" }
+        HTTP_Listener "off" { Port = 1 Enabled = false Handler = "./nowhere.mjs" }
+        Listener "echo" { Port = 0 Handler = "./handlers.mjs#echoes" }
+        Listener "shout" { Port = 0 Aco = true Handler = "./handlers.mjs#shout" }`,
+    })
+    const origin = app.origin('web')
+    expect(await text(`${origin}/one`)).toBe('one')
+    expect(await text(`${origin}/users/7`)).toBe('7')
+    expect(await text(`${origin}/else`)).toBe('two')
+    const local = await curl(['--unix-socket', join(app.folder, 'local.sock'), 'http://localhost/'])
+    expect(String(local.body)).toBe('one')
+    for (const [name, answer] of [
+      ['echo', 'ping\n'],
+      ['shout', 'PING\n'],
+    ] as const) {
+      const socket = connect(app.port(name), '127.0.0.1')
+      socket.write('ping\n')
+      const [bytes] = (await once(socket, 'data')) as [Buffer]
+      expect(String(bytes)).toBe(answer)
+      socket.destroy()
+    }
+    app.program.signal('SIGTERM')
+    expect(await app.program.exit()).toBe(0)
+    expect(app.program.stderr).toBe('')
+    expect(existsSync(join(app.folder, 'local.sock'))).toBe(false)
+  })
+
+  it('reloads under load without losing a request (A-CF-2)', async () => {
+    const app = await Application.start(backend, { 'handlers.mjs': HANDLERS, 'app.conf': listener('one') })
+    const url = `${app.origin('web')}/`
+    const loads = [loadOn(url, true), loadOn(url, false), loadOn(url, true), loadOn(url, false)]
+    for (let generation = 2; generation <= 21; generation++) {
+      const other =
+        generation % 3 === 0 ? 'HTTP_Listener "x" { Port = 0 Handler = "./handlers.mjs#one" }' : ''
+      app.write('app.conf', listener(generation % 2 === 0 ? 'two' : 'one') + other)
+      await app.reload(generation)
+    }
+    for (const load of loads) await load.stop()
+    for (const { answers } of loads) {
+      expect([...answers.keys()].sort()).toEqual(['200 one', '200 two'])
+    }
+    expect(app.program.stderr).toBe('')
+  })
+
+  it('keeps all as it was when a reload fails, and says where (A-CF-3)', async () => {
+    const app = await Application.start(backend, { 'handlers.mjs': HANDLERS, 'app.conf': listener('one') })
+    const url = `${app.origin('web')}/`
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const free = createServer().listen(0, '127.0.0.1')
+    await once(free, 'listening')
+    const other = (free.address() as AddressInfo).port
+    await new Promise((closed) => free.close(closed))
+    for (const [conf, message] of [
+      [`${listener('two')}\nHTTP_Listener {`, /SIGHUP: \S*app\.conf:\d+/],
+      [`${listener('two')}Drain_Timeout = soon`, /SIGHUP: \S*app\.conf:\d+.*Drain_Timeout/],
+      [listener('nothing'), /SIGHUP: \S*app\.conf:3: Route "GET \/": nothing of/],
+      [
+        `${listener('two')}Listener "a" { Port = ${other} Handler = "./handlers.mjs#echoes" }
+         Listener "b" { Port = ${port} Handler = "./handlers.mjs#echoes" }`,
+        /SIGHUP: \S*app\.conf:5: Listener "b": EADDRINUSE/,
+      ],
+    ] as const) {
+      const before = app.program.stderr.length
+      app.write('app.conf', conf)
+      app.program.signal('SIGHUP')
+      await app.program.complaint(message)
+      expect(app.program.stderr.slice(before)).toMatch(message)
+      expect(await text(url)).toBe('one')
+    }
+    const refused = connect(other, '127.0.0.1')
+    const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException]
+    expect(error.code).toBe('ECONNREFUSED')
+    app.write('app.conf', listener('two'))
+    await app.reload(2)
+    expect(await text(url)).toBe('two')
+    taken.close()
+  })
+
+  it('ends at once at a second signal', async () => {
+    const app = await Application.start(backend, { 'handlers.mjs': HANDLERS, 'app.conf': listener('never') })
+    const socket = connect(app.port('web'), '127.0.0.1')
+    await once(socket, 'connect')
+    socket.on('error', () => {})
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    // The request before it on the same connection has been answered when this one is.
+    expect(await text(`${app.origin('web')}/none`)).toBe('Not Found\n')
+    app.program.signal('SIGINT')
+    await app.program.output(/SIGINT: draining/)
+    app.program.signal('SIGINT')
+    expect(await app.program.exit()).toBe('SIGINT')
+    socket.destroy()
+  })
+
+  it('sets what -D says over the file, at each reload too (CX-20)', async () => {
+    const app = await Application.start(
+      backend,
+      {
+        'handlers.mjs': HANDLERS,
+        'app.conf': 'HTTP_Listener "web" { Port = 1 Handler = "./handlers.mjs#one" }',
+      },
+      ['-D', 'HTTP_Listener:web.Port=0', '-D', 'HTTP_Listener "web".Handler=./handlers.mjs#two'],
+    )
+    expect(await text(`${app.origin('web')}/`)).toBe('two')
+    await app.reload(2)
+    expect(await text(`${app.origin('web')}/`)).toBe('two')
+  })
+
+  it('answers its console, and ends when that says so (CN-01, A-CN-1)', async () => {
+    const app = await Application.start(backend, {
+      'handlers.mjs': HANDLERS,
+      'app.conf': `Control { Path = "run/control" }\n${listener('one')}`,
+    })
+    expect(await app.ask('memory')).toMatchObject({ code: 0, stderr: '' })
+    expect(await app.ask('threads')).toMatchObject({ code: 0, stdout: expect.stringContaining('embedded') })
+    expect(await app.ask('shutdown')).toMatchObject({ code: 0 })
+    expect(await app.program.exit()).toBe(0)
+    expect(existsSync(join(app.folder, 'run/control'))).toBe(false)
+    expect(await app.ask('memory')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/ENOENT|ECONNREFUSED/),
+    })
+  })
+})
+
+describe('a configuration that cannot be served', () => {
+  it.each([
+    ['no file', undefined, /ENOENT/],
+    ['syntax', 'HTTP_Listener "web" {\n Port = = 8080\n}', /app\.conf:2:9: /],
+    ['a value', 'Drain_Timeout = soon', /app\.conf:1.*Drain_Timeout/],
+    [
+      'no port',
+      'HTTP_Listener "web" { Handler = "./handlers.mjs#one" }',
+      /app\.conf:1: HTTP_Listener "web": .*port/,
+    ],
+    ['no name', 'HTTP_Listener { Port = 0 }', /app\.conf:1: HTTP_Listener has a name/],
+    [
+      'no pool',
+      listener('one', 'Pool = nowhere'),
+      /app\.conf:1: HTTP_Listener "web": there is no Pool "nowhere"/,
+    ],
+    ['no handler', listener('none'), /app\.conf:3: Route "GET \/": none of/],
+    ['no function', listener('text'), /app\.conf:3: Route "GET \/": .*no function/],
+    [
+      'no route',
+      'HTTP_Listener "web" { Port = 0 Route "/x" { Handler = "./handlers.mjs#one" } }',
+      /Route "\/x": a route is named/,
+    ],
+    [
+      'queue limits',
+      'Jobq "q" { Concurrency = 1 Min = 4 Max = 2 }',
+      /app\.conf:1: Jobq "q": min 4 is above max 2/,
+    ],
+    ['a user alone', 'User = nobody', /app\.conf: User "nobody" needs a Group/],
+    ['an open port', 'Control { Port = 0 }', /app\.conf:1: Control: a console with a port needs a Token/],
+  ])('ends with 1 and one line: %s', async (_, conf, message) => {
+    const folder = folderWith({ 'handlers.mjs': HANDLERS, ...(conf !== undefined && { 'app.conf': conf }) })
+    const { code, stdout, stderr } = await heddleResult(['run', join(folder, 'app.conf')], {
+      HEDDLE_BACKEND: 'js',
+    })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(message)
+    expect(stderr).toMatch(/^heddle: [^\n]+\n$/)
+  })
+
+  it('is told in all its faults by heddle check', async () => {
+    const folder = folderWith({
+      'handlers.mjs': HANDLERS,
+      'app.conf': `HTTP_Listener "a" { Handler = "./handlers.mjs#one" }\nListener "b" { Port = 0 }\nJobq "q" { Min = 4 Max = 2 }\n`,
+      'values.conf': 'Drain_Timeout = soon\nEventer { Loops = 0\n Strict = maybe }\n',
+      'handlers.conf': `${listener('none')}Listener "x" { Port = 0 Handler = "./none.mjs" }\n`,
+      'good.conf': listener('one'),
+    })
+    const check = (name: string) => heddleResult(['check', join(folder, name)], { HEDDLE_BACKEND: 'js' })
+    const errors = async (name: string): Promise<string> => {
+      const { code, stdout, stderr } = await check(name)
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+      return stderr
+    }
+    expect(await errors('app.conf')).toMatch(
+      /app\.conf:3: Jobq[\s\S]*app\.conf:1: HTTP_Listener[\s\S]*app\.conf:2: Listener/,
+    )
+    expect(await errors('values.conf')).toMatch(/values\.conf:1[\s\S]*values\.conf:2[\s\S]*values\.conf:3/)
+    expect(await errors('handlers.conf')).toMatch(/handlers\.conf:3[\s\S]*handlers\.conf:4/)
+    expect(await check('good.conf')).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/ok\n$/),
+    })
+  })
+})
+
+describe('the command line of heddle (CN-04)', () => {
+  it.each([
+    [[]],
+    [['nothing']],
+    [['run']],
+    [['run', 'a.conf', 'b.conf']],
+    [['run', 'a.conf', '-D', 'x']],
+    [['run', 'a.conf', '--port', '1']],
+    [['check']],
+    [['version', '--xml']],
+    [['help', 'nothing']],
+    [['memory', '--control']],
+  ])('is refused in one line with exit code 2: %j', async (args) => {
+    const { code, stdout, stderr } = await heddleResult(args, { HEDDLE_CONTROL: '' })
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/^heddle: [^\n]+\n$/)
+  })
+
+  it('explains itself', async () => {
+    const all = await heddleResult(['help'])
+    expect(all).toMatchObject({ code: 0, stderr: '' })
+    for (const name of [
+      'run',
+      'check',
+      'config',
+      'memory',
+      'module',
+      'hooks',
+      'threads',
+      'version',
+      'shutdown',
+    ])
+      expect(all.stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
+    expect((await heddleResult(['help', 'run'])).stdout).toMatch(/usage: heddle run FILE[\s\S]*-D PATH=VALUE/)
+    expect((await heddleResult(['run', '--help'])).stdout).toMatch(/usage: heddle run FILE/)
+    expect((await heddleResult(['version'])).stdout).toMatch(/^heddle \d+\.\d+\.\d+ \(.*\), Node \d+/)
+  })
+})

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest'
+import { handlerTarget } from '../../lib/app/handler-name'
+import { at, described, placed } from '../../lib/app/place'
+import { HeddleError } from '../../lib/errors'
+
+describe('names of handlers', () => {
+  it.each([
+    ['./a.mjs#b', 'file:///conf/a.mjs', 'b'],
+    ['../a.mjs', 'file:///a.mjs', 'default'],
+    ['/x/a.mjs#b', 'file:///x/a.mjs', 'b'],
+    ['file:///x/a.mjs#b', 'file:///x/a.mjs', 'b'],
+    ['./with space#1.mjs#b', 'file:///conf/with%20space%231.mjs', 'b'],
+  ])('%s is an export of a module beside the configuration', (text, module, name) => {
+    expect(handlerTarget(text, '/conf')).toEqual({ module, export: name })
+  })
+
+  it('finds modules of packages from the folder of the configuration', () => {
+    const { module } = handlerTarget('find-my-way', __dirname)
+    expect(module).toMatch(/^file:.*node_modules\/find-my-way\//)
+    expect(() => handlerTarget('no-such-package-anywhere#x', __dirname)).toThrow(/no-such-package-anywhere/)
+  })
+
+  it.each(['', '#x', './a.mjs#'])('refuses %j', (text) => {
+    expect(() => handlerTarget(text, '/conf')).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }),
+    )
+  })
+})
+
+describe('failures with their place', () => {
+  it('keep code and cause and say where, in one line, once', async () => {
+    const cause = new HeddleError('EADDRINUSE', 'taken\nmore')
+    const error = placed('app.conf:3', cause)
+    expect(error).toMatchObject({ code: 'EADDRINUSE', message: 'app.conf:3: taken', cause })
+    expect(placed('app.conf:3', error).message).toBe('app.conf:3: taken')
+    await expect(at('app.conf:4', Promise.reject(cause))).rejects.toThrow('app.conf:4: taken')
+  })
+
+  it('trust nothing of what was thrown', () => {
+    const hostile = Object.defineProperties(new Error('x'), {
+      message: {
+        get() {
+          throw new Error('no')
+        },
+      },
+      code: {
+        get() {
+          throw new Error('no')
+        },
+      },
+    })
+    expect(placed('p', hostile)).toMatchObject({ code: 'ERR_APP', cause: hostile })
+    expect(placed('p', undefined).message).toBe('p: undefined')
+    expect(described(Object.create(null))).toMatch(/cannot be shown/)
+  })
+})
