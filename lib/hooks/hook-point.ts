@@ -22,6 +22,8 @@ export class HookPoint {
   /** Of the current generation; what callers look at. */
   list: ProviderList = NONE
   declared: Declaration | undefined
+  /** Told of each new list. */
+  watcher: ((list: ProviderList) => void) | undefined
 
   constructor(
     readonly scope: string,

@@ -5,7 +5,7 @@ import type { CheckedSpec } from './declaration'
 import type { HookPoint } from './hook-point'
 import { type HookInfo, listing } from './listing'
 import { checkWord } from './names'
-import type { Provider, ProviderPlace } from './provider'
+import type { AnyProvider, Provider, ProviderPlace } from './provider'
 import type { Roster } from './roster'
 import type { Hook } from './value-hook'
 import { VERDICT, type VerdictHook } from './verdict-hooks'
@@ -88,6 +88,16 @@ export class ModuleHooks {
     const point = this.#point(scope, name)
     const named = this.module === undefined ? options : { module: this.module, ...options }
     return this.#roster.register({ point, place, fn, closure, options: named })
+  }
+
+  /**
+   * Calls with the functions of the providers of the current generation, in their order: now, and whenever there are others.
+   * One watcher a hook, the last. @internal
+   */
+  watchProviders(scope: string, name: string, changed: (functions: readonly AnyProvider[]) => void): void {
+    const point = this.#point(scope, name)
+    point.watcher = ({ entries }) => changed(entries.map(({ fn }) => fn))
+    point.watcher(point.list)
   }
 
   /** All hooks and their providers, by scope and name. (HK-19) */

@@ -35,6 +35,7 @@ export class HookRegistry implements Disposable {
   readonly #end: (registry: HookRegistry) => void
   #calls = 0
   #waiting: (() => void)[] = []
+  #settling: ((isActive: boolean) => void)[] = []
 
   /** @internal Made by `hooks.fork()`. */
   constructor(
@@ -70,6 +71,19 @@ export class HookRegistry implements Disposable {
 
   [Symbol.dispose](): void {
     this.destroy()
+  }
+
+  /** @internal Calls when it has become the current one, or has ended without: once, at once where that is so. */
+  whenSettled(listener: (isActive: boolean) => void): void {
+    if (this.stateNow === 'pending') this.#settling.push(listener)
+    else listener(this.stateNow === 'current')
+  }
+
+  /** @internal */
+  settle(): void {
+    const settling = this.#settling
+    this.#settling = []
+    for (const listener of settling) listener(this.stateNow === 'current')
   }
 
   /** @internal A call begins. */

@@ -73,6 +73,7 @@ export class Roster {
     next.stateNow = 'current'
     this.#promote(next)
     for (const point of touched) this.#show(point)
+    next.settle()
   }
 
   /** Takes back what a module did for a registry that is being set up: its providers, and the hooks that it declared. */
@@ -166,6 +167,7 @@ export class Roster {
     const process = this.#process.get(point) ?? NONE
     const own = this.current.own.get(point)
     point.list = own === undefined ? process : listOf(process.entries, own)
+    point.watcher?.(point.list)
   }
 
   #promote(registry: HookRegistry): void {
@@ -219,6 +221,7 @@ export class Roster {
     if (registry.stateNow === 'pending') this.#undeclare(registry)
     registry.frozen = undefined
     registry.stateNow = 'destroyed'
+    registry.settle()
   }
 
   #undeclare(registry: HookRegistry): void {
