@@ -76,6 +76,7 @@ export const ERROR_CODES = {
   ERR_MODULE_LOAD: 'the code of a module could not be loaded',
   ERR_MODULE_UNKNOWN: 'no such module is loaded',
   ERR_NAME_TAKEN: 'the name belongs to another callback',
+  ERR_NATIVE_MODULE: 'the code of a native module has failed',
   ERR_NATIVE_REQUIRED: 'this needs the native backend',
   ERR_NOT_INIT: 'the eventer is not initialised',
   ERR_NOT_IN_ACO: 'this is called outside of a coroutine',

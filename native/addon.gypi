@@ -5,7 +5,7 @@
     'heddle_werror%': 0,
     # Folders of the core and the binding; native/test is not part of the addon. A poller is chosen below.
     'heddle_sources': [
-      '<!@(node -p "[\'base\',\'sys\',\'mem\',\'shared\',\'coro\',\'loop\',\'net\',\'aco\',\'job\',\'binding\'].flatMap(d=>require(\'fs\').readdirSync(\'<(heddle_root)/native/\'+d).filter(f=>f.endsWith(\'.cc\')&&!f.startsWith(\'poller_\')).sort().map(f=>\'<(heddle_root)/native/\'+d+\'/\'+f)).join(\' \')")',
+      '<!@(node -p "[\'base\',\'sys\',\'mem\',\'shared\',\'coro\',\'loop\',\'net\',\'aco\',\'job\',\'module\',\'binding\'].flatMap(d=>require(\'fs\').readdirSync(\'<(heddle_root)/native/\'+d).filter(f=>f.endsWith(\'.cc\')&&!f.startsWith(\'poller_\')).sort().map(f=>\'<(heddle_root)/native/\'+d+\'/\'+f)).join(\' \')")',
     ],
     # On the quote path only: sys/socket.h must not stand in the way of <sys/socket.h>.
     'heddle_native': '<!(node -p "require(\'path\').resolve(\'<(heddle_root)/native\')")',

@@ -14,7 +14,8 @@ const NATIVE: Record<string, readonly string[]> = {
   net: ['base', 'sys', 'mem', 'coro', 'loop'],
   aco: ['include', 'base', 'sys', 'mem', 'coro', 'loop', 'net'],
   job: ['base', 'sys', 'mem', 'coro', 'loop', 'net', 'aco'],
-  binding: ['base', 'sys', 'mem', 'shared', 'coro', 'loop', 'net', 'aco', 'job'],
+  module: ['include', 'base', 'sys', 'mem', 'coro', 'loop', 'net', 'aco', 'job'],
+  binding: ['include', 'base', 'sys', 'mem', 'shared', 'coro', 'loop', 'net', 'aco', 'job', 'module'],
 }
 
 /** Floors of lib/, lowest first: a file may import from its own floor's folder and from floors below. */

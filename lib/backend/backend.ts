@@ -9,6 +9,7 @@
 
 import type { AcoBackend, AcoEngine } from './aco'
 import type { JobsBackend, JobsEngine } from './jobs'
+import type { ModulesBackend } from './modules'
 import type { MemoryBackend, SafeBackend } from './memory'
 import type { SharedBackend } from './shared'
 
@@ -30,6 +31,8 @@ export interface Capabilities {
   readonly dedicatedLoops?: boolean
   /** Native modules can be loaded, and their procedures run as coroutines. */
   readonly nativeCoroutines: boolean
+  /** Native modules have a life-cycle, options and hooks. */
+  readonly nativeModules?: boolean
 }
 
 /** The memory of one port. JS allocates it, the engine keeps it alive; only the isolate's thread touches it. */
@@ -266,6 +269,8 @@ export interface Backend {
   readonly safe: SafeBackend
   /** Native coroutines, where there are any. */
   readonly aco?: AcoBackend
+  /** Native modules, where there are any. */
+  readonly modules?: ModulesBackend
   readonly jobs: JobsBackend
   createEngine(memory: PortMemory, options: EngineOptions, dispatch: (words: number) => void): Engine
   /**

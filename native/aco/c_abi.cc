@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <type_traits>
 
 #include "aco/aco.h"
 #include "sys/clock.h"
@@ -23,8 +22,6 @@ static_assert(static_cast<int>(Phase::kWork) == HEDDLE_WORK &&
               static_cast<int>(Phase::kCleanup) == HEDDLE_CLEANUP &&
               static_cast<int>(Phase::kComplete) == HEDDLE_COMPLETE);
 static_assert(kForever == HEDDLE_FOREVER);
-static_assert(std::is_same_v<coro::Main, heddle_procedure>);
-static_assert(std::is_same_v<NamedFunction, heddle_function>);
 
 Event* of(heddle_event* event) { return reinterpret_cast<Event*>(event); }
 const Event* of(const heddle_event* event) { return reinterpret_cast<const Event*>(event); }
@@ -289,16 +286,8 @@ constexpr heddle_aco_api kAco = {
     .listener_address = apiListenerAddress,
 };
 
-constexpr heddle_api kApi = {
-    .version = HEDDLE_API_VERSION,
-    .size = sizeof(heddle_api),
-    .register_procedure = registerProcedure,
-    .register_function = registerFunction,
-    .aco = &kAco,
-};
-
 }  // namespace
 
-const heddle_api* nativeApi() { return &kApi; }
+const heddle_aco_api* acoApi() { return &kAco; }
 
 }  // namespace heddle::aco

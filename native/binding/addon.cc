@@ -10,6 +10,7 @@
 #include "binding/engine.h"
 #include "binding/environment.h"
 #include "binding/isolate_memory.h"
+#include "binding/module_host.h"
 #include "sys/clock.h"
 #include "sys/poller.h"
 #include "sys/socket.h"
@@ -164,6 +165,7 @@ napi_value capabilities(napi_env env) {
   napi_set_named_property(env, object, "sharedQueues", flag(env, true));
   napi_set_named_property(env, object, "nativeCoroutines", flag(env, true));
   napi_set_named_property(env, object, "dedicatedLoops", flag(env, true));
+  napi_set_named_property(env, object, "nativeModules", flag(env, true));
   return object;
 }
 
@@ -178,6 +180,7 @@ napi_value init(napi_env env, napi_value exports) {
   napi_set_named_property(env, exports, "safe", safeObject(env));
   napi_set_named_property(env, exports, "aco", acoObject(env));
   napi_set_named_property(env, exports, "jobs", jobsObject(env));
+  napi_set_named_property(env, exports, "modules", modulesObject(env));
   napi_set_named_property(env, exports, "capabilities", capabilities(env));
   return exports;
 }

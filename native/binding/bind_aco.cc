@@ -4,12 +4,12 @@
 #include <cerrno>
 
 #include "aco/aco.h"
-#include "aco/module.h"
 #include "binding/args.h"
 #include "binding/bind.h"
 #include "binding/engine.h"
 #include "coro/switch_cost.h"
 #include "mem/typed_array.h"
+#include "module/library.h"
 
 namespace heddle::binding {
 namespace {
@@ -43,8 +43,8 @@ coro::StartOptions readStack(const Fields& fields) {
 napi_value load(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
   const ShortText path = stringOf(env, args.at(0));
-  const aco::ModuleLoad load = aco::loadModule(path.c_str());
-  if (load.step == aco::ModuleStep::kDone) return undefined(env);
+  const modules::Load load = modules::loadProcedures(path.c_str());
+  if (load.step == modules::LoadStep::kDone) return undefined(env);
   napi_value failure;
   napi_create_object(env, &failure);
   set(env, failure, "step", integer(env, static_cast<int64_t>(load.step)));

@@ -36,6 +36,11 @@ void Coroutines::hook(aco::Runtime* runtime) {
   runtime->setResumeHook(reportsResumes_ ? resumed : nullptr, this);
 }
 
+int Coroutines::prepare() {
+  aco::Runtime* made = nullptr;
+  return require(&made);
+}
+
 int Coroutines::setStacks(const coro::StacksOptions& stacks) {
   aco::Runtime* made = nullptr;
   const aco::RuntimeOptions options{stacks};

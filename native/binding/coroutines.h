@@ -26,6 +26,9 @@ class Coroutines {
 
   void open(loop::Loop* loop) { loop_ = loop; }
 
+  // The runtime of the loop, which what coroutines and modules ask of their thread's loop needs.
+  // -ENOMEM, -ESHUTDOWN.
+  [[nodiscard]] int prepare();
   // The stacks that coroutines of this loop share: before the first one. -EALREADY, -EINVAL,
   // -ENOMEM.
   [[nodiscard]] int setStacks(const coro::StacksOptions& stacks);

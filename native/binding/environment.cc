@@ -69,7 +69,7 @@ void Environment::end(napi_env, void* self, void*) {
   uncountOne();
 }
 
-Environment::Environment(napi_env env) : env_(env), memory_(env) {
+Environment::Environment(napi_env env) : env_(env), memory_(env), modules_(env) {
   sys::acquireCloser();
   // A thread takes part once, for all environments on it; without memory for it nothing can run.
   attached_ = mem::epochAttachThread() == 0;
@@ -78,6 +78,7 @@ Environment::Environment(napi_env env) : env_(env), memory_(env) {
 }
 
 Environment::~Environment() {
+  modules_.end();
   while (engines_ != nullptr) Engines::destroy(std::exchange(engines_, engines_->next_));
   memory_.end();
   if (attached_) mem::epochDetachThread();
@@ -110,9 +111,21 @@ Engine* Environment::engine(uint32_t loopId) const {
   return engine;
 }
 
+void Environment::prepareLoop() {
+  Engine* oldest = nullptr;
+  for (Engine* engine = engines_; engine != nullptr; engine = engine->next_) {
+    if (!engine->closed() && !engine->isDedicated()) oldest = engine;
+  }
+  if (oldest == nullptr) return;
+  const int prepared = oldest->coroutines().prepare();
+  static_cast<void>(prepared);
+}
+
 void Environment::cleanup(napi_async_cleanup_hook_handle, void* data) {
   auto* const self = static_cast<Environment*>(data);
   self->closing_ = 1;
+  // While its loops are there.
+  self->modules_.end();
   for (Engine* engine = self->engines_; engine != nullptr; engine = engine->next_) {
     self->closing_++;
     engine->close(engineClosed, self);

@@ -12,6 +12,7 @@
 #include "binding/engine.h"
 #include "binding/hold.h"
 #include "binding/isolate_memory.h"
+#include "binding/module_host.h"
 
 namespace heddle::binding {
 
@@ -30,8 +31,12 @@ class Environment {
   void add(Engines::Ptr engine);
   // That of the loop; nullptr: it is not one of ours, or closed.
   Engine* engine(uint32_t loopId) const;
+  // The oldest loop of the isolate's own thread is ready for what native modules ask of it. Without
+  // one, or without memory, they are told so.
+  void prepareLoop();
   void add(Hold* hold) { holds_.add(hold); }
   IsolateMemory& memory() { return memory_; }
+  ModuleHost& modules() { return modules_; }
 
  private:
   static void end(napi_env env, void* self, void* hint);
@@ -46,6 +51,7 @@ class Environment {
   Engine* engines_ = nullptr;  // owned, newest first
   Holds holds_;
   IsolateMemory memory_;
+  ModuleHost modules_;
 };
 
 }  // namespace heddle::binding

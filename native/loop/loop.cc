@@ -33,11 +33,9 @@ Loop::Loop(const PortMemory& memory, const LoopOptions& options)
 }
 
 Loop::~Loop() {
-  if (owned_ != nullptr) {
-    // The other guests may be gone.
-    if (mailbox_.isOpen()) owned_->closing();
-    owned_->abandoned();
-  }
+  // The other guests may be gone.
+  for (size_t i = 0; i < ownedCount_ && mailbox_.isOpen(); i++) owned_[i]->closing();
+  while (ownedCount_ > 0) owned_[--ownedCount_]->abandoned();
   for (Watch* watch : watches_) Watches::destroy(watch);
   while (recurrent_ != nullptr) destroyRecurrent(&recurrent_);
 }
@@ -65,7 +63,7 @@ void Loop::attach(Guest* guest, uint32_t tags) {
 
 void Loop::adopt(Guest* guest, uint32_t tags) {
   attach(guest, tags);
-  owned_ = guest;
+  owned_[ownedCount_++] = guest;
 }
 
 int64_t Loop::toNs(double ms) const {

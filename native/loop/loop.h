@@ -88,7 +88,7 @@ class Loop {
   // `tags` is a set of bits, of tags below kMaxTags that no other guest has. The guest outlives the
   // last pass and `close`.
   void attach(Guest* guest, uint32_t tags);
-  // The same for a guest whose life is the loop's: `abandoned` is its end. One of them.
+  // The same for a guest whose life is the loop's: `abandoned` is its end.
   void adopt(Guest* guest, uint32_t tags);
   // Gives it the records of the outbox whose kind is in [16 * group, 16 * group + 15].
   void takeRecords(Guest* guest, uint32_t group) { byGroup_[group] = guest; }
@@ -197,7 +197,8 @@ class Loop {
   std::array<Guest*, kMaxTags> byTag_{};
   std::array<Guest*, kRecordGroups> byGroup_{};
   size_t guestCount_ = 0;
-  Guest* owned_ = nullptr;
+  std::array<Guest*, kMaxGuests> owned_{};
+  size_t ownedCount_ = 0;
   int64_t nowNs_ = 0;
   uint64_t passes_ = 0;
   uint64_t waits_ = 0;

@@ -96,7 +96,17 @@ enum BuiltinTraits : uint8_t {
   X(kJobDesk, "job:desk", kVsize, 64, kPlain)                  \
   X(kJobTable, "job:table", kVsize, 16, kPlain)                \
   X(kJobName, "job:name", kVsize, 16, kStays)                  \
-  X(kAcoModules, "aco:modules", kVsize, 16, kStays)            \
+  X(kModuleLibraries, "module:libraries", kVsize, 16, kStays)  \
+  X(kModule, "module:module", kVsize, 16, kPlain)              \
+  X(kModuleSelf, "module:self", kVsize, 16, kPlain)            \
+  X(kModuleHook, "module:hook", kVsize, 16, kPlain)            \
+  X(kModulePlan, "module:providers", kVsize, 16, kPlain)       \
+  X(kModuleValues, "module:values", kVsize, 16, kPlain)        \
+  X(kModuleBytes, "module:bytes", kVsize, 16, kPlain)          \
+  X(kModuleEvents, "module:events", kVsize, 16, kPlain)        \
+  X(kModuleJob, "module:job", kVsize, 16, kPlain)              \
+  X(kModulePost, "module:post", kVsize, 16, kPlain)            \
+  X(kModuleDesk, "module:desk", kVsize, 16, kPlain)            \
   X(kLooseTable, "binding:loose-descriptors", kVsize, 16, kStays)
 
 enum class Builtin : uint8_t {

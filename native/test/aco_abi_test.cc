@@ -8,8 +8,9 @@
 #include <thread>
 
 #include "aco/c_abi.h"
-#include "aco/module.h"
 #include "coro/switch_cost.h"
+#include "module/library.h"
+#include "module/table.h"
 #include "test/aco_fixture.h"
 
 namespace heddle::test {
@@ -18,7 +19,7 @@ namespace {
 using Register = int (*)(const heddle_api*);
 
 // As the binding loads it; it stays loaded.
-int load(const std::string& name, const heddle_api* api = aco::nativeApi()) {
+int load(const std::string& name, const heddle_api* api = modules::nativeApi()) {
   void* const library = dlopen((HEDDLE_EXAMPLES "/" + name).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     std::printf("%s\n", dlerror());
@@ -31,7 +32,7 @@ int load(const std::string& name, const heddle_api* api = aco::nativeApi()) {
 coro::Main procedure(const char* name) { return aco::findProcedure(name).main; }
 
 CASE("MX-01 the table says its version and size, and has no gap") {
-  const heddle_api* const api = aco::nativeApi();
+  const heddle_api* const api = modules::nativeApi();
   CHECK_EQ(api->version, HEDDLE_API_VERSION);
   CHECK_EQ(api->size, sizeof(heddle_api));
   CHECK_EQ(api->aco->size, sizeof(heddle_aco_api));
@@ -40,10 +41,10 @@ CASE("MX-01 the table says its version and size, and has no gap") {
 }
 
 CASE("MX-01 a module refuses a table of another version, or one that is too short") {
-  heddle_api other = *aco::nativeApi();
+  heddle_api other = *modules::nativeApi();
   other.version++;
   CHECK_EQ(load("sleeper.so", &other), HEDDLE_VERSION_MISMATCH);
-  other = *aco::nativeApi();
+  other = *modules::nativeApi();
   other.size--;
   CHECK_EQ(load("sleeper.so", &other), HEDDLE_VERSION_MISMATCH);
   CHECK(procedure("my_coroutine") == nullptr);
@@ -135,9 +136,9 @@ CASE("AC-02 a module is loaded once, from however many threads at a time") {
   for (int i = 0; i < 4; i++) {
     threads.emplace_back([&loaded] {
       for (int turn = 0; turn < 50; turn++) {
-        const aco::ModuleLoad load = aco::loadModule(HEDDLE_EXAMPLES "/sleeper.so");
+        const modules::Load load = modules::loadProcedures(HEDDLE_EXAMPLES "/sleeper.so");
         // Its names are there for whoever has loaded it.
-        if (load.step == aco::ModuleStep::kDone && procedure("my_coroutine") != nullptr) loaded++;
+        if (load.step == modules::LoadStep::kDone && procedure("my_coroutine") != nullptr) loaded++;
       }
     });
   }
@@ -146,11 +147,11 @@ CASE("AC-02 a module is loaded once, from however many threads at a time") {
 }
 
 CASE("AC-02 what is no module is not loaded, and says why") {
-  const aco::ModuleLoad missing = aco::loadModule("/no/such/module.so");
-  CHECK(missing.step == aco::ModuleStep::kOpen);
+  const modules::Load missing = modules::loadProcedures("/no/such/module.so");
+  CHECK(missing.step == modules::LoadStep::kOpen);
   CHECK_EQ(missing.error, -ENOENT);
-  const aco::ModuleLoad empty = aco::loadModule("/dev/null");
-  CHECK(empty.step == aco::ModuleStep::kOpen);
+  const modules::Load empty = modules::loadProcedures("/dev/null");
+  CHECK(empty.step == modules::LoadStep::kOpen);
   CHECK_EQ(empty.error, -ENOEXEC);
   CHECK(empty.text[0] != '\0');
 }
@@ -161,7 +162,7 @@ CASE("AC-34 a switch can be measured") {
 }
 
 CASE("AC-04 names mean one thing each, for ever") {
-  const heddle_api* const api = aco::nativeApi();
+  const heddle_api* const api = modules::nativeApi();
   const heddle_procedure one = [](void*) { aco::exit(); };
   const heddle_procedure other = [](void*) { aco::sleep(0), aco::exit(); };
   const heddle_function function = [](void*, size_t) -> int64_t { return 0; };
@@ -181,7 +182,7 @@ CASE("AC-04 names mean one thing each, for ever") {
 
 // What the table's functions do beyond their names is shown where they are defined; here, that each
 // reaches the right one.
-const heddle_aco_api& api = *aco::nativeApi()->aco;
+const heddle_aco_api& api = *aco::acoApi();
 
 void everything(void* argument) {
   CHECK(argument == api.arg());

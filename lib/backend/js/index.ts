@@ -21,6 +21,7 @@ const capabilities: Capabilities = {
   sharedQueues: false,
   dedicatedLoops: false,
   nativeCoroutines: false,
+  nativeModules: false,
 }
 
 /**

@@ -52,6 +52,14 @@ extern "C" {
 #define HEDDLE_VERSION_MISMATCH (-10000)
 
 struct heddle_aco_api; /* heddle/aco.h */
+/* heddle/module.h */
+struct heddle_module_api;
+struct heddle_option_api;
+struct heddle_hook_api;
+struct heddle_memory_api;
+struct heddle_job_api;
+struct heddle_event_api;
+struct heddle_log_api;
 
 /* A procedure runs as a coroutine. It ends by aco->exit(); returning is fatal, except in one that a
  * listener has called. */
@@ -71,10 +79,19 @@ struct heddle_api {
   int (*register_function)(const char* name, heddle_function function);
 
   const struct heddle_aco_api* aco;
+
+  const struct heddle_module_api* module;
+  const struct heddle_option_api* options;
+  const struct heddle_hook_api* hooks;
+  const struct heddle_memory_api* memory;
+  const struct heddle_job_api* jobs;
+  const struct heddle_event_api* events;
+  const struct heddle_log_api* log;
 };
 
-/* What a module exports. 0, or an error, with which loading it fails. Called on the thread that
- * loads the module, outside of coroutines. */
+/* What a library of procedures exports; one with a life-cycle, options and hooks exports a struct
+ * heddle_module instead, or as well (heddle/module.h). 0, or an error, with which loading it fails.
+ * Called on the thread that loads the module, outside of coroutines. */
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif

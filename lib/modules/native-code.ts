@@ -1,0 +1,288 @@
+import { NativeHookKind, type NativeHookNames, type NativeOption, ValueType } from '../backend/modules'
+import { HeddleError } from '../errors'
+import type { HookRegistry, ModuleHooks } from '../hooks'
+import type { NativeCallee, NativeHandles, NativeHost } from './native-host'
+
+/** What native code needs of the infrastructure of its module. */
+export interface NativeSelf {
+  readonly id: string
+  readonly hooks: ModuleHooks
+  fetchAtInit(txn: NativeTransaction, slot: never): { readonly value: unknown; release(): void }
+  log(level: 'debug' | 'info' | 'warning' | 'error', text: string): void
+}
+
+/** What native code needs of a transaction. */
+export interface NativeTransaction {
+  readonly hookRegistry: HookRegistry
+}
+
+/** What native code needs in `confSetup`: the types of the configuration fit. */
+export interface NativeSetup {
+  registerOption(def: never): unknown
+}
+
+/** The flags of `extInit`. */
+export interface NativeFlags {
+  readonly mode: 'init' | 'postinit' | 'destroy'
+  readonly privileged: boolean
+}
+
+/** What `confSetup` registers for an option of native code. */
+interface NativeOptionDef {
+  readonly name: string
+  readonly type: string
+  readonly fallback: string
+  readonly flags: { readonly isArray: boolean; readonly notTunableOnline: boolean }
+  readonly default?: string
+  readonly validate?: (value: { readonly value: unknown }) => boolean
+}
+
+interface AnyHook {
+  call(...values: unknown[]): unknown
+}
+
+const MODES = { init: 1, postinit: 2, destroy: 3 } as const
+const LEVELS = ['debug', 'debug', 'info', 'warning', 'error'] as const
+const TYPES: Readonly<Record<number, string>> = {
+  [ValueType.INT64]: 'int',
+  [ValueType.UINT64]: 'uint64',
+  [ValueType.DOUBLE]: 'float',
+  [ValueType.BOOL]: 'bool',
+  [ValueType.TEXT]: 'string',
+}
+
+/**
+ * The native code of one module, behind the functions of a module in JavaScript: carries phases, options, hooks and commands
+ * from one side to the other. What native code declares in a phase is registered when that has returned, in the same window.
+ *
+ * Thread rule: the isolate of its Modules.
+ */
+export class NativeCode implements NativeCallee {
+  readonly #host: NativeHost
+  readonly #name: string
+  readonly #isSingleton: boolean
+  readonly #handles: NativeHandles
+  readonly #selves = new WeakMap<NativeSelf, NativeObject>()
+  readonly #waiting = new Map<number, () => void>()
+  #slots: readonly unknown[] = []
+  #hooks: readonly AnyHook[] = []
+  #log: NativeSelf['log'] = () => {}
+
+  constructor(host: NativeHost, module: number, name: string, isSingleton: boolean) {
+    this.#host = host
+    this.#name = name
+    this.#isSingleton = isSingleton
+    this.#handles = { module, selves: new Set() }
+    host.keep(this.#handles, this)
+  }
+
+  confSetup(self: NativeSelf, setup: NativeSetup): void {
+    const object = this.#objectOf(self)
+    this.#log = (level, text) => self.log(level, text)
+    const { native } = this.#host
+    this.#host.check(native.confSetup(object.handle), 'conf_setup')
+    this.#hooks = native.hooks(this.#handles.module).map((names, number) => this.#declare(self, names, number))
+    const options = native.options(this.#handles.module)
+    this.#slots = options.map((option, slot) => {
+      const def = this.#optionDef(object, option, slot)
+      return setup.registerOption(def as never)
+    })
+    this.#provide(self, object)
+  }
+
+  extInit(self: NativeSelf, txn: NativeTransaction, flags: NativeFlags): undefined | Promise<undefined> {
+    const object = this.#objectOf(self)
+    if (flags.mode === 'destroy') return this.#destroy(self, object)
+    const { native } = this.#host
+    const values = this.#slots.map((slot) => fetch(self, txn, slot))
+    const answer = native.extInit(object.handle, MODES[flags.mode], flags.privileged, values)
+    if (answer.error < 0) native.discard(object.handle)
+    this.#host.check(answer, 'ext_init')
+    this.#provide(self, object)
+    this.#activate(object, txn.hookRegistry)
+    return undefined
+  }
+
+  /** The command's answer; it may have failed halfway. */
+  control(self: NativeSelf, command: string, xml: boolean): { output: string; failed: () => void } {
+    const answer = this.#host.native.control(this.#objectOf(self).handle, command, xml)
+    return { output: answer.output, failed: () => this.#host.check(answer, 'control') }
+  }
+
+  /** A singleton that goes after all. */
+  exit(self: NativeSelf): void {
+    this.#release(self, this.#objectOf(self))
+  }
+
+  // --- called by native code
+
+  call(hook: number, values: unknown[]): unknown {
+    return this.#hooks[hook]?.call(...values)
+  }
+
+  log(level: number, text: string): void {
+    this.#log(LEVELS[level] ?? 'error', text)
+  }
+
+  settled(self: number): void {
+    this.#waiting.get(self)?.()
+  }
+
+  // --- phases
+
+  #objectOf(self: NativeSelf): NativeObject {
+    const known = this.#selves.get(self)
+    if (known !== undefined) return known
+    const handle = this.#host.native.make(this.#handles.module)
+    if (handle < 0) throw new HeddleError('ENOMEM', `module ${self.id}: there is no memory for it`)
+    const made = new NativeObject(handle)
+    this.#handles.selves.add(handle)
+    this.#selves.set(self, made)
+    return made
+  }
+
+  #declare(self: NativeSelf, { scope, name, kind }: NativeHookNames, number: number): AnyHook {
+    const hook: AnyHook =
+      kind === NativeHookKind.VOID
+        ? self.hooks.declareVoid<unknown[]>(scope, name, { callable: true })
+        : self.hooks.declare<unknown[], unknown>(scope, name, {
+            callable: true,
+            default: undefined,
+            onReturn: kind === NativeHookKind.FIRST ? returnFirst : returnSomething,
+          })
+    this.#watch(self, scope, name, number)
+    return hook
+  }
+
+  /** Native code that calls a hook whose providers are all native gets them directly. */
+  #watch(self: NativeSelf, scope: string, name: string, hook: number): void {
+    const { native } = this.#host
+    const { module } = this.#handles
+    self.hooks.watchProviders(scope, name, (functions) => {
+      const places = functions.map((fn) => providers.get(fn))
+      if (!places.every((place) => place !== undefined)) {
+        native.publish(module, hook, functions.length)
+        return
+      }
+      for (const { object } of places) object.isPublished = true
+      const pairs = Int32Array.from(places.flatMap(({ object, index }) => [object.handle, index]))
+      native.publish(module, hook, functions.length, pairs)
+    })
+  }
+
+  #optionDef(object: NativeObject, option: NativeOption, slot: number): NativeOptionDef {
+    const { name, type, isArray, notTunableOnline, scopes, hasValidate } = option
+    const own = this.#isSingleton ? `[${this.#name}]` : this.#name
+    const def = {
+      name,
+      type: TYPES[type] as string,
+      fallback: scopes ?? own,
+      flags: { isArray, notTunableOnline },
+      ...(option.default === undefined ? {} : { default: option.default }),
+    }
+    if (!hasValidate) return def
+    const validate = ({ value }: { readonly value: unknown }): boolean => {
+      this.#host.check(this.#host.native.validate(object.handle, slot, asArray(value)), name)
+      return true
+    }
+    return { ...def, validate }
+  }
+
+  /** What the phase has asked for. */
+  #provide(self: NativeSelf, object: NativeObject): void {
+    const { native } = this.#host
+    for (const { scope, name, first } of native.provisions(object.handle, object.provided)) {
+      const index = object.provided++
+      const provider = this.#provider(object, index, `${scope}.${name}`)
+      providers.set(provider, { object, index })
+      self.hooks.register(scope, name, first ? 'first' : 'last', provider, self)
+    }
+  }
+
+  #provider(object: NativeObject, index: number, hook: string): (self: unknown, ...values: unknown[]) => unknown {
+    const host = this.#host
+    const { handle } = object
+    const what = `${this.#name}: native provider of ${hook}`
+    return (_self, ...values) => host.run(handle, index, values, what)
+  }
+
+  /** The values that `extInit` was given come into use with their configuration: at once where there are none before. */
+  #activate(object: NativeObject, registry: HookRegistry): void {
+    const { native } = this.#host
+    const { handle } = object
+    if (!this.#isSingleton || !object.hasValues || registry.state === 'current') {
+      object.hasValues = true
+      native.activate(handle)
+      return
+    }
+    registry.whenSettled((isActive) => {
+      if (isActive) native.activate(handle)
+      else native.discard(handle)
+    })
+  }
+
+  /** Not before the last thread has left a hook that had its providers. */
+  #destroy(self: NativeSelf, object: NativeObject): undefined | Promise<undefined> {
+    const finish = (): undefined => {
+      const answer = this.#host.native.destroy(object.handle)
+      this.#release(self, object)
+      this.#host.check(answer, 'ext_init')
+    }
+    if (!object.isPublished) return finish()
+    return this.#settle(object).then(finish)
+  }
+
+  #settle({ handle }: NativeObject): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.set(handle, () => {
+        this.#waiting.delete(handle)
+        resolve()
+      })
+      // Without memory for the news nobody waits for it.
+      if (this.#host.native.settle(handle) < 0) this.settled(handle)
+    })
+  }
+
+  #release(self: NativeSelf, { handle }: NativeObject): void {
+    this.#selves.delete(self)
+    this.#handles.selves.delete(handle)
+    this.#host.native.release(handle)
+  }
+}
+
+/** One object of a module, in native code. */
+class NativeObject {
+  /** Providers that were registered. */
+  provided = 0
+  hasValues = false
+  /** Native code may be calling its providers, on any thread. */
+  isPublished = false
+
+  constructor(readonly handle: number) {}
+}
+
+/** Where the functions that stand for native providers lead. */
+const providers = new WeakMap<object, { readonly object: NativeObject; readonly index: number }>()
+
+function fetch(self: NativeSelf, txn: NativeTransaction, slot: unknown): unknown[] {
+  const fetched = self.fetchAtInit(txn, slot as never)
+  try {
+    return asArray(fetched.value)
+  } finally {
+    fetched.release()
+  }
+}
+
+function asArray(value: unknown): unknown[] {
+  if (value === undefined) return []
+  return Array.isArray(value) ? value : [value]
+}
+
+function returnFirst(value: unknown, ret: (value: unknown) => void): void {
+  ret(value)
+}
+
+/** As native code understands it: neither 0, false, "" nor nothing. */
+function returnSomething(value: unknown, ret: (value: unknown) => void): void {
+  if (value !== undefined && value !== null && value !== 0 && value !== 0n && value !== false && value !== '') ret(value)
+}
