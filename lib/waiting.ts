@@ -43,6 +43,12 @@ export function waitInLine<T>(
       clearTimeout(timer)
       signal?.removeEventListener('abort', aborted)
     }
+    const giveUp = (error: unknown): void => {
+      if (!leave()) return
+      end()
+      reject(error)
+    }
+    const aborted = (): void => giveUp(signal?.reason)
     const leave = enter(
       (value) => {
         end()
@@ -53,12 +59,6 @@ export function waitInLine<T>(
         reject(error)
       },
     )
-    const giveUp = (error: unknown): void => {
-      if (!leave()) return
-      end()
-      reject(error)
-    }
-    const aborted = (): void => giveUp(signal?.reason)
     if (over) return
     if (timeout === 0) return giveUp(timedOut())
     signal?.addEventListener('abort', aborted)

@@ -128,6 +128,8 @@ describe('locks of sections', () => {
     expect(await failureOf(conf.asOwner(() => conf.readSection('/a', { signal: abort.signal })))).toBe(reason)
     expect(conf.lockState()).toMatchObject({ waitingReaders: 0, waitingWriters: 0 })
     await writer.release()
+    const free = await conf.readSection('/a', { signal: new AbortController().signal, timeout: 0 })
+    await free.release()
   })
 
   it('CX-01 refuses arguments that are none', async () => {
