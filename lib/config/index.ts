@@ -19,6 +19,8 @@ export {
   ConfigSection,
   ConfigSectionList,
   ConfigSections,
+  LockedSections,
+  RemoteConfigSections,
   type SectionHooks,
   type SectionLockState,
   type SectionOptions,

@@ -41,3 +41,15 @@ export function watch<T>(promise: Promise<T>): { state: 'waits' | 'done' | 'fail
 export function namesOf(sections: Iterable<ConfigSection>): string[] {
   return [...sections].map(({ name, instance }) => (instance === undefined ? name : `${name} ${instance}`))
 }
+
+/** The code of the next warning that is about sections. */
+export function warning(): Promise<string> {
+  return new Promise((resolve) => {
+    const look = (given: Error & { code?: string }): void => {
+      if (given.code?.startsWith('HEDDLE_SECTION') !== true) return
+      process.off('warning', look)
+      resolve(given.code)
+    }
+    process.on('warning', look)
+  })
+}

@@ -3,13 +3,12 @@ import type { LockMode } from '../lock'
 import { type PathStep, printPath } from '../path'
 import type { CommitResult } from '../transaction'
 import type { ConfigNode } from '../tree'
-import type { ValueInput } from '../value'
 import { type LocatedNode, locate } from './located-node'
 import { warnOfCommit } from './section-warnings'
 
 /** What a section changes, where it may. */
 export interface SectionCopy {
-  set(path: string, value: ValueInput): unknown
+  set(path: string, value: string): unknown
   unset(path: string): boolean
   remove(path: string): boolean
 }
