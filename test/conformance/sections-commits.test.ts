@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Config, HeddleError, Hooks } from '../../lib'
+import { Config, type HeddleError, Hooks } from '../../lib'
 import { codeOf, failureOf } from '../thrown'
 import { configOf, signal, turn, warning, watch } from './sections-harness'
 
