@@ -78,7 +78,7 @@ export class Assembly {
       await this.#host.lifeCycle.init(instance, this.txn, flags)
       instance.needsPostInit = this.isStart
     }
-    for (const { setup } of this.#newClasses) setup?.makeMemtypes()
+    for (const owner of this.#newClasses) makeMemtypes(owner)
   }
 
   /** Takes everything back, the last first. Singletons of before are told again what is active. Never rejects. */
@@ -191,6 +191,16 @@ export class Assembly {
       this.instances.push(instance)
       this.kept.push(instance)
     }
+  }
+}
+
+/** The last thing that may fail: what was registered as a memtype stays. */
+function makeMemtypes({ setup, definition: { name } }: ModuleClass): void {
+  try {
+    setup?.makeMemtypes()
+  } catch (error) {
+    const details = { module: name, phase: 'confSetup', cause: error } as const
+    throw new ModuleError('ERR_MODULE_FAILED', `module ${name}: ${messageOf(error)}`, details)
   }
 }
 
