@@ -3,21 +3,8 @@ import { App, capabilities, Eventer, memtypes } from 'heddle'
 import { PAGE } from './page.mjs'
 
 let requests = 0
-let ticks = 0
 let echoed = 0
 const peers = new Set()
-
-// A timer that runs every second, so that there is one to look at. `heddle check` loads this file where no loop runs.
-const eventer = Eventer.find()
-if (eventer !== undefined) {
-  const tick = (event, _mask, _closure, now) => {
-    ticks++
-    eventer.updateWhence(event, now + 1000)
-    return 1
-  }
-  eventer.nameCallback('example/tick', tick)
-  eventer.addIn(1000, tick)
-}
 
 const sendsJson = (describe) => counted((_req, res) => sendJson(res, describe()))
 
@@ -42,7 +29,6 @@ export const stats = sendsJson(() => {
     'bytes echoed': echoed,
     'HTTP connections': app.service('web')?.connections ?? 0,
     'echo connections': app.service('echo')?.connections ?? 0,
-    'timer ticks': ticks,
     'loop passes': passes,
     'loop waits': waits,
     'bytes buffered': bufferedBytes,

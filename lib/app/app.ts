@@ -5,6 +5,7 @@ import type { Control } from '../control'
 import { HeddleError } from '../errors'
 import { Eventer } from '../eventer'
 import type { Hooks } from '../hooks'
+import type { Modules } from '../modules'
 import type { AppFindings, AppOptions, AppReload } from './app-options'
 import { bannerOf } from './banner'
 import { checkConfiguration } from './check'
@@ -17,6 +18,8 @@ import { summary } from './summary'
 
 /** The application of this isolate, if there is one: the handlers that it loads find it here. */
 let running: App | undefined
+/** Also while it is put together. */
+let isTaken = false
 
 /**
  * An application put together from a configuration: hooks, options, modules, loops, pools, queues, listeners and the control
@@ -41,19 +44,19 @@ export class App implements AsyncDisposable {
    */
   static async start(options: AppOptions): Promise<App> {
     checkOptions(options)
-    if (running !== undefined || Eventer.find() !== undefined)
+    if (isTaken || Eventer.find() !== undefined)
       throw new HeddleError('ERR_ALREADY_INIT', 'this isolate has an application, or an eventer, already')
-    const log = options.log ?? toStderr
-    const app = new App(
-      makeParts(options, (error) => log(described(error))),
-      log,
-    )
-    running = app
+    isTaken = true
+    let app: App | undefined
     try {
+      const log = options.log ?? toStderr
+      app = new App(await makeParts(options, (error) => log(described(error))), log)
+      running = app
       await app.#start(options)
       return app
     } catch (error) {
-      await app.stop()
+      await app?.stop()
+      isTaken = false
       throw error
     }
   }
@@ -92,6 +95,10 @@ export class App implements AsyncDisposable {
 
   get hooks(): Hooks {
     return this.#parts.hooks
+  }
+
+  get modules(): Modules {
+    return this.#parts.modules
   }
 
   /** Commands of the console; register your own here. (CN-05) */
@@ -144,7 +151,7 @@ export class App implements AsyncDisposable {
   }
 
   async #start(options: AppOptions): Promise<void> {
-    const { config, control, follower, file } = this.#parts
+    const { config, control, modules, follower, file } = this.#parts
     await config.reload()
     const { eventer: eventerOptions, control: socket, user, group } = follower.settings
     const eventer = await at(`${file}: Eventer`, Eventer.init(eventerOptions))
@@ -154,20 +161,23 @@ export class App implements AsyncDisposable {
     if (socket !== undefined && options.control !== false)
       this.#server = await openControl(control, socket, eventer.loops[0])
     becomeUser({ user, group }, file)
+    await modules.postInit()
     config.markStarted()
     registerCoreCommands(control, { onShutdown: () => this.stop() })
   }
 
   async #stop(): Promise<void> {
-    const { follower } = this.#parts
+    const { modules, follower } = this.#parts
     for (const step of [
       () => follower.stop(),
       () => this.#server?.close(),
+      () => modules.close(),
       () => this.#eventer?.[Symbol.asyncDispose](),
     ])
       await this.#attempt(step)
     this.#eventer = undefined
-    if (running === this) running = undefined
+    running = undefined
+    isTaken = false
     this.#hasStopped()
   }
 

@@ -10,9 +10,16 @@ import { summary } from './summary'
 /** See `App.check`. */
 export async function checkConfiguration(options: AppOptions): Promise<AppFindings> {
   try {
-    const { config, follower } = makeParts(options, () => {})
-    const { warnings } = summary(await config.reload())
-    return { warnings, problems: await handlerProblems(follower.settings) }
+    const { config, follower, modules } = await makeParts(options, () => {})
+    const manifests = modules.problems().map(({ message }) => message)
+    try {
+      const { warnings } = summary(await config.reload())
+      return { warnings, problems: [...manifests, ...(await handlerProblems(follower.settings))] }
+    } catch (error) {
+      return { warnings: [], problems: [...manifests, ...problemsOf(error)] }
+    } finally {
+      await modules.close()
+    }
   } catch (error) {
     return { warnings: [], problems: problemsOf(error) }
   }

@@ -2,8 +2,10 @@ import { resolve } from 'node:path'
 import { Config } from '../config'
 import { Control } from '../control'
 import { Hooks } from '../hooks'
+import { Modules } from '../modules'
 import type { AppOptions } from './app-options'
 import { type CoreSlots, registerCoreOptions } from './core-options'
+import { modulePathOf } from './early-settings'
 import { Follower } from './follower'
 import { RequestHook } from './request-hook'
 
@@ -14,23 +16,27 @@ export interface Parts {
   readonly hooks: Hooks
   readonly config: Config
   readonly control: Control
+  readonly modules: Modules
   readonly slots: CoreSlots
   readonly follower: Follower
 }
 
 /** Puts the parts together: the options of the core are registered, manifests are read, nothing is loaded yet. */
-export function makeParts(options: AppOptions, failed: (error: unknown) => void): Parts {
-  const { defines = [] } = options
+export async function makeParts(options: AppOptions, failed: (error: unknown) => void): Promise<Parts> {
+  const { defines = [], modules: folders = [] } = options
   const file = resolve(options.file)
+  const searchPath = [...(await modulePathOf(file, defines)), ...folders.map((folder) => resolve(folder))]
   const hooks = new Hooks({ phases: true })
   const config = new Config({ hooks, file, overrides: defines })
   const slots = registerCoreOptions(config)
   const control = new Control()
+  const modules = new Modules({ config, hooks, control, searchPath })
   const follower = new Follower(file, slots, new RequestHook(hooks), failed)
+  // Behind the modules: what is served may need what they set up.
   config.participant({
     prepare: (txn) => follower.prepare(txn),
     commit: () => follower.commit(),
     abort: () => follower.abort(),
   })
-  return { file, hooks, config, control, slots, follower }
+  return { file, hooks, config, control, modules, slots, follower }
 }

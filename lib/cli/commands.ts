@@ -1,8 +1,9 @@
 import { check } from './check'
 import type { Command } from './command'
+import { ecmGen } from './ecm-gen'
 import { REMOTE } from './remote'
 import { run } from './run'
 import { versionCommand } from './version'
 
 /** Every command, in the order in which `heddle help` names them. */
-export const COMMANDS: readonly Command[] = [run, check, ...REMOTE, versionCommand]
+export const COMMANDS: readonly Command[] = [run, check, ...REMOTE, ecmGen, versionCommand]

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -32,6 +32,41 @@ async function text(url: string): Promise<string> {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   return String(body)
 }
+
+/** A module that says what is done with it, and answers requests before the routes. */
+const MODULE = `
+  import { App, defineModule, defineOption, Eventer } from 'heddle'
+  const say = (...words) => process.stdout.write('life: ' + words.join(' ') + '\\n')
+  export default defineModule({
+    name: 'life',
+    options: {
+      greeting: defineOption({ type: 'string', default: 'hello' }),
+      fails: defineOption({ type: 'string', default: 'never' }),
+    },
+    confSetup() { say('confSetup') },
+    extInit(self, txn, output, { mode, privileged }) {
+      say(mode, privileged ? 'privileged' : 'plain', Eventer.find() ? 'loops' : 'none')
+      if (mode === 'destroy') return
+      const fails = self.fetchAtInit(txn, 'fails')
+      const isTime = fails.value === (privileged ? 'privileged' : mode)
+      fails.release()
+      if (isTime) throw new Error('as it was told')
+      if (privileged) return
+      const greeting = self.fetchAtInit(txn, 'greeting')
+      self.privateData = greeting.value
+      greeting.release()
+      self.hooks.resolve('http', 'request').registerLast((closure, request, response) => {
+        if (request.path !== '/module') return false
+        response.end(closure.privateData)
+        return true
+      }, self)
+    },
+  })`
+
+const withModule = (stanza: string, route = 'one'): string =>
+  `Module_Path = ( "modules" )\n${stanza}\n${listener(route)}`
+
+const MODULE_FILES = { 'handlers.mjs': HANDLERS, 'modules/life.mjs': MODULE, 'modules/life.ecm': '[life]\n' }
 
 /** Asks again and again, each time over a new connection or always over one, until told to stop: how often, and what came. */
 function loadOn(url: string, keepAlive: boolean) {
@@ -201,6 +236,57 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
       code: 1,
       stderr: expect.stringMatching(/ENOENT|ECONNREFUSED/),
     })
+  })
+})
+
+describe('modules of an application', () => {
+  it('are set up before there are loops and told when all of it serves; their hooks come before routes (MO-10, HK-10)', async () => {
+    const app = await Application.start('js', {
+      ...MODULE_FILES,
+      'app.conf': withModule('life { greeting = hi }'),
+    })
+    const life = (): string[] =>
+      [...app.program.stdout.matchAll(/^life: (.*)$/gm)].map(([, text]) => text as string)
+    expect(life()).toEqual(['confSetup', 'init privileged none', 'postinit plain loops'])
+    const origin = app.origin('web')
+    expect(await text(`${origin}/module`)).toBe('hi')
+    expect(await text(`${origin}/`)).toBe('one')
+    app.write('app.conf', withModule('life { greeting = salve }', 'two'))
+    await app.reload(2)
+    expect([await text(`${origin}/module`), await text(`${origin}/`)]).toEqual(['salve', 'two'])
+    app.write('app.conf', withModule('life { fails = init }'))
+    app.program.signal('SIGHUP')
+    await app.program.complaint(/SIGHUP: .*life.*as it was told/)
+    expect([await text(`${origin}/module`), await text(`${origin}/`)]).toEqual(['salve', 'two'])
+    app.write('app.conf', withModule(''))
+    await app.reload(3)
+    expect(await text(`${origin}/module`)).toBe('Not Found\n')
+    app.program.signal('SIGTERM')
+    expect(await app.program.exit()).toBe(0)
+    expect(life().filter((line) => line.startsWith('destroy'))).toHaveLength(3)
+  })
+
+  it.each(['privileged', 'postinit'])(
+    'that fail at the start end it with 1 and one line: %s (A-MO-9)',
+    async (phase) => {
+      const folder = folderWith({ ...MODULE_FILES, 'app.conf': withModule(`life { fails = ${phase} }`) })
+      const { code, stderr } = await heddleResult(['run', join(folder, 'app.conf')], { HEDDLE_BACKEND: 'js' })
+      expect(code).toBe(1)
+      expect(stderr).toMatch(/^heddle: [^\n]*\blife\b[^\n]*as it was told\n$/)
+    },
+  )
+
+  it('get their capabilities written into manifests by heddle ecm-gen (MO-07)', async () => {
+    const folder = folderWith({
+      'x.mjs': `import { defineModule, defineOption } from 'heddle'
+        export default defineModule({ name: 'x', confSetup() {}, extInit() {},
+          options: { limit: defineOption({ type: 'int', fallback: 'Domain>Global', default: '1' }) } })`,
+      'x.ecm': '# by hand\n[x]\n',
+    })
+    const file = join(folder, 'x.ecm')
+    expect(await heddleResult(['ecm-gen', file])).toMatchObject({ code: 0, stdout: `${file}: written\n` })
+    expect(await heddleResult(['ecm-gen', file])).toMatchObject({ code: 0, stdout: `${file}: up to date\n` })
+    expect(readFileSync(file, 'utf8')).toMatch(/^# by hand\n\[x\]\n(msys\.provides:auto = .*\n){2}$/)
   })
 })
 
