@@ -23,7 +23,8 @@ const LIB: readonly { readonly name: string; readonly files: RegExp; readonly ne
   { name: 'errors', files: /^lib\/(errors|arguments|time|waiting)$/ },
   {
     name: 'backend contract',
-    files: /^lib\/backend\/(aco|backend|builtin-jobs|jobs|meter|protocol|port|platform|memory|shared)$/,
+    files:
+      /^lib\/backend\/(aco|backend|builtin-jobs|jobs|meter|modules|protocol|port|platform|memory|shared)$/,
   },
   { name: 'backend implementations', files: /^lib\/backend\/(native|js)(\/|$)/ },
   { name: 'backend choice', files: /^lib\/backend\/select$/ },

@@ -302,6 +302,7 @@ const OWN_MODULES: ReadonlySet<string> = new Set([
     'shared',
     'aco',
     'job',
+    'module',
   ],
 ])
 

@@ -1,41 +1,11 @@
 import { NativeHookKind, type NativeHookNames, type NativeOption, ValueType } from '../backend/modules'
 import { HeddleError } from '../errors'
-import type { HookRegistry, ModuleHooks } from '../hooks'
+import type { OptionDef, OptionSlot, OptionType } from '../config'
+import type { HookRegistry } from '../hooks'
+import type { Infrastructure } from './infrastructure'
+import type { InitFlags, ModuleTransaction } from './module-def'
 import type { NativeCallee, NativeHandles, NativeHost } from './native-host'
-
-/** What native code needs of the infrastructure of its module. */
-export interface NativeSelf {
-  readonly id: string
-  readonly hooks: ModuleHooks
-  fetchAtInit(txn: NativeTransaction, slot: never): { readonly value: unknown; release(): void }
-  log(level: 'debug' | 'info' | 'warning' | 'error', text: string): void
-}
-
-/** What native code needs of a transaction. */
-export interface NativeTransaction {
-  readonly hookRegistry: HookRegistry
-}
-
-/** What native code needs in `confSetup`: the types of the configuration fit. */
-export interface NativeSetup {
-  registerOption(def: never): unknown
-}
-
-/** The flags of `extInit`. */
-export interface NativeFlags {
-  readonly mode: 'init' | 'postinit' | 'destroy'
-  readonly privileged: boolean
-}
-
-/** What `confSetup` registers for an option of native code. */
-interface NativeOptionDef {
-  readonly name: string
-  readonly type: string
-  readonly fallback: string
-  readonly flags: { readonly isArray: boolean; readonly notTunableOnline: boolean }
-  readonly default?: string
-  readonly validate?: (value: { readonly value: unknown }) => boolean
-}
+import type { SetupContext } from './setup-context'
 
 interface AnyHook {
   call(...values: unknown[]): unknown
@@ -43,7 +13,7 @@ interface AnyHook {
 
 const MODES = { init: 1, postinit: 2, destroy: 3 } as const
 const LEVELS = ['debug', 'debug', 'info', 'warning', 'error'] as const
-const TYPES: Readonly<Record<number, string>> = {
+const TYPES: Readonly<Record<number, OptionType>> = {
   [ValueType.INT64]: 'int',
   [ValueType.UINT64]: 'uint64',
   [ValueType.DOUBLE]: 'float',
@@ -62,11 +32,11 @@ export class NativeCode implements NativeCallee {
   readonly #name: string
   readonly #isSingleton: boolean
   readonly #handles: NativeHandles
-  readonly #selves = new WeakMap<NativeSelf, NativeObject>()
+  readonly #selves = new WeakMap<Infrastructure, NativeObject>()
   readonly #waiting = new Map<number, () => void>()
-  #slots: readonly unknown[] = []
+  #slots: readonly OptionSlot[] = []
   #hooks: readonly AnyHook[] = []
-  #log: NativeSelf['log'] = () => {}
+  #log: Infrastructure['log'] = () => {}
 
   constructor(host: NativeHost, module: number, name: string, isSingleton: boolean) {
     this.#host = host
@@ -76,21 +46,22 @@ export class NativeCode implements NativeCallee {
     host.keep(this.#handles, this)
   }
 
-  confSetup(self: NativeSelf, setup: NativeSetup): void {
+  confSetup(self: Infrastructure, setup: SetupContext): void {
     const object = this.#objectOf(self)
     this.#log = (level, text) => self.log(level, text)
     const { native } = this.#host
     this.#host.check(native.confSetup(object.handle), 'conf_setup')
-    this.#hooks = native.hooks(this.#handles.module).map((names, number) => this.#declare(self, names, number))
+    this.#hooks = native
+      .hooks(this.#handles.module)
+      .map((names, number) => this.#declare(self, names, number))
     const options = native.options(this.#handles.module)
     this.#slots = options.map((option, slot) => {
-      const def = this.#optionDef(object, option, slot)
-      return setup.registerOption(def as never)
+      return setup.registerOption(this.#optionDef(object, option, slot))
     })
     this.#provide(self, object)
   }
 
-  extInit(self: NativeSelf, txn: NativeTransaction, flags: NativeFlags): undefined | Promise<undefined> {
+  extInit(self: Infrastructure, txn: ModuleTransaction, flags: InitFlags): undefined | Promise<undefined> {
     const object = this.#objectOf(self)
     if (flags.mode === 'destroy') return this.#destroy(self, object)
     const { native } = this.#host
@@ -104,13 +75,13 @@ export class NativeCode implements NativeCallee {
   }
 
   /** The command's answer; it may have failed halfway. */
-  control(self: NativeSelf, command: string, xml: boolean): { output: string; failed: () => void } {
+  control(self: Infrastructure, command: string, xml: boolean): { output: string; failed: () => void } {
     const answer = this.#host.native.control(this.#objectOf(self).handle, command, xml)
     return { output: answer.output, failed: () => this.#host.check(answer, 'control') }
   }
 
   /** A singleton that goes after all. */
-  exit(self: NativeSelf): void {
+  exit(self: Infrastructure): void {
     this.#release(self, this.#objectOf(self))
   }
 
@@ -130,7 +101,7 @@ export class NativeCode implements NativeCallee {
 
   // --- phases
 
-  #objectOf(self: NativeSelf): NativeObject {
+  #objectOf(self: Infrastructure): NativeObject {
     const known = this.#selves.get(self)
     if (known !== undefined) return known
     const handle = this.#host.native.make(this.#handles.module)
@@ -141,7 +112,7 @@ export class NativeCode implements NativeCallee {
     return made
   }
 
-  #declare(self: NativeSelf, { scope, name, kind }: NativeHookNames, number: number): AnyHook {
+  #declare(self: Infrastructure, { scope, name, kind }: NativeHookNames, number: number): AnyHook {
     const hook: AnyHook =
       kind === NativeHookKind.VOID
         ? self.hooks.declareVoid<unknown[]>(scope, name, { callable: true })
@@ -155,7 +126,7 @@ export class NativeCode implements NativeCallee {
   }
 
   /** Native code that calls a hook whose providers are all native gets them directly. */
-  #watch(self: NativeSelf, scope: string, name: string, hook: number): void {
+  #watch(self: Infrastructure, scope: string, name: string, hook: number): void {
     const { native } = this.#host
     const { module } = this.#handles
     self.hooks.watchProviders(scope, name, (functions) => {
@@ -170,12 +141,12 @@ export class NativeCode implements NativeCallee {
     })
   }
 
-  #optionDef(object: NativeObject, option: NativeOption, slot: number): NativeOptionDef {
+  #optionDef(object: NativeObject, option: NativeOption, slot: number): OptionDef {
     const { name, type, isArray, notTunableOnline, scopes, hasValidate } = option
     const own = this.#isSingleton ? `[${this.#name}]` : this.#name
     const def = {
       name,
-      type: TYPES[type] as string,
+      type: TYPES[type] as OptionType,
       fallback: scopes ?? own,
       flags: { isArray, notTunableOnline },
       ...(option.default === undefined ? {} : { default: option.default }),
@@ -189,7 +160,7 @@ export class NativeCode implements NativeCallee {
   }
 
   /** What the phase has asked for. */
-  #provide(self: NativeSelf, object: NativeObject): void {
+  #provide(self: Infrastructure, object: NativeObject): void {
     const { native } = this.#host
     for (const { scope, name, first } of native.provisions(object.handle, object.provided)) {
       const index = object.provided++
@@ -199,7 +170,11 @@ export class NativeCode implements NativeCallee {
     }
   }
 
-  #provider(object: NativeObject, index: number, hook: string): (self: unknown, ...values: unknown[]) => unknown {
+  #provider(
+    object: NativeObject,
+    index: number,
+    hook: string,
+  ): (self: unknown, ...values: unknown[]) => unknown {
     const host = this.#host
     const { handle } = object
     const what = `${this.#name}: native provider of ${hook}`
@@ -222,7 +197,7 @@ export class NativeCode implements NativeCallee {
   }
 
   /** Not before the last thread has left a hook that had its providers. */
-  #destroy(self: NativeSelf, object: NativeObject): undefined | Promise<undefined> {
+  #destroy(self: Infrastructure, object: NativeObject): undefined | Promise<undefined> {
     const finish = (): undefined => {
       const answer = this.#host.native.destroy(object.handle)
       this.#release(self, object)
@@ -243,7 +218,7 @@ export class NativeCode implements NativeCallee {
     })
   }
 
-  #release(self: NativeSelf, { handle }: NativeObject): void {
+  #release(self: Infrastructure, { handle }: NativeObject): void {
     this.#selves.delete(self)
     this.#handles.selves.delete(handle)
     this.#host.native.release(handle)
@@ -264,8 +239,8 @@ class NativeObject {
 /** Where the functions that stand for native providers lead. */
 const providers = new WeakMap<object, { readonly object: NativeObject; readonly index: number }>()
 
-function fetch(self: NativeSelf, txn: NativeTransaction, slot: unknown): unknown[] {
-  const fetched = self.fetchAtInit(txn, slot as never)
+function fetch(self: Infrastructure, txn: ModuleTransaction, slot: OptionSlot): unknown[] {
+  const fetched = self.fetchAtInit(txn, slot)
   try {
     return asArray(fetched.value)
   } finally {
@@ -284,5 +259,6 @@ function returnFirst(value: unknown, ret: (value: unknown) => void): void {
 
 /** As native code understands it: neither 0, false, "" nor nothing. */
 function returnSomething(value: unknown, ret: (value: unknown) => void): void {
-  if (value !== undefined && value !== null && value !== 0 && value !== 0n && value !== false && value !== '') ret(value)
+  if (value !== undefined && value !== null && value !== 0 && value !== 0n && value !== false && value !== '')
+    ret(value)
 }

@@ -149,7 +149,10 @@ function loadError(file: string, failure: NativeModuleFailure): HeddleError {
     case LoadStep.SYMBOL:
       return new HeddleError('ERR_DSO_SYMBOL', `${file} exports no heddle_module`)
     case LoadStep.VERSION:
-      return new HeddleError('ERR_DSO_ABI', `${file} was built for ${versionOf(version)} of heddle.h, this is ${ABI}`)
+      return new HeddleError(
+        'ERR_DSO_ABI',
+        `${file} was built for ${versionOf(version)} of heddle.h, this is ${ABI}`,
+      )
     case LoadStep.REGISTER:
       return new HeddleError('ERR_DSO_REGISTER', `heddle_register of ${file} answered ${errnoName(error)}`)
     case LoadStep.MODULE:

@@ -133,13 +133,13 @@ napi_value extInit(napi_env env, napi_callback_info info) {
   bool hasValues = false;
   napi_is_array(env, args.at(3), &hasValues);
   return answer(env, withSelf(args, host, [&](ModuleHost::Known& known) {
-    Values* values = nullptr;
-    if (hasValues) values = readOptions(env, args.at(3), known.self->module());
-    if (hasValues && values == nullptr) return -ENOMEM;
-    // Before: a module that is terminated in the middle has begun.
-    known.begun = true;
-    return known.self->extInit(init, values);
-  }));
+                  Values* values = nullptr;
+                  if (hasValues) values = readOptions(env, args.at(3), known.self->module());
+                  if (hasValues && values == nullptr) return -ENOMEM;
+                  // Before: a module that is terminated in the middle has begun.
+                  known.begun = true;
+                  return known.self->extInit(init, values);
+                }));
 }
 
 napi_value activate(napi_env env, napi_callback_info info) {
@@ -160,9 +160,8 @@ napi_value discard(napi_env env, napi_callback_info info) {
 
 napi_value destroy(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
-  return answer(env, withSelf(args, ModuleHost::of(env), [](ModuleHost::Known& known) {
-                  return known.self->destroy();
-                }));
+  return answer(env, withSelf(args, ModuleHost::of(env),
+                              [](ModuleHost::Known& known) { return known.self->destroy(); }));
 }
 
 napi_value control(napi_env env, napi_callback_info info) {
@@ -189,25 +188,27 @@ napi_value control(napi_env env, napi_callback_info info) {
     return answered;
   });
   napi_value object = answer(env, result);
-  set(env, object, "output", text(env, response.size() == 0 ? "" : response.data(), response.size()));
+  set(env, object, "output",
+      text(env, response.size() == 0 ? "" : response.data(), response.size()));
   return object;
 }
 
 napi_value validate(napi_env env, napi_callback_info info) {
   const Args<3> args(env, info);
   return answer(env, withSelf(args, ModuleHost::of(env), [&](ModuleHost::Known& known) {
-    const auto slot = args.template real<size_t>(1);
-    ValuesMaker maker;
-    if (slot >= known.self->module().options()) return -EINVAL;
-    if (!addSlot(env, args.at(2), known.self->module().option(slot).type, &maker)) return -ENOMEM;
-    Values* const values = maker.make();
-    if (values == nullptr) return -ENOMEM;
-    size_t count = 0;
-    const heddle_value* const first = values->of(0, &count);
-    const int refused = known.self->validate(slot, first, count);
-    values->release();
-    return refused > 0 ? -EINVAL : refused;
-  }));
+                  const auto slot = args.template real<size_t>(1);
+                  ValuesMaker maker;
+                  if (slot >= known.self->module().options()) return -EINVAL;
+                  if (!addSlot(env, args.at(2), known.self->module().option(slot).type, &maker))
+                    return -ENOMEM;
+                  Values* const values = maker.make();
+                  if (values == nullptr) return -ENOMEM;
+                  size_t count = 0;
+                  const heddle_value* const first = values->of(0, &count);
+                  const int refused = known.self->validate(slot, first, count);
+                  values->release();
+                  return refused > 0 ? -EINVAL : refused;
+                }));
 }
 
 // --- declarations

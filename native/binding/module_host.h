@@ -3,8 +3,8 @@
 //
 // Owned by the environment. A worker may be terminated in the middle of anything: the cleanup hook
 // then destroys what has begun (HEDDLE_DESTROY, on the isolate's thread, while its loops are still
-// there; JavaScript cannot be called any more) and lets go of it. Thread rule: the isolate's thread,
-// except for wake.
+// there; JavaScript cannot be called any more) and lets go of it. Thread rule: the isolate's
+// thread, except for wake.
 #pragma once
 
 #include <node_api.h>

@@ -56,8 +56,7 @@ bool addText(napi_env env, napi_value from, modules::ValuesMaker* into) {
   size_t size = 0;
   if (napi_get_value_string_utf8(env, from, nullptr, 0, &size) != napi_ok) return false;
   char* const room = into->addRoom(HEDDLE_TEXT, size);
-  return room != nullptr &&
-         napi_get_value_string_utf8(env, from, room, size + 1, &size) == napi_ok;
+  return room != nullptr && napi_get_value_string_utf8(env, from, room, size + 1, &size) == napi_ok;
 }
 
 bool addObject(napi_env env, napi_value from, modules::ValuesMaker* into) {
@@ -134,8 +133,8 @@ bool addSlot(napi_env env, napi_value array, int32_t type, modules::ValuesMaker*
     napi_handle_scope scope;
     napi_value element = nullptr;
     if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
-    const bool added = napi_get_element(env, array, i, &element) == napi_ok &&
-                       addValue(env, element, type, into);
+    const bool added =
+        napi_get_element(env, array, i, &element) == napi_ok && addValue(env, element, type, into);
     napi_close_handle_scope(env, scope);
     if (!added) return false;
   }

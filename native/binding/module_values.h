@@ -13,8 +13,8 @@ namespace heddle::binding {
 // Options and arguments have no more of them.
 constexpr uint32_t kMostModuleValues = 65'536;
 
-// The next slot: the elements of the array as they are; where `type` is one of a number's, text's or
-// truth's, as that. False: no memory, or a pending exception.
+// The next slot: the elements of the array as they are; where `type` is one of a number's, text's
+// or truth's, as that. False: no memory, or a pending exception.
 [[nodiscard]] bool addSlot(napi_env env, napi_value array, int32_t type,
                            modules::ValuesMaker* into);
 // nullptr without memory for it.

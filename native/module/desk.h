@@ -37,8 +37,8 @@ struct Post {
   mem::Retired retired;  // of the news
   Post* next = nullptr;
   Module* module = nullptr;  // with a count
-  Hook* hook = nullptr;  // nullptr: a line
-  int level = 0;         // of a line; kSettled: the news
+  Hook* hook = nullptr;      // nullptr: a line
+  int level = 0;             // of a line; kSettled: the news
   Values* values = nullptr;  // with a count
 };
 

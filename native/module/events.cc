@@ -77,7 +77,8 @@ int64_t later(int64_t nowNs, int64_t delayNs) {
 void endEventsOfTheEnded() {
   aco::Runtime* const runtime = aco::Runtime::current();
   const uint32_t here = runtime == nullptr ? 0 : runtime->loop().loopId();
-  if (runtime != nullptr && eventsOf(runtime->loop()) != nullptr) eventsOf(runtime->loop())->sweep();
+  if (runtime != nullptr && eventsOf(runtime->loop()) != nullptr)
+    eventsOf(runtime->loop())->sweep();
   for (size_t n = 0;; n++) {
     const uint32_t loopId = everywhere().loopOf(n);
     if (loopId == 0) return;
@@ -129,8 +130,8 @@ int64_t Events::timer(Self* self, int64_t delayNs, int64_t (*run)(void*), void* 
   return add({self, run, nullptr, closure, -1, 0}, delayNs);
 }
 
-int64_t Events::watch(Self* self, int fd, uint32_t mask,
-                      uint32_t (*call)(void*, int, uint32_t), void* closure) {
+int64_t Events::watch(Self* self, int fd, uint32_t mask, uint32_t (*call)(void*, int, uint32_t),
+                      void* closure) {
   if (call == nullptr || (mask & ~(HEDDLE_READABLE | HEDDLE_WRITABLE | HEDDLE_EXCEPTION)) != 0) {
     return -EINVAL;
   }
@@ -211,8 +212,8 @@ void Events::ready(uint64_t data, uint32_t mask) {
 }
 
 void Events::timers(int64_t nowNs) {
-  const size_t fired = deadlines_.expire(nowNs, kTimersPerPass,
-                                         [this](uint32_t handle, uint32_t) { due(handle); });
+  const size_t fired =
+      deadlines_.expire(nowNs, kTimersPerPass, [this](uint32_t handle, uint32_t) { due(handle); });
   timersLeft_ = fired == kTimersPerPass;
 }
 

@@ -70,7 +70,8 @@ LoadStep check(Load* load) {
   const heddle_module& module = *load->module;
   load->version = module.version;
   if (module.version != HEDDLE_API_VERSION) return LoadStep::kVersion;
-  if (module.size < sizeof(heddle_module)) return refuse(load, "its struct heddle_module is cut short");
+  if (module.size < sizeof(heddle_module))
+    return refuse(load, "its struct heddle_module is cut short");
   if (module.name == nullptr || module.name[0] == '\0') return refuse(load, "it has no name");
   if (module.conf_setup == nullptr) return refuse(load, "it has no conf_setup");
   if (module.ext_init == nullptr) return refuse(load, "it has no ext_init");

@@ -35,7 +35,7 @@ void Hook::publish(size_t providers, Plan* plan) {
   Plan* const before = plan_.exchange(plan, std::memory_order_acq_rel);
   if (before == nullptr) return;
   retire(&before->retired, sizeof(Plan) + before->count * sizeof(Provider),
-                   [](mem::Retired* retired) { Plan::destroy(reinterpret_cast<Plan*>(retired)); });
+         [](mem::Retired* retired) { Plan::destroy(reinterpret_cast<Plan*>(retired)); });
 }
 
 int Hook::call(const heddle_value* arguments, size_t count, heddle_value* result) const {
@@ -95,8 +95,7 @@ int Hook::run(const Plan& plan, const heddle_value* arguments, size_t count,
 
 // --- modules
 
-Module::Module(const heddle_module* definition, Desk* desk)
-    : definition_(definition), desk_(desk) {
+Module::Module(const heddle_module* definition, Desk* desk) : definition_(definition), desk_(desk) {
   desk_->hold();
 }
 

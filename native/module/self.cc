@@ -156,7 +156,8 @@ bool Self::mayProvide() const {
 
 int Self::provide(const Provision& provision) {
   if (!mayProvide()) return -EPERM;
-  if (provision.scope == nullptr || provision.name == nullptr || provision.provider.run == nullptr ||
+  if (provision.scope == nullptr || provision.name == nullptr ||
+      provision.provider.run == nullptr ||
       (provision.place != HEDDLE_FIRST && provision.place != HEDDLE_LAST)) {
     return -EINVAL;
   }

@@ -79,8 +79,7 @@ Values* ValuesMaker::make() {
   const size_t tableBytes = values_.size() * sizeof(heddle_value);
   const size_t rangeBytes = ranges_.size() * sizeof(Values::Range);
   const size_t total = sizeof(Values) + tableBytes + rangeBytes + bytes_.size();
-  void* const memory =
-      mem::allocateBytes(mem::builtinType(mem::Builtin::kModuleValues), total);
+  void* const memory = mem::allocateBytes(mem::builtinType(mem::Builtin::kModuleValues), total);
   if (memory == nullptr) return nullptr;
   auto* const made = ::new (memory) Values;
   auto* const values = reinterpret_cast<heddle_value*>(made + 1);

@@ -1,6 +1,7 @@
 #pragma once
 
-// A module of the test's own, with a loop and a fake isolate. Its functions are lambdas of the test.
+// A module of the test's own, with a loop and a fake isolate. Its functions are lambdas of the
+// test.
 
 #include <cerrno>
 #include <functional>
@@ -62,10 +63,8 @@ inline Values* valuesOf(const std::vector<heddle_value>& slots) {
 // Where the module's functions lead.
 struct Script {
   std::function<int(heddle_self*)> confSetup = [](heddle_self*) { return 0; };
-  std::function<int(heddle_self*, const heddle_init*)> extInit = [](heddle_self*,
-                                                                    const heddle_init*) {
-    return 0;
-  };
+  std::function<int(heddle_self*, const heddle_init*)> extInit =
+      [](heddle_self*, const heddle_init*) { return 0; };
 };
 inline Script*& script() {
   static Script* now = nullptr;

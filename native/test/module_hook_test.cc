@@ -154,10 +154,13 @@ CASE("HK-14 posts come in their order, with copies of their arguments, and wake 
   CHECK(world.desk->take() == nullptr);
 }
 
-CASE("HK-14 posts are refused above the limit, and when the isolate has ended; none is lost or left") {
+CASE(
+    "HK-14 posts are refused above the limit, and when the isolate has ended; none is lost or "
+    "left") {
   HookWorld world;
   for (uint32_t i = 0; i < Desk::kMostPosts; i++) {
-    if (api().hooks->post(world.hooks[0], nullptr, 0) != 0) return check::fail(__FILE__, __LINE__, "post");
+    if (api().hooks->post(world.hooks[0], nullptr, 0) != 0)
+      return check::fail(__FILE__, __LINE__, "post");
   }
   CHECK_EQ(api().hooks->post(world.hooks[0], nullptr, 0), -ENOBUFS);
   CHECK_EQ(api().log->write(world.self->handle(), HEDDLE_INFO, "x"), -ENOBUFS);
@@ -170,7 +173,9 @@ CASE("HK-14 posts are refused above the limit, and when the isolate has ended; n
   CHECK(world.desk->take() == nullptr);
 }
 
-CASE("HK-10 the news that a plan is out of use comes when the last section has ended, also above the limit") {
+CASE(
+    "HK-10 the news that a plan is out of use comes when the last section has ended, also above "
+    "the limit") {
   HookWorld world;
   Seen one{1, 0};
   world.publish(0, {&one});

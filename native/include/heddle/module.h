@@ -19,11 +19,12 @@
  *     HEDDLE_MODULE = {HEDDLE_MODULE_HEAD, .name = "counter", .conf_setup = conf_setup,
  *                      .ext_init = ext_init};
  *
- * LIFE. conf_setup is called once when the library is loaded into an isolate, and declares: options,
- * hooks, memtypes. ext_init is called with HEDDLE_INIT for each configuration that is being made,
- * privileged the first time at the start of the program, then once with HEDDLE_POSTINIT; and, unless
- * the module is a singleton, with HEDDLE_DESTROY when nobody reads that configuration any more. What
- * any of them returns below 0 fails the configuration: it is not used, the one before stays.
+ * LIFE. conf_setup is called once when the library is loaded into an isolate, and declares:
+ * options, hooks, memtypes. ext_init is called with HEDDLE_INIT for each configuration that is
+ * being made, privileged the first time at the start of the program, then once with
+ * HEDDLE_POSTINIT; and, unless the module is a singleton, with HEDDLE_DESTROY when nobody reads
+ * that configuration any more. What any of them returns below 0 fails the configuration: it is not
+ * used, the one before stays.
  *
  * A SELF is one object of the module: of a singleton there is one, of other modules one for each
  * configuration. It is there from its first call until HEDDLE_DESTROY has returned and its jobs are
@@ -70,8 +71,8 @@ enum heddle_type {
 };
 
 /* From JavaScript a whole number within 2^53 comes as HEDDLE_INT64, any other number as
- * HEDDLE_DOUBLE, a bigint as HEDDLE_INT64 or HEDDLE_UINT64. To JavaScript 64-bit numbers beyond 2^53
- * go as bigint, bytes as a copy. */
+ * HEDDLE_DOUBLE, a bigint as HEDDLE_INT64 or HEDDLE_UINT64. To JavaScript 64-bit numbers beyond
+ * 2^53 go as bigint, bytes as a copy. */
 struct heddle_value {
   int32_t type; /* enum heddle_type */
   uint32_t reserved;
@@ -130,10 +131,10 @@ struct heddle_module {
 
 /* The module of a library. One with several has HEDDLE_MODULE_NAMED(x) for each: the section of the
  * manifest says which. */
-#define HEDDLE_MODULE_NAMED(name_)                                   \
+#define HEDDLE_MODULE_NAMED(name_)                                       \
   extern HEDDLE_EXPORT const struct heddle_module heddle_module_##name_; \
   const struct heddle_module heddle_module_##name_
-#define HEDDLE_MODULE                                         \
+#define HEDDLE_MODULE                                            \
   extern HEDDLE_EXPORT const struct heddle_module heddle_module; \
   const struct heddle_module heddle_module
 #define HEDDLE_MODULE_HEAD .version = HEDDLE_API_VERSION, .size = sizeof(struct heddle_module)
@@ -173,7 +174,8 @@ struct heddle_module_api {
 
 struct heddle_option {
   const char* name;
-  int32_t type; /* HEDDLE_INT64 (32 bits in the file), HEDDLE_UINT64, HEDDLE_DOUBLE, HEDDLE_BOOL, HEDDLE_TEXT */
+  int32_t type;   /* HEDDLE_INT64 (32 bits in the file), HEDDLE_UINT64, HEDDLE_DOUBLE, HEDDLE_BOOL,
+                     HEDDLE_TEXT */
   uint32_t flags; /* HEDDLE_OPTION_... */
   /* Where it may stand, as a path: "Binding:Domain>Domain>Global". NULL: in the module's own
    * stanza. */
@@ -195,8 +197,8 @@ struct heddle_option_api {
   int (*declare)(heddle_self* self, const struct heddle_option* option, int32_t* slot);
 
   /* Those of the configuration that is in use; before it is, those it had before, or NULL. Any
-   * thread, and good until the call of Heddle's returns that one is in, or the section of the epochs
-   * is left that the thread or the coroutine has entered. NULL on a thread in neither. */
+   * thread, and good until the call of Heddle's returns that one is in, or the section of the
+   * epochs is left that the thread or the coroutine has entered. NULL on a thread in neither. */
   const heddle_values* (*current)(const heddle_self* self);
   /* The same, good until they are released. Any thread, at any time. */
   const heddle_values* (*hold)(const heddle_self* self);
@@ -292,8 +294,8 @@ struct heddle_memory_api {
 struct heddle_job {
   /* On a thread of the queue. */
   int64_t (*work)(void* argument);
-  /* On the thread that submitted it, by its loop, exactly once. `status` is 0, or why `work` did not
-   * run: -ETIME, or -ECANCELED when the loop or the queue has ended first. May be NULL. */
+  /* On the thread that submitted it, by its loop, exactly once. `status` is 0, or why `work` did
+   * not run: -ETIME, or -ECANCELED when the loop or the queue has ended first. May be NULL. */
   void (*done)(void* argument, int status, int64_t result);
   void* argument;
   const char* queue;   /* NULL: "default" */
@@ -326,17 +328,18 @@ struct heddle_event_api {
   uint32_t version;
   uint32_t size;
 
-  /* Calls `run` once, not before `delay_ns` (0 and less: with the next pass); as long as that returns
-   * something above 0, again so many nanoseconds later. A handle above 0; -EINVAL; -ENXIO; -ENFILE;
-   * -ESHUTDOWN; -ENOMEM. */
+  /* Calls `run` once, not before `delay_ns` (0 and less: with the next pass); as long as that
+   * returns something above 0, again so many nanoseconds later. A handle above 0; -EINVAL; -ENXIO;
+   * -ENFILE; -ESHUTDOWN; -ENOMEM. */
   int64_t (*timer)(heddle_self* self, int64_t delay_ns, int64_t (*run)(void* closure),
                    void* closure);
   /* Calls `ready` whenever the descriptor is ready for one of `mask`, as long as it is. It returns
-   * the mask to go on with; 0 ends the watch. The descriptor stays the module's, and is closed after
-   * the watch has ended. As timer; -EBADF; -EEXIST: somebody watches it; -EPERM: a file. */
+   * the mask to go on with; 0 ends the watch. The descriptor stays the module's, and is closed
+   * after the watch has ended. As timer; -EBADF; -EEXIST: somebody watches it; -EPERM: a file. */
   int64_t (*watch)(heddle_self* self, int fd, uint32_t mask,
                    uint32_t (*ready)(void* closure, int fd, uint32_t mask), void* closure);
-  /* Of a timer or a watch of this thread's loop, also within its callback. -ENOENT: it has ended. */
+  /* Of a timer or a watch of this thread's loop, also within its callback. -ENOENT: it has ended.
+   */
   int (*cancel)(int64_t handle);
 };
 
