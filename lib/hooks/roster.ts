@@ -6,7 +6,7 @@ import { HookPoint } from './hook-point'
 import { NONE, listOf, type ProviderList } from './provider-list'
 import { type AnyProvider, Entry, type ProviderPlace } from './provider'
 import { HookRegistry } from './registry'
-import type { HookWindow, Windows } from './window'
+import type { Windows } from './window'
 
 /** One call of a register function. */
 export interface Registering {
@@ -32,6 +32,7 @@ export class Roster {
   #process = new Map<HookPoint, ProviderList>()
   /** A retired registry holds the map as it is. */
   #isProcessShared = false
+  readonly #warned = new Set<string>()
   #removals = 0
   #registrations = 0
 
@@ -96,7 +97,8 @@ export class Roster {
     if (typeof fn !== 'function') throw invalid(`hook ${fullName}`, 'takes a function as a provider', fn)
     const { module, strictClosure } = checkedOptions(registering.options)
     const window = this.windows.admit(fullName)
-    if (window !== undefined) checkClosure(fullName, window, closure, strictClosure ?? this.strictClosure)
+    if (window !== undefined && !window.singleton && closure !== window.infrastructure)
+      this.#foreignClosure(fullName, window.module, strictClosure ?? this.strictClosure)
     const registry = window?.registry ?? this.current
     const lifetime = window === undefined || window.singleton ? 'process' : 'generation'
     return this.add(registry, point, place, {
@@ -149,6 +151,15 @@ export class Roster {
       throw invalid('a hookRegistry', 'is one of these hooks', registry)
     if (registry.stateNow === 'destroyed')
       throw new HeddleError('ERR_RELEASED', 'the generation of these hooks has been released')
+  }
+
+  /** Each module is warned once for a hook, not again at each reload. (HK-09) */
+  #foreignClosure(hook: string, module: string, isStrict: boolean): void {
+    const message = `hook ${hook}, module ${module}: the closure of a provider is the module's own object`
+    if (isStrict) throw new HeddleError('ERR_HOOK_CLOSURE', message)
+    if (this.#warned.has(message)) return
+    this.#warned.add(message)
+    process.emitWarning(message, { type: 'HeddleWarning', code: 'HEDDLE_HOOK_CLOSURE' })
   }
 
   #merge(registry: HookRegistry, point: HookPoint): ProviderList {
@@ -273,11 +284,4 @@ function checkedOptions(options: RegisterOptions | undefined): RegisterOptions {
     module,
     strictClosure: strictClosure === undefined ? undefined : flag('strictClosure', strictClosure, false),
   }
-}
-
-function checkClosure(hook: string, window: HookWindow, closure: unknown, isStrict: boolean): void {
-  if (window.singleton || closure === window.infrastructure) return
-  const message = `hook ${hook}, module ${window.module}: the closure of a provider is the module's own object`
-  if (isStrict) throw new HeddleError('ERR_HOOK_CLOSURE', message)
-  process.emitWarning(message, { type: 'HeddleWarning', code: 'HEDDLE_HOOK_CLOSURE' })
 }

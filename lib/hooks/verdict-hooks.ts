@@ -14,8 +14,11 @@ import { isThenable } from './thenable'
 export type Verdict = 'continue' | 'done' | 'abort'
 
 /** What a provider may return: nothing is `continue`. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a provider that returns nothing means continue
-export type GivenVerdict = Verdict | void | undefined | PromiseLike<Verdict | void | undefined>
+export type GivenVerdict =
+  | Verdict
+  | undefined
+  | Promise<Verdict | undefined>
+  | PromiseLike<Verdict | undefined>
 
 /** The scope of all verdict hooks, which no other hook may have. */
 export const VERDICT = 'verdict'

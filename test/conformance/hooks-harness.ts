@@ -48,14 +48,13 @@ export class Stage {
   /** `extInit` of a module that is no singleton. */
   perGeneration<T>(
     module: string,
-    run: () => T,
+    run: (self: object) => T,
     registry = this.hooks.current,
     infrastructure: object = {},
-    privileged = false,
   ): T {
     return this.hooks.during(
-      { module, phase: 'extInit', singleton: false, privileged, registry, infrastructure },
-      run,
+      { module, phase: 'extInit', singleton: false, privileged: false, registry, infrastructure },
+      () => run(infrastructure),
     )
   }
 }
