@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { AddressInfo } from '../backend/backend'
 import type { Eventer } from '../eventer'
 import type { HttpListenOptions, HttpServer } from '../http'
@@ -8,7 +9,7 @@ import { createServer } from '../servers'
 import { at } from './place'
 import type { RequestHook } from './request-hook'
 import { loadTable, type RouteSpec } from './route-table'
-import type { Service } from './service'
+import { type Service, warnOfWorkers } from './service'
 
 /** An `HTTP_Listener` as the configuration describes it. */
 export interface HttpSettings {
@@ -72,6 +73,7 @@ export class HttpService implements Service<HttpSettings> {
   async change(settings: HttpSettings, eventer: Eventer): Promise<() => void> {
     const { pool, inWorkers } = this.#settings
     const next = { ...settings, pool, inWorkers }
+    if (inWorkers && isOther(this.#settings, next)) warnOfWorkers(settings.place)
     const serve = await serveOf(next, eventer)
     return () => {
       this.#settings = next
@@ -82,6 +84,14 @@ export class HttpService implements Service<HttpSettings> {
   close(timeout: number): Promise<void> {
     return this.server.close({ drain: true, timeout })
   }
+}
+
+function isOther(a: HttpSettings, b: HttpSettings): boolean {
+  const served = ({ handler, routes }: HttpSettings): unknown => [
+    handler,
+    routes.map(({ place: _, ...route }) => route),
+  ]
+  return !isDeepStrictEqual(served(a), served(b))
 }
 
 const served = (): undefined => undefined

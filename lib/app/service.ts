@@ -33,3 +33,11 @@ export function identityOf({ name, where }: ServiceSettings): string {
   if (where.path !== undefined) return `unix:${where.path}`
   return where.port === 0 ? `name:${name}` : `tcp:${where.address ?? ''}:${where.port}`
 }
+
+/** Handlers that run in workers were loaded there when the listener was opened. */
+export function warnOfWorkers(place: string): void {
+  process.emitWarning(`${place}: handlers in a pool of workers stay as they are until the next start`, {
+    type: 'HeddleWarning',
+    code: 'HEDDLE_NOT_TUNABLE',
+  })
+}

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { AddressInfo } from '../backend/backend'
 import { HeddleError } from '../errors'
 import type { Eventer } from '../eventer'
@@ -9,7 +10,7 @@ import { HandlerSet } from '../net/handlers'
 import { loadHandlers } from '../net/listener'
 import { listen } from '../servers'
 import { at } from './place'
-import type { Service } from './service'
+import { type Service, warnOfWorkers } from './service'
 
 /** A `Listener` as the configuration describes it. */
 export interface TcpSettings {
@@ -63,9 +64,12 @@ export class TcpService implements Service<TcpSettings> {
   }
 
   async change(settings: TcpSettings, eventer: Eventer): Promise<() => void> {
-    const handlers = await at(settings.place, loadSet(settings, eventer))
+    const { pool, inWorkers, handler } = this.#settings
+    const next = { ...settings, pool, inWorkers }
+    if (inWorkers && !isDeepStrictEqual(handler, next.handler)) warnOfWorkers(settings.place)
+    const handlers = await at(next.place, loadSet(next, eventer))
     return () => {
-      this.#settings = settings
+      this.#settings = next
       this.#handlers = handlers
     }
   }

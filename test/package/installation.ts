@@ -47,9 +47,14 @@ export class Installation {
     return this.#run([npmCli(), ...args], {})
   }
 
+  /** A file of the project. */
+  write(name: string, text: string): void {
+    writeFileSync(join(this.project, name), text)
+  }
+
   /** Runs a program of the project: `name` decides how Node reads it. */
   node(name: string, text: string, env: NodeJS.ProcessEnv = {}): Run {
-    writeFileSync(join(this.project, name), text)
+    this.write(name, text)
     return this.#run([name], env)
   }
 

@@ -2,7 +2,7 @@ import { existsSync, renameSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { libc } from '../../lib/backend/platform'
-import { ROOT } from '../repo-files'
+import { ROOT, read } from '../repo-files'
 import { Installation } from './installation'
 
 let installation: Installation
@@ -18,6 +18,23 @@ const SERVE_ONE = `
   console.log(capabilities().backend, answer.status, await answer.text())
   await server.close({ drain: true })
 `
+/** Starts the command, asks once, ends it. */
+const RUN_ONE = `
+  import { spawn } from 'node:child_process'
+  import { once } from 'node:events'
+  const command = spawn('node', ['node_modules/.bin/heddle', 'run', 'app.conf'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  for await (const chunk of command.stdout) {
+    text += chunk
+    if (text.includes('Ctrl-C')) break
+  }
+  const [origin] = /http:\\S+/.exec(text)
+  const answer = await fetch(origin + 'one')
+  console.log(answer.status, await answer.text())
+  command.kill('SIGTERM')
+  const [code] = await once(command, 'exit')
+  console.log('ended', code)
+`
 const IMPORT = `import { capabilities, createServer } from 'heddle'\n${SERVE_ONE}`
 const IMPORT_JS = IMPORT.replace(`'heddle'`, `'heddle/js'`)
 const REQUIRE = `const { capabilities, createServer } = require('heddle')\n;(async () => {${SERVE_ONE}})()`
@@ -26,7 +43,8 @@ describe('the tarball (PK-01, PK-04)', () => {
   it('carries the compiled package, the binary and the sources of the core', () => {
     const { files } = installation
     expect(files).toEqual(expect.arrayContaining(['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']))
-    expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/js.js']))
+    const compiled = ['dist/index.js', 'dist/index.d.ts', 'dist/js.js', 'dist/cli/bin.js']
+    expect(files).toEqual(expect.arrayContaining(compiled))
     expect(files).toContain(`prebuilds/${process.platform}-${process.arch}/heddle.${libc()}.node`)
     expect(files).toEqual(expect.arrayContaining(['native/addon.gypi', 'scripts/source-build.mjs']))
     const headers = ['native/include/heddle/heddle.h', 'native/include/heddle/aco.h']
@@ -75,6 +93,18 @@ describe('the installed package', () => {
   it('offers the JavaScript backend as heddle/js (PK-02)', () => {
     const { stdout, stderr } = installation.node('js.mjs', IMPORT_JS)
     expect({ stdout, stderr }).toEqual({ stdout: 'js 200 served /one\n', stderr: '' })
+  })
+
+  it('is a command that checks and serves a configuration (PK-05, CN-04)', () => {
+    const { version } = JSON.parse(read('package.json')) as { version: string }
+    const npx = installation.npm(['exec', '--no', '--', 'heddle', 'version'])
+    expect(npx.stdout).toMatch(new RegExp(`^heddle ${version} \\(native core ${version}\\), Node `))
+    installation.write('handlers.mjs', `export default (req, res) => res.end('served ' + req.url)\n`)
+    installation.write('app.conf', 'HTTP_Listener "web" { Port = 0 Handler = "./handlers.mjs" }\n')
+    const checked = installation.npm(['exec', '--no', '--', 'heddle', 'check', 'app.conf'])
+    expect(checked).toMatchObject({ status: 0, stdout: expect.stringMatching(/app\.conf: ok\n$/) })
+    const { stdout, stderr } = installation.node('run.mjs', RUN_ONE)
+    expect({ stdout, stderr }).toEqual({ stdout: '200 served /one\nended 0\n', stderr: '' })
   })
 
   it('finds the binary of the other C library', () => {

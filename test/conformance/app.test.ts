@@ -1,0 +1,145 @@
+import { writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import { App } from '../../lib/app'
+import { Eventer } from '../../lib/eventer'
+import { ThreadPools } from '../../lib/threadpool'
+import { temporaryFolder } from '../temporary-folder'
+
+const HANDLERS = `
+  export const one = (req, res) => res.end('one')
+  export const two = (req, res) => res.end('two')
+`
+const WEB = 'HTTP_Listener "web" { Port = 0 Handler = "./handlers.mjs#one" }\n'
+
+function write(text: string, folder = temporaryFolder()): string {
+  writeFileSync(join(folder, 'handlers.mjs'), HANDLERS)
+  const file = join(folder, 'app.conf')
+  writeFileSync(file, text)
+  return file
+}
+
+let app: App | undefined
+
+async function start(text: string, more: object = {}): Promise<App> {
+  app = await App.start({ file: write(text), log: () => {}, ...more })
+  return app
+}
+
+afterEach(async () => {
+  await app?.stop()
+  app = undefined
+})
+
+const answer = async (running: App): Promise<string> => {
+  const port = running.service('web')?.address.port
+  return (await fetch(`http://127.0.0.1:${port}/`)).text()
+}
+
+describe('an application (CF-02)', () => {
+  it('is that of its isolate while it runs, and leaves nothing', async () => {
+    expect(() => App.current()).toThrow(expect.objectContaining({ code: 'ERR_NOT_INIT' }))
+    const running = await start(WEB)
+    expect(App.current()).toBe(running)
+    expect(running.services.map(({ settings }) => [settings.kind, settings.name])).toEqual([['http', 'web']])
+    expect(await answer(running)).toBe('one')
+    await Promise.all([running.stop(), running.stop(), running.stopped])
+    expect(() => App.current()).toThrow(expect.objectContaining({ code: 'ERR_NOT_INIT' }))
+    expect(() => running.eventer).toThrow(expect.objectContaining({ code: 'ERR_NOT_INIT' }))
+    expect(Eventer.find()).toBeUndefined()
+    expect(running.services).toEqual([])
+    expect(await answer(await start(WEB.replace('#one', '#two')))).toBe('two')
+  })
+
+  it('is one an isolate, also while one starts', async () => {
+    const file = write(WEB)
+    const starts = await Promise.allSettled([App.start({ file }), App.start({ file })])
+    const [first, second] = starts
+    if (first.status === 'fulfilled') app = first.value
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'ERR_ALREADY_INIT' } })
+    await app?.stop()
+    const eventer = await Eventer.init()
+    await expect(App.start({ file })).rejects.toMatchObject({ code: 'ERR_ALREADY_INIT' })
+    await eventer[Symbol.asyncDispose]()
+  })
+
+  it.each([
+    ['what it reads', 'Nonsense {', 'ERR_CONFIG_SYNTAX'],
+    ['a value', 'Drain_Timeout = soon', 'ERR_CONFIG_VALUE'],
+    ['a pool', 'Pool "x" { Kind = worker Module = "./none.mjs" }', 'ERR_MODULE_NOT_FOUND'],
+  ])('that cannot start because of %s leaves nothing', async (_, text, code) => {
+    await expect(App.start({ file: write(text), log: () => {} })).rejects.toMatchObject({ code })
+    expect(Eventer.find()).toBeUndefined()
+    expect(await answer(await start(WEB))).toBe('one')
+  })
+
+  it('closes what listens already when a later listener cannot', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const file = write(`${WEB}HTTP_Listener "x" { Port = ${port} Handler = "./handlers.mjs#one" }`)
+    await expect(App.start({ file, log: () => {} })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: expect.stringMatching(/app\.conf:2: HTTP_Listener "x": /),
+    })
+    expect(Eventer.find()).toBeUndefined()
+    taken.close()
+    await once(taken, 'close')
+  })
+
+  it.each([[undefined], [{}], [{ file: '' }], [{ file: 7 }]])('refuses %j', async (options) => {
+    await expect(App.start(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    await expect(App.check(options as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+  })
+
+  it('makes and changes job queues and thread pools at a reload (TP-17, JQ-03)', async () => {
+    const queues = (concurrency: number, lifo: boolean): string => `
+      Jobq "thumbs" { Concurrency = ${concurrency} Max = 8 Lifo = ${lifo} Kind = native }
+      ThreadPool "Scans" { Concurrency = ${concurrency} Kind = native }`
+    const running = await start(queues(2, false))
+    const seen = () => {
+      const queue = running.eventer.jobqs.get('thumbs')
+      return [
+        queue?.stats().desired,
+        queue?.lifo,
+        ThreadPools.of(running.eventer).byName('scans').concurrency,
+      ]
+    }
+    expect(seen()).toEqual([2, false, 2])
+    writeFileSync(running.file, queues(5, true))
+    expect(await running.reload()).toEqual({ generation: 2, warnings: [] })
+    expect(seen()).toEqual([5, true, 5])
+  })
+
+  it('warns of what cannot be changed, and keeps it (CF-17)', async () => {
+    const running = await start('Eventer { Loops = 2 }')
+    writeFileSync(running.file, 'Eventer { Loops = 3 }')
+    const { generation, warnings } = await running.reload()
+    expect(generation).toBe(2)
+    expect(warnings).toEqual([expect.stringMatching(/app\.conf:1: Eventer\.loops: .*next start/)])
+    expect(running.eventer.loops).toHaveLength(2)
+  })
+
+  it('registers the options of the core as modules do theirs (A-CF-24, MX-08)', async () => {
+    const running = await start(`Drain_Timeout = 3s\n${WEB}`)
+    const options = running.config.options({ module: 'core' })
+    expect(options.length).toBeGreaterThan(60)
+    expect(options.find(({ name }) => name === 'Drain_Timeout')).toMatchObject({
+      scope: 'Global',
+      type: 'string',
+      default: '10s',
+      origin: expect.stringMatching(/app\.conf:1$/),
+    })
+    expect(options.find(({ name, scope }) => name === 'Port' && scope === 'HTTP_Listener')).toMatchObject({
+      type: 'size',
+      settings: [{ path: 'HTTP_Listener "web".Port', origin: expect.stringMatching(/app\.conf:2$/) }],
+    })
+    expect(options.find(({ name }) => name === 'Max_Body')).toMatchObject({
+      default: '1048576',
+      origin: 'default',
+      notTunableOnline: true,
+    })
+  })
+})
