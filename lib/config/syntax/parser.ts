@@ -84,8 +84,19 @@ class Parser {
     if (scanner.peek() === '[') return this.#dictionary(from)
     const quoted = scanner.isQuote()
     const text = quoted ? scanner.quoted() : this.#bare()
-    const place = scanner.placeFrom(from)
-    return { kind: 'scalar', ...place, text, raw: scanner.text.slice(place.start, place.end), quoted }
+    const { at: start, line, column } = from
+    const { file, at: end } = scanner
+    return {
+      kind: 'scalar',
+      file,
+      line,
+      column,
+      start,
+      end,
+      text,
+      raw: scanner.text.slice(start, end),
+      quoted,
+    }
   }
 
   /** A value without quotation marks; one that would need them is not taken for two things. */
@@ -129,7 +140,9 @@ class Parser {
 
   #setting(from: Mark, name: string, key: string): SettingNode {
     const value = this.#valueOnLine()
-    return { kind: 'setting', ...this.#scanner.placeFrom(from), name, key, value }
+    const { at: start, line, column } = from
+    const { file, at: end } = this.#scanner
+    return { kind: 'setting', file, line, column, start, end, name, key, value }
   }
 
   /** A value left out would otherwise take the next line's name for it. */
@@ -151,8 +164,9 @@ class Parser {
     const body = this.#nested(() => this.#statements())
     const bodyEnd = scanner.at
     if (!scanner.take('}')) throw scanner.error('this block has no end, expected "}"', from)
-    const place = scanner.placeFrom(from)
-    return { kind: 'stanza', ...place, name, key, instance, body, bodyStart, bodyEnd }
+    const { at: start, line, column } = from
+    const { file, at: end } = scanner
+    return { kind: 'stanza', file, line, column, start, end, name, key, instance, body, bodyStart, bodyEnd }
   }
 
   /** On the line of its name, lest `name` alone takes the next statement's name for it. */
@@ -172,19 +186,24 @@ class Parser {
     const onLine = scanner.line === from.line
     if (!onLine || (!scanner.isQuote() && !scanner.isWord())) throw scanner.expected('a path')
     const path = scanner.isQuote() ? scanner.quoted() : scanner.word()
-    const place = scanner.placeFrom(from)
     if (path === '') throw scanner.error('the path is empty', from)
-    return { kind: 'include', ...place, readonly: key === 'readonly_include', path }
+    const { at: start, line, column } = from
+    const { file, at: end } = scanner
+    return { kind: 'include', file, line, column, start, end, readonly: key === 'readonly_include', path }
   }
 
   #array(from: Mark): ArrayNode {
     const items = this.#elements('(', ')', () => this.value())
-    return { kind: 'array', ...this.#scanner.placeFrom(from), items }
+    const { at: start, line, column } = from
+    const { file, at: end } = this.#scanner
+    return { kind: 'array', file, line, column, start, end, items }
   }
 
   #dictionary(from: Mark): DictionaryNode {
     const entries = this.#elements('[', ']', () => this.#entry())
-    return { kind: 'dictionary', ...this.#scanner.placeFrom(from), entries }
+    const { at: start, line, column } = from
+    const { file, at: end } = this.#scanner
+    return { kind: 'dictionary', file, line, column, start, end, entries }
   }
 
   #entry(): EntryNode {
@@ -195,7 +214,9 @@ class Parser {
     scanner.skipBlanks()
     if (!scanner.take('=')) throw scanner.expected('"="')
     const value = this.#valueOnLine()
-    return { kind: 'entry', ...scanner.placeFrom(from), name, value }
+    const { at: start, line, column } = from
+    const { file, at: end } = scanner
+    return { kind: 'entry', file, line, column, start, end, name, value }
   }
 
   /** White space or one comma between elements; a comma may follow the last. */

@@ -1,15 +1,22 @@
 import { BLANK, classAt, NAME, shownAt, WORD } from './characters'
 import { ConfigError } from './config-error'
-import type { Place } from './node'
 
 /** A place to come back to: an offset with its line. */
 export interface Mark {
   readonly at: number
   readonly line: number
   readonly lineStart: number
+  readonly column: number
 }
 
 const NEWLINE = 10
+const RETURN = 13
+const DOUBLE_QUOTE = 34
+const HASH = 35
+const SINGLE_QUOTE = 39
+const STAR = 42
+const SLASH = 47
+const BACKSLASH = 92
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\' }
 
 /**
@@ -39,14 +46,8 @@ export class Scanner {
   }
 
   mark(): Mark {
-    return { at: this.at, line: this.#line, lineStart: this.#lineStart }
-  }
-
-  /** From a mark to where it is now. */
-  placeFrom(mark: Mark): Place {
-    const { file } = this
-    const { at, line, lineStart } = mark
-    return { file, line, column: at - lineStart + 1, start: at, end: this.at }
+    const { at } = this
+    return { at, line: this.#line, lineStart: this.#lineStart, column: at - this.#lineStart + 1 }
   }
 
   /** The character here, '' at the end. */
@@ -70,16 +71,17 @@ export class Scanner {
   }
 
   isQuote(): boolean {
-    const character = this.peek()
-    return character === '"' || character === "'"
+    const code = this.text.charCodeAt(this.at)
+    return code === DOUBLE_QUOTE || code === SINGLE_QUOTE
   }
 
   /** Past white space and comments. */
   skipBlanks(): void {
     for (;;) {
       this.#skipSpace()
-      if (this.text[this.at] === '#') this.#skipLine()
-      else if (this.text.startsWith('/*', this.at)) this.#skipComment()
+      const code = this.text.charCodeAt(this.at)
+      if (code === HASH) this.#skipLine()
+      else if (code === SLASH && this.text.charCodeAt(this.at + 1) === STAR) this.#skipComment()
       else return
     }
   }
@@ -98,26 +100,27 @@ export class Scanner {
    */
   quoted(): string {
     const open = this.mark()
-    const quote = this.text[this.at++]
-    let text = ''
+    const { text } = this
+    const quote = text.charCodeAt(this.at++)
+    let unescaped = ''
     let from = this.at
     for (;;) {
-      const character = this.text[this.at]
-      if (character === undefined || character === '\n' || character === '\r') throw this.#unclosed(open)
-      if (character === quote) break
-      if (character === '\\' && quote === '"') {
-        text += this.text.slice(from, this.at) + this.#escape()
+      const code = text.charCodeAt(this.at)
+      if (code === quote) break
+      if (code === NEWLINE || code === RETURN || this.ended) throw this.#unclosed(open)
+      if (code === BACKSLASH && quote === DOUBLE_QUOTE) {
+        unescaped += text.slice(from, this.at) + this.#escape()
         from = this.at
       } else this.at++
     }
-    return text + this.text.slice(from, this.at++)
+    return unescaped + text.slice(from, this.at++)
   }
 
   /** An error at a place, or here. */
   error(reason: string, mark = this.mark(), code = 'ERR_CONFIG_SYNTAX'): ConfigError {
     const { file, text } = this
-    const { at: offset, line, lineStart } = mark
-    return new ConfigError(code, reason, { file, line, column: offset - lineStart + 1, text, offset })
+    const { at: offset, line, column } = mark
+    return new ConfigError(code, reason, { file, line, column, text, offset })
   }
 
   /** An error that shows behind what was read: reading goes on there, not after what came instead. */
@@ -139,14 +142,18 @@ export class Scanner {
   }
 
   #run(kind: number): string {
+    const { text } = this
     const from = this.at
-    while ((classAt(this.text, this.at) & kind) !== 0) this.at++
-    return this.text.slice(from, this.at)
+    let at = from
+    while ((classAt(text, at) & kind) !== 0) at++
+    this.at = at
+    return text.slice(from, at)
   }
 
   #skipSpace(): void {
-    for (; (classAt(this.text, this.at) & BLANK) !== 0; this.at++) {
-      if (this.text.charCodeAt(this.at) === NEWLINE) this.#newLine()
+    const { text } = this
+    for (; (classAt(text, this.at) & BLANK) !== 0; this.at++) {
+      if (text.charCodeAt(this.at) === NEWLINE) this.#newLine()
     }
   }
 
