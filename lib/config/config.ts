@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Worker } from 'node:worker_threads'
 import { checkOptions, flag, invalid } from '../arguments'
 import { HeddleError } from '../errors'
 import { free, type Prepared, registrations, runCommit, takingBack } from './commit'
@@ -14,6 +15,9 @@ import { OptionTable } from './options'
 import { applyOverrides, type ConfigOverride, checkedOverrides, OVERRIDE_ORIGIN } from './overrides'
 import { attempt, type ConfigParticipant, Participants } from './participant'
 import { genericQuery } from './generic-query'
+import { DefinitionText } from './image/definitions'
+import { Publisher } from './image/publisher'
+import type { ConfigToken } from './image/token'
 import { LivePlace } from './live-place'
 import type { ConfigQuery } from './query'
 import { type ScopeSpec, Scopes } from './scopes'
@@ -36,6 +40,8 @@ export interface ConfigOptions {
   readonly localChangesOnly?: boolean | undefined
   /** Set over what files say, whenever they are read. (CX-20) */
   readonly overrides?: readonly ConfigOverride[]
+  /** Bytes that images of all live generations may have once it is shared. Default: 64 MiB, taken as needed. */
+  readonly imageBytes?: number | undefined
 }
 
 /** Numbers of the life of a Config. */
@@ -46,6 +52,8 @@ export interface ConfigStats {
   /** Snapshots and values that were not released, of all generations. */
   readonly holds: number
   readonly options: number
+  /** Bytes of images in shared memory; 0 unless it is shared. */
+  readonly imageBytes: number
 }
 
 const OPTIONS: ReadonlySet<string> = new Set([
@@ -54,7 +62,10 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'localChangesFile',
   'localChangesOnly',
   'overrides',
+  'imageBytes',
 ])
+const IMAGE_BYTES = 64 * 1024 * 1024
+const MAX_IMAGE_BYTES = 1024 * 1024 * 1024
 const TOP = { file: '<top>', line: 0, column: 0 }
 
 /** Whether the calling code runs inside of `config.transaction`. */
@@ -79,6 +90,9 @@ export class Config {
   readonly #overrides: readonly ConfigOverride[]
   #file: string | undefined
   #sections: ConfigSections | undefined
+  readonly #definitions = new DefinitionText(this.#options, this.#scopes)
+  readonly #imageBytes: number
+  #publisher: Publisher | undefined
   #isDirty = false
   #isStarted = false
   /** The last commit that was asked for. */
@@ -98,6 +112,7 @@ export class Config {
     const localChangesOnly = flag('localChangesOnly', options.localChangesOnly, false)
     this.#loading = localChangesFile === undefined ? {} : { localChangesFile, localChangesOnly }
     this.#overrides = checkedOverrides(options.overrides)
+    this.#imageBytes = checkedImageBytes(options.imageBytes)
     this.#current = this.#newGeneration(0, emptyNode(TOP), hooks?.current)
     this.#host = this.#newHost()
   }
@@ -227,6 +242,7 @@ export class Config {
 
   /** Numbers of the generations that somebody reads, and of the active one. (CF-26) */
   liveGenerations(): number[] {
+    this.#publisher?.sweep()
     return [...this.#live.keys()]
   }
 
@@ -241,13 +257,55 @@ export class Config {
   }
 
   stats(): ConfigStats {
+    this.#publisher?.sweep()
     const live = [...this.#live.values()]
     return {
       generation: this.#current.number,
       liveGenerations: live.length,
       holds: live.reduce((sum, { holds }) => sum + holds, 0),
       options: this.#options.list().length,
+      imageBytes: this.#publisher?.usedBytes ?? 0,
     }
+  }
+
+  // Other isolates
+
+  /**
+   * Makes the active generation, and each that follows, readable for other isolates through `ConfigReader.attach()` (CF-34):
+   * for workers that are started from now on, and for those that are handed what it returns. Idempotent. A worker that was
+   * started before and attaches by the token is to be given to `watchWorker`, so that what it holds is given back when it ends.
+   *
+   * @throws HeddleError ERR_CONFIG_FULL if the active generation does not fit into `imageBytes`.
+   */
+  share(): ConfigToken {
+    if (this.#publisher !== undefined) return this.#publisher.token
+    const publisher = new Publisher(this.#imageBytes)
+    try {
+      const { number, source } = this.#current
+      publisher.makeCurrent(publisher.place(number, source, this.#definitions.current), this.#current)
+    } catch (error) {
+      publisher.close()
+      throw error
+    }
+    publisher.announce()
+    this.#publisher = publisher
+    return publisher.token
+  }
+
+  /** Gives back what that worker holds when it ends; only needed for one that was started before `share`. */
+  watchWorker(worker: Worker): void {
+    if (this.#publisher === undefined) throw new HeddleError('ERR_NOT_INIT', 'the Config is not shared')
+    this.#publisher.watch(worker)
+  }
+
+  /** Ends the sharing: readers in other isolates fail with ERR_CLOSED from now on. Idempotent. */
+  close(): void {
+    this.#publisher?.close()
+    this.#publisher = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
   }
 
   // Changing
@@ -352,11 +410,14 @@ export class Config {
     const registry = this.#hooks === undefined ? undefined : txn.hookRegistry
     const old = this.#current
     const { source, attached } = prepared
+    // The last that can fail.
+    const placed = this.#publisher?.place(old.number + 1, source, this.#definitions.current)
     source.txn = undefined
     const next = this.#newGeneration(old.number + 1, txn.root, registry, source, attached)
     this.#current = next
     if (registry !== undefined) this.#hooks?.activate(registry)
     this.#isDirty = !txn.isFromFile
+    if (placed !== undefined) this.#publisher?.makeCurrent(placed, next)
     old.retire()
     return next.number
   }
@@ -430,6 +491,12 @@ export class Config {
       begin: (options) => this.begin(options),
     }
   }
+}
+
+function checkedImageBytes(given: unknown = IMAGE_BYTES): number {
+  if (Number.isSafeInteger(given) && (given as number) > 0 && (given as number) <= MAX_IMAGE_BYTES)
+    return given as number
+  throw invalid('imageBytes', 'is a number of bytes up to a gigabyte', given)
 }
 
 function treeOf(body: readonly (LoadedStatement | StatementNode)[]): ConfigNode {

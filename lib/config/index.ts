@@ -5,6 +5,8 @@ export {
 } from './config'
 export { ConfigValue } from './config-value'
 export type { Readable as ConfigReadable } from './generation'
+export { ConfigReader, ReaderSnapshot } from './image/reader'
+export type { ConfigToken } from './image/token'
 export type { OptionInfo, OptionSetting, OptionsQuery } from './listing'
 export { LivePlace } from './live-place'
 export type { OptionContext, OptionDef, OptionFlags, OptionValue } from './option-def'

@@ -33,6 +33,11 @@ export class OptionTable {
   /** By stanza and key, as in `binding:domain.limit`. */
   readonly #byPlace = new Map<string, Option>()
 
+  /** Stanzas of modules, and how many options they have. */
+  readonly #modules = new Map<string, number>()
+  /** Grows with each change of the table. */
+  changes = 0
+
   constructor(scopes: Scopes) {
     this.#scopes = scopes
   }
@@ -55,12 +60,15 @@ export class OptionTable {
     const option: Option = { slot, def, module, defaultEntry: defaultOf(slot, def) }
     this.#options.push(option)
     for (const place of places) this.#byPlace.set(place, option)
+    this.#count(option, 1)
     return option
   }
 
   /** Takes one back that a failed transaction registered. Its number is not used again. */
-  remove({ slot }: Option): void {
+  remove(option: Option): void {
+    const { slot } = option
     this.#options[slot.index] = undefined
+    this.#count(option, -1)
     for (const step of slot.fallback.steps) this.#byPlace.delete(`${step.key}.${slot.key}`)
   }
 
@@ -81,7 +89,7 @@ export class OptionTable {
 
   /** Whether a module has options in stanzas of that name. */
   hasModule(type: string): boolean {
-    return this.#options.some((option) => option?.slot.fallback.module === type)
+    return (this.#modules.get(type) ?? 0) > 0
   }
 
   /** Slots ever given out. */
@@ -91,6 +99,12 @@ export class OptionTable {
 
   list(): readonly Option[] {
     return this.#options.filter((option) => option !== undefined)
+  }
+
+  #count({ slot }: Option, by: number): void {
+    this.changes++
+    const { module } = slot.fallback
+    if (module !== undefined) this.#modules.set(module, (this.#modules.get(module) ?? 0) + by)
   }
 }
 

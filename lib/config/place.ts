@@ -28,6 +28,12 @@ export class Place {
     return this.#find(slot).value as T
   }
 
+  /** What was looked up already. @internal */
+  peek<T>(slot: OptionSlot<T>): Entry<T> | undefined {
+    const entry = this.#entries[slot.index]
+    return entry !== undefined && entry.slot === slot ? (entry as Entry<T>) : undefined
+  }
+
   entry<T>(slot: OptionSlot<T>): Entry<T> {
     const entry = this.#entries[slot.index]
     if (entry !== undefined && entry.slot === slot) return entry as Entry<T>

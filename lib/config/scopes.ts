@@ -16,7 +16,7 @@ export interface ScopeSpec {
   /** Whether instances compare without regard to case, as host names do. False if left out. */
   readonly ignoreCase?: boolean
   /** The scope whose stanzas it gathers: in it they count as if they stood outside (Binding_Group). */
-  readonly groups?: string
+  readonly groups?: string | undefined
 }
 
 /** A declared type of scope. */
@@ -50,6 +50,9 @@ const STANDARD: readonly ScopeSpec[] = [
 export class Scopes {
   readonly #scopes = new Map<string, Scope>()
 
+  /** Grows with each change. */
+  changes = 0
+
   constructor() {
     for (const spec of STANDARD) this.define(spec)
   }
@@ -71,12 +74,14 @@ export class Scopes {
     }
     if (this.#scopes.size === MAX_SCOPES) throw new HeddleError('ERR_CONFIG_LIMIT', 'too many types of scope')
     this.#scopes.set(scope.type, scope)
+    this.changes++
     return scope
   }
 
   /** Takes one back that a failed transaction declared. */
   remove(scope: Scope): void {
     this.#scopes.delete(scope.type)
+    this.changes++
   }
 
   get(name: string): Scope | undefined {

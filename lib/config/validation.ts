@@ -94,13 +94,13 @@ function visit(
 ): void {
   call(node, chain)
   for (const [type, children] of node.children) {
-    const inner = chainOf(source, node, chain, type)
+    const inner = innerChain(source, node, chain, type)
     for (const child of children) visit(source, child, inner, call)
   }
 }
 
 /** A group's stanzas count as if they stood outside of it. */
-function chainOf(source: TreeSource, parent: TreeNode, chain: string, type: string): string {
+export function innerChain(source: TreeSource, parent: TreeNode, chain: string, type: string): string {
   if (chain !== '' && source.scope(parent.node.type)?.groups === type) {
     const outer = chain.lastIndexOf(':')
     return outer < 0 ? type : `${chain.slice(0, outer)}:${type}`
