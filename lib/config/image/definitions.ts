@@ -29,6 +29,7 @@ export class DefinitionText {
       fallback: slot.fallback.text,
       ...(slot.defaultText === undefined ? {} : { default: slot.defaultText }),
     }))
-    return { scopes: this.#scopes.list(), options }
+    const scopes = this.#scopes.list().map(({ type, ...spec }) => spec)
+    return { scopes, options }
   }
 }

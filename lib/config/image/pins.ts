@@ -45,8 +45,8 @@ export function* unpinning(words: Int32Array, row: number, image: number): Steps
 }
 
 /** Whether anybody reads an image. For the owner, of images that are not current: then false is for good. */
-export function* reading(words: Int32Array, image: number): Steps<boolean> {
-  for (let row = 0; row < READERS; row++) {
+export function* reading(words: Int32Array, image: number, rows = READERS): Steps<boolean> {
+  for (let row = 0; row < rows; row++) {
     if (Atomics.load(words, pinAt(row, image)) !== 0) return true
     yield
   }

@@ -1,5 +1,5 @@
 /** Writes a generation as the words of an image. In the isolate of the Config; what it returns is private until copied. */
-import type { Scope } from '../scopes'
+import type { ScopeSpec } from '../scopes'
 import { patternText } from '../source'
 import type { Setting as TreeSetting } from '../tree'
 import type { TreeNode, TreeSource } from '../tree-source'
@@ -25,7 +25,7 @@ export interface OptionLine {
 }
 
 export interface DefinitionLists {
-  readonly scopes: readonly Scope[]
+  readonly scopes: readonly ScopeSpec[]
   readonly options: readonly OptionLine[]
 }
 
