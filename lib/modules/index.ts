@@ -21,3 +21,13 @@ export { type Provides, parseProvides } from './provides'
 export type { ModuleReports } from './reports'
 export type { SearchPath } from './scan'
 export type { ModuleMemtype, SetupContext } from './setup-context'
+export {
+  Dso,
+  DSO_ABI,
+  DSO_MAGIC,
+  type DsoConfig,
+  type DsoImage,
+  type DsoOptions,
+  type DsoSelf,
+  type DsoSpec,
+} from './dso'
