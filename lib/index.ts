@@ -43,6 +43,7 @@ export {
   type ControlListenOptions,
   ControlServer,
   type CoreCommandOptions,
+  type ModuleLister,
   registerCoreCommands,
 } from './console'
 export {

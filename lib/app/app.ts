@@ -151,19 +151,19 @@ export class App implements AsyncDisposable {
   }
 
   async #start(options: AppOptions): Promise<void> {
-    const { config, control, modules, follower, file } = this.#parts
+    const { config, control, hooks, modules, follower, file } = this.#parts
     await config.reload()
     const { eventer: eventerOptions, control: socket, user, group } = follower.settings
     const eventer = await at(`${file}: Eventer`, Eventer.init(eventerOptions))
     this.#eventer = eventer
     eventer.start()
     await follower.run(eventer)
+    registerCoreCommands(control, { config, hooks, modules, onShutdown: () => this.stop() })
     if (socket !== undefined && options.control !== false)
       this.#server = await openControl(control, socket, eventer.loops[0])
     becomeUser({ user, group }, file)
     await modules.postInit()
     config.markStarted()
-    registerCoreCommands(control, { onShutdown: () => this.stop() })
   }
 
   async #stop(): Promise<void> {

@@ -1,22 +1,50 @@
 import * as os from 'node:os'
+import type { Config } from '../config'
 import type { CommandFunction, CommandOptions, Control, ControlResponse, ControlRow } from '../control'
 import { Eventer, RemoteLoop } from '../eventer'
+import type { Hooks } from '../hooks'
 import { controlJobq } from '../jobq'
 import { memtypes } from '../memory'
 import { ThreadPools } from '../threadpool'
 import { version } from '../version'
+import { ConfigCommands } from './config-commands'
 
 /** What the commands of the core need. */
 export interface CoreCommandOptions {
   /** Ends the program, once the answer is on its way; without it there is no command `shutdown`. */
   readonly onShutdown?: () => void | Promise<void>
+  /** For `config …`. */
+  readonly config?: Config
+  /** For `module list` and `module manifests`. */
+  readonly modules?: ModuleLister
+  /** For `hooks`. */
+  readonly hooks?: Pick<Hooks, 'list'>
+}
+
+/** What is asked of modules. `Modules` is one. */
+export interface ModuleLister {
+  loaded(): readonly {
+    readonly id: string
+    readonly singleton: boolean
+    readonly generation: number
+    readonly startedWithSystem: boolean
+    readonly isKept: boolean
+    readonly file: string
+    readonly description: string
+  }[]
+  manifests(): readonly {
+    readonly file: string
+    readonly sections: readonly { readonly name: string; readonly line: number }[]
+    readonly errors: readonly Error[]
+  }[]
 }
 
 /**
- * Registers help, version, pid, uptime, sysinfo, threads, memory, jobq and shutdown, each for the life of the process and
- * replaceable. (CN-03, CN-04)
+ * Registers help, version, pid, uptime, sysinfo, threads, memory and jobq, and for what is given config, module, hooks and
+ * shutdown: each for the life of the process and replaceable. (CN-03, CN-04)
  */
-export function registerCoreCommands(control: Control, { onShutdown }: CoreCommandOptions = {}): void {
+export function registerCoreCommands(control: Control, options: CoreCommandOptions = {}): void {
+  const { onShutdown, config, modules, hooks } = options
   const add = (name: string, help: CommandOptions['help'], run: CommandFunction): void =>
     control.register(name, run, { help: help ?? '' })
   add('help', { '': 'lists the commands', '<command>': 'lists how one is written' }, (response, { rest }) =>
@@ -43,6 +71,11 @@ export function registerCoreCommands(control: Control, { onShutdown }: CoreComma
   add('jobq', { '': 'lists job queues', [JOBQ]: 'shows or changes one' }, (response, { words }) =>
     jobq(response, words),
   )
+  if (config !== undefined) new ConfigCommands(config).register(control)
+  if (modules !== undefined)
+    add('module', MODULE_HELP, (response, { words }) => listModules(response, modules, words))
+  if (hooks !== undefined)
+    add('hooks', HOOKS_HELP, (response, { words }) => listHooks(response, hooks, words))
   if (onShutdown === undefined) return
   add('shutdown', 'ends the process when what is open has been served', (response) => {
     response.push('shutting down\n')
@@ -51,6 +84,11 @@ export function registerCoreCommands(control: Control, { onShutdown }: CoreComma
   })
 }
 
+const MODULE_HELP = {
+  list: 'lists the modules that are loaded',
+  manifests: 'lists the modules there are, and what is wrong with manifests',
+}
+const HOOKS_HELP = { '': 'lists hooks and their providers', '<scope>': 'lists those of a scope' }
 const JOBQ = '<queue> [min|max|floor|concurrency|mode|ping|post] [value]'
 
 /** Lines `usage  what it does`; a client completes from them. */
@@ -117,6 +155,59 @@ function system(): ControlRow {
     userSeconds: (user / 1e6).toFixed(3),
     systemSeconds: (system / 1e6).toFixed(3),
   }
+}
+
+function listModules(response: ControlResponse, modules: ModuleLister, words: readonly string[]): void {
+  const [what = 'list', ...more] = words
+  if (more.length > 0 || (what !== 'list' && what !== 'manifests')) {
+    response.fail('module takes the word list or manifests; commands of a module begin with its name\n')
+    return
+  }
+  if (what === 'manifests') {
+    listManifests(response, modules)
+    return
+  }
+  response.table(
+    'module',
+    modules.loaded().map(({ id, singleton, generation, startedWithSystem, isKept, file, description }) => ({
+      module: id,
+      kind: singleton ? 'singleton' : 'generation',
+      generation,
+      startedWithSystem,
+      kept: isKept,
+      file,
+      description,
+    })),
+  )
+}
+
+function listManifests(response: ControlResponse, modules: ModuleLister): void {
+  const manifests = modules.manifests()
+  const found = manifests.flatMap(({ file, sections }) =>
+    sections.map(({ name, line }) => ({ module: name, manifest: `${file}:${line}` })),
+  )
+  response.table('manifest', found)
+  const errors = manifests.flatMap((manifest) => manifest.errors.map(({ message }) => ({ message })))
+  if (errors.length > 0) response.table('error', errors)
+}
+
+function listHooks(response: ControlResponse, hooks: Pick<Hooks, 'list'>, [scope]: readonly string[]): void {
+  const found = hooks.list().filter((hook) => scope === undefined || hook.scope === scope)
+  if (found.length === 0 && scope !== undefined) {
+    response.fail(`no hook is of a scope '${scope}'\n`)
+    return
+  }
+  response.table(
+    'hook',
+    found.map(({ scope, name, kind, owner, providers }) => ({
+      hook: `${scope}.${name}`,
+      kind,
+      owner: owner ?? '',
+      providers: providers
+        .map(({ name, module }) => (module === undefined ? name : `${module}:${name}`))
+        .join(' '),
+    })),
+  )
 }
 
 /** Of an isolate without an eventer: none. */

@@ -1,3 +1,3 @@
 export { type ClientCommandOptions, ControlClient, type ControlEndpoint } from './client'
-export { type CoreCommandOptions, registerCoreCommands } from './core-commands'
+export { type CoreCommandOptions, type ModuleLister, registerCoreCommands } from './core-commands'
 export { type ControlCloseOptions, type ControlListenOptions, ControlServer } from './server'

@@ -75,6 +75,8 @@ export class Control {
   readonly #running = new AsyncLocalStorage<Running>()
   #generation = new CommandGeneration()
   #pending: CommandGeneration | undefined
+  /** Those that are not in force any more, and whose readers may not be gone. */
+  readonly #old = new Map<number, CommandGeneration>()
   #isBusy = false
 
   constructor(options: ControlOptions = {}) {
@@ -159,20 +161,27 @@ export class Control {
   }
 
   /**
-   * What the configuration calls round each of its generations, as one of its participants: commands of scope 'generation'
-   * that are registered meanwhile come into force with it, and go with it.
+   * A participant of the configuration: commands of scope 'generation' that are registered while a transaction is under way
+   * come into force with it, and go with its generation, which waits for those of them that run.
    */
   readonly generations = {
-    prepare: (): void => {
+    load: (): void => {
       this.#pending = new CommandGeneration()
     },
-    commit: (): void => {
+    commit: (txn: { readonly generation: number }): void => {
       if (this.#pending === undefined) return
+      // That of the transaction is the one it began from.
+      this.#old.set(txn.generation, this.#generation)
       this.#generation = this.#pending
       this.#pending = undefined
     },
     abort: (): void => {
       this.#pending = undefined
+    },
+    destroy: async (number: number): Promise<void> => {
+      const generation = this.#old.get(number)
+      this.#old.delete(number)
+      await generation?.idle()
     },
   }
 

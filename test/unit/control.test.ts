@@ -54,21 +54,49 @@ describe('commands', () => {
     const control = new Control()
     const { generations } = control
     control.register('stays', () => 'process')
-    generations.prepare()
+    generations.load()
     control.register('old', () => 'one', { scope: 'generation' })
     expect((await control.run('old')).ok).toBe(false)
-    generations.commit()
+    generations.commit({ generation: 0 })
     expect((await control.run('old')).text).toBe('one')
-    generations.prepare()
+    generations.load()
     control.register('never', () => '', { scope: 'generation' })
     generations.abort()
     expect([(await control.run('never')).ok, (await control.run('old')).text]).toEqual([false, 'one'])
-    generations.prepare()
+    generations.load()
     control.register('new', () => 'two', { scope: 'generation' })
-    generations.commit()
+    generations.commit({ generation: 1 })
     expect([(await control.run('old')).ok, (await control.run('new')).text]).toEqual([false, 'two'])
     expect((await control.run('stays')).text).toBe('process')
     expect(control.commands().map(({ usage }) => usage)).toEqual(['new', 'stays'])
+  })
+
+  test('CN-05 a generation that ends waits for those of its commands that run', async () => {
+    const control = new Control()
+    const { generations } = control
+    const held = gate()
+    const begun = gate()
+    const order: string[] = []
+    control.register(
+      'slow',
+      async () => {
+        begun.open()
+        await held.opened
+        order.push('command over')
+      },
+      { scope: 'generation' },
+    )
+    const running = control.run('slow')
+    await begun.opened
+    generations.load()
+    generations.commit({ generation: 0 })
+    const destroyed = generations.destroy(0).then(() => order.push('destroyed'))
+    await generations.destroy(7)
+    await turn()
+    expect(order).toEqual([])
+    held.open()
+    await Promise.all([running, destroyed])
+    expect(order).toEqual(['command over', 'destroyed'])
   })
 
   test('CN-01 what no command has is offered to others', async () => {
