@@ -24,7 +24,17 @@ import { type ScopeSpec, Scopes } from './scopes'
 import { ConfigSections, type SectionStore } from './sections'
 import type { OptionSlot } from './slot'
 import { ConfigSnapshot } from './snapshot'
-import { loadConfig, type LoadOptions, type LoadedStatement, parseConfig, type StatementNode } from './syntax'
+import { changesBetween } from './changes'
+import {
+  type Loaded,
+  type LoadedStatement,
+  type LoadOptions,
+  loadConfig,
+  parseConfig,
+  type StatementNode,
+  saveChanges,
+  writeBack,
+} from './syntax'
 import { type BeginOptions, type CommitResult, Transaction, type TransactionHost } from './transaction'
 import { addStatements, type ConfigNode, emptyNode } from './tree'
 import { TreeSource } from './tree-source'
@@ -89,10 +99,14 @@ export class Config {
   #current: Generation
   readonly #overrides: readonly ConfigOverride[]
   #file: string | undefined
+  /** The files behind the active configuration, as they were when they were read or written last. */
+  #loaded: Loaded | undefined
   #sections: ConfigSections | undefined
   readonly #definitions = new DefinitionText(this.#options, this.#scopes)
   readonly #imageBytes: number
   #publisher: Publisher | undefined
+  /** Called after each commit. */
+  readonly #followers = new Set<() => void>()
   #isDirty = false
   #isStarted = false
   /** The last commit that was asked for. */
@@ -346,17 +360,42 @@ export class Config {
       throw new HeddleError('ERR_CONFIG_TRANSACTION', 'a reload is not possible inside of a transaction')
     }
     if (file === undefined) throw invalid('reload', 'needs a file, here or for the Config', file)
-    return await this.#load(async () => {
-      const { body } = await loadConfig(file, this.#loading)
+    let loaded: Loaded | undefined
+    const result = await this.#load(async () => {
+      loaded = await loadConfig(file, this.#loading)
       this.#file = file
-      return treeOf(body)
+      return treeOf(loaded.body)
+    })
+    this.#loaded = loaded
+    return result
+  }
+
+  /**
+   * Writes what was changed since the load into the files it belongs to, so that it survives a restart. What a command line
+   * said is not written. Nothing is written, or all of it.
+   *
+   * @throws HeddleError ERR_CONFIG_READONLY for what no file can take, or a configuration that is from none;
+   * ERR_CONFIG_STALE if a file was changed meanwhile; what the system says. (CF-31)
+   */
+  async writeBack(): Promise<void> {
+    await this.#inTurn(async () => {
+      const loaded = this.#loaded
+      if (loaded === undefined)
+        throw new HeddleError('ERR_CONFIG_READONLY', 'the configuration was not read from a file')
+      const changes = changesBetween(treeOf(loaded.body), this.#current.root)
+      if (changes.length === 0) return
+      await saveChanges(writeBack(loaded, changes))
+      this.#loaded = await loadConfig(loaded.root.path, this.#loading)
+      this.#isDirty = false
     })
   }
 
   /** Replaces all there is by what a text says, which includes nothing. */
   async loadText(text: string, { file = '<text>' }: { readonly file?: string } = {}): Promise<CommitResult> {
     const { body } = parseConfig(text, { file })
-    return await this.#load(async () => treeOf(body))
+    const result = await this.#load(async () => treeOf(body))
+    this.#loaded = undefined
+    return result
   }
 
   /** Loads take their turn before they begin, so that they never conflict. */
@@ -384,6 +423,7 @@ export class Config {
     }
     const { number, prepared } = await runCommit(this.#commitContext(), txn)
     this.#participants.commit(txn)
+    for (const follower of this.#followers) attempt(follower, 'journal')
     this.#ownHooks?.postCommit.call(number)
     return { generation: number, warnings: prepared.warnings }
   }
@@ -472,6 +512,11 @@ export class Config {
         return config.generation
       },
       begin: (options) => this.begin(options),
+      writeBack: () => this.writeBack(),
+      onChange: (call) => {
+        this.#followers.add(call)
+        return () => this.#followers.delete(call)
+      },
     }
   }
 

@@ -21,6 +21,8 @@ export {
   ConfigSection,
   ConfigSectionList,
   ConfigSections,
+  Journal as ConfigJournal,
+  type JournalOptions as ConfigJournalOptions,
   LockedSections,
   RemoteConfigSections,
   type SectionHooks,

@@ -26,15 +26,15 @@ describe('paths of sections', () => {
     ['/', ['']],
     ['/a', ['A']],
     ['/A/C', ['c']],
-    ['/a/b', []],
-    ['//b', ['b']],
-    ['//*', ['A', 'c', 'b']],
+    ['/a/b', ['b', 'b one', 'b two]']],
+    ['//b', ['b', 'b one', 'b two]', 'b']],
+    ['//*', ['A', 'b', 'b one', 'b two]', 'c', 'b']],
     ['/*/c', ['c']],
     ['//c//b', ['b']],
-    ['/a//b', ['b']],
+    ['//a//b', ['b', 'b one', 'b two]', 'b']],
     ['/nothing', []],
     ['/nothing//b', []],
-  ])('CX-08 CX-09 %s: the last stanza of a name counts', async (path, names) => {
+  ])('CX-08 CX-09 %s: stanzas of one name and instance are one section', async (path, names) => {
     const { sections: conf } = await configOf(TREE)
     using found = await conf.readSections(path)
     expect(namesOf(found)).toEqual(names)
@@ -76,7 +76,7 @@ describe('paths of sections', () => {
 
   it('CX-09 holds several sections by one lock, which is released with the list', async () => {
     const { sections: conf } = await configOf(TREE)
-    const list = await conf.readSections('//b')
+    const list = await conf.readSections('//c/b')
     const [member] = list.sections
     expect([conf.lockState().depth, member!.location]).toEqual([1, 'A c b'])
     expect(conf.getInt32(member!, 'y')).toBe(5)
@@ -168,6 +168,9 @@ describe('typed values', () => {
       expect(conf.getInt32(s, '/top')).toBe(1)
       expect(conf.getInt32(s, '/a/x')).toBe(9)
       expect(conf.getInt32(s, '//y')).toBe(5)
+      expect(conf.getInt32(s, 'b[]/y')).toBe(2)
+      expect(conf.getInt32(s, 'b[two]/y')).toBeUndefined()
+      expect(conf.getInt32(s, 'b["two]"]/y')).toBe(4)
       expect(conf.getInt32(s, '//top')).toBe(1)
       expect(conf.getString(s, 'c//deep')).toBe('far')
     })

@@ -12,14 +12,10 @@ export interface LocatedNode {
   readonly parent: LocatedNode | undefined
 }
 
-/** The stanzas in a stanza that count: the last of each name and instance, and those whose condition is met. */
+/** The stanzas in a stanza, those of one name and instance as one, whose condition is met. */
 export function childrenOf(at: LocatedNode): LocatedNode[] {
-  const { children } = at.node
-  if (children.length === 0) return []
-  const last = new Map<string, ConfigNode>()
-  for (const child of children) last.set(JSON.stringify([child.type, child.instance]), child)
-  const counted = last.size === children.length ? children : children.filter((child) => isLast(last, child))
-  return counted.filter(applies).map((node) => ({ node, parent: at }))
+  if (at.node.children.length === 0) return []
+  return [...unitedChildren(at.node).values()].filter(applies).map((node) => ({ node, parent: at }))
 }
 
 /** From the top inwards. */
@@ -35,10 +31,8 @@ export function stepsTo(at: LocatedNode): PathStep[] {
 /** The stanza at these steps; undefined where there is none, or where a condition on the way is not met. */
 export function locate(root: ConfigNode, steps: readonly PathStep[]): LocatedNode | undefined {
   let at: LocatedNode | undefined = { node: root, parent: undefined }
-  for (const { type, instance } of steps) {
-    const node: ConfigNode | undefined = at.node.children.findLast(
-      (child) => child.type === type && child.instance === instance,
-    )
+  for (const step of steps) {
+    const node = unitedChildren(at.node).get(keyOf(step))
     if (!node || !applies(node)) return undefined
     at = { node, parent: at }
   }
@@ -51,8 +45,34 @@ export function textIn(node: ConfigNode, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-function isLast(last: ReadonlyMap<string, ConfigNode>, child: ConfigNode): boolean {
-  return last.get(JSON.stringify([child.type, child.instance])) === child
+/** Nodes are immutable once they are seen, so this is found once for each. */
+const known = new WeakMap<ConfigNode, ReadonlyMap<string, ConfigNode>>()
+
+/** The stanzas in a stanza by name and instance, those that are the same as one, whatever their conditions. */
+export function unitedChildren(node: ConfigNode): ReadonlyMap<string, ConfigNode> {
+  const found = known.get(node)
+  if (found) return found
+  const all = new Map<string, ConfigNode>()
+  for (const child of node.children) {
+    const key = keyOf(child)
+    const before = all.get(key)
+    all.set(key, before ? unite(before, child) : child)
+  }
+  known.set(node, all)
+  return all
+}
+
+/** What two files, or two places of one, say of the same stanza: the later says it last. */
+function unite(before: ConfigNode, later: ConfigNode): ConfigNode {
+  return {
+    ...later,
+    settings: new Map([...before.settings, ...later.settings]),
+    children: [...before.children, ...later.children],
+  }
+}
+
+function keyOf({ type, instance }: PathStep | ConfigNode): string {
+  return instance === undefined ? type : `${type} ${instance}`
 }
 
 /** A condition that cannot be read is not met. (CX-13) */

@@ -7,8 +7,8 @@
  * - `/` alone is the top; a section's own path is empty.
  *
  * Paths of values end with the name of a setting, `a/b/key`, which may be written `@key`; `//key` is that setting in the
- * stanza itself or anywhere below. Of stanzas of one name and instance in one block only the last is found, as everywhere
- * in a configuration. Plain functions, any isolate.
+ * stanza itself or anywhere below. Stanzas of one name and instance in one block are one section, in which the later says it
+ * last, as everywhere in a configuration. Plain functions, any isolate.
  */
 import { HeddleError } from '../../errors'
 import type { PathStep } from '../path'

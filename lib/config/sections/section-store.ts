@@ -21,4 +21,8 @@ export interface SectionStore {
   /** Its number. */
   readonly generation: number
   begin(options: { by: string }): WorkingCopy
+  /** Writes what has changed into the files it belongs to. */
+  writeBack(): Promise<void>
+  /** Calls after each commit; what is returned ends that. */
+  onChange(call: () => void): () => void
 }

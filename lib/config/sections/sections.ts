@@ -11,6 +11,7 @@ import { ConfigSection, type SectionLease } from './section'
 import { declareSectionHooks, isDeclarer, type SectionHooks } from './section-hooks'
 import { openSectionPort } from './section-server'
 import type { SectionStore, WorkingCopy } from './section-store'
+import { Journal, type JournalOptions, WriteOut } from './write-out'
 
 /** Who holds the sections. (CX-07) */
 export interface SectionLockState {
@@ -39,6 +40,7 @@ export class ConfigSections extends LockedSections {
   readonly #store: SectionStore
   readonly #table: LeaseTable
   readonly #hooks: SectionHooks | undefined
+  readonly #writeOut: WriteOut
 
   /** @internal `config.sections` is it. */
   constructor(store: SectionStore, hooks?: object) {
@@ -46,6 +48,7 @@ export class ConfigSections extends LockedSections {
     super(table.owners)
     this.#store = store
     this.#table = table
+    this.#writeOut = new WriteOut(store)
     this.#hooks = isDeclarer(hooks) ? declareSectionHooks(hooks) : undefined
   }
 
@@ -79,6 +82,37 @@ export class ConfigSections extends LockedSections {
    */
   openPort(): MessagePort {
     return openSectionPort(this.#table, this.#store, (path) => this.mayRemove(path))
+  }
+
+  /**
+   * Writes the configuration out: with a path all of it into that file, else what has changed into the files it belongs to.
+   * A file has the old text or the new, after a crash too; its permissions and owner stay. Writes follow one another.
+   * ERR_WRITES_DISABLED, ERR_CONFIG_READONLY, ERR_CONFIG_STALE, what the system says. (CX-14, CX-15)
+   */
+  writeFile(path?: string): Promise<void> {
+    return this.#writeOut.write(path)
+  }
+
+  /** As `writeFile()`, soon; all requests of one pass of the loop are one write. Errors as there. (CX-15) */
+  requestWrite(): Promise<void> {
+    return this.#writeOut.request()
+  }
+
+  /** From now on nothing is written: ERR_WRITES_DISABLED. The journal goes on. (CX-15) */
+  disableWrites(): void {
+    this.#writeOut.disable()
+  }
+
+  get writesDisabled(): boolean {
+    return this.#writeOut.isDisabled
+  }
+
+  /**
+   * Appends the configuration to a file when it has changed and then been quiet for a while. To be ended with `await using`.
+   * ERR_INVALID_ARGUMENT. (CX-16)
+   */
+  journal(path: string, options: JournalOptions = {}): Journal {
+    return new Journal(this.#store, path, options)
   }
 
   protected override textOf(_section: ConfigSection, at: LocatedNode, key: string, given: string): string {
