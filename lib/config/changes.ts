@@ -5,10 +5,11 @@
 import { OVERRIDE_ORIGIN } from './overrides'
 import { unitedChildren } from './sections/located-node'
 import type { Change, PlainValue, ScopeStep } from './syntax'
-import type { ConfigNode } from './tree'
+import { type ConfigNode, emptyNode } from './tree'
 import { isDictionary, type RawValue, sameRaw } from './value'
 
-const NOTHING: ReadonlyMap<string, never> = new Map()
+/** What stands in a stanza that is not there. */
+const NOTHING: ConfigNode = emptyNode({ file: '', line: 0, column: 0 })
 
 /** In the order in which they can be made. What a command line has set is left as it is in the old tree. */
 export function changesBetween(old: ConfigNode, now: ConfigNode): Change[] {
@@ -24,13 +25,8 @@ export function plainOf(raw: RawValue): PlainValue {
   return new Map(raw.entries.map(([name, value]) => [name, plainOf(value)]))
 }
 
-function compare(
-  old: ConfigNode | undefined,
-  now: ConfigNode,
-  scope: readonly ScopeStep[],
-  into: Change[],
-): void {
-  const before = old?.settings ?? NOTHING
+function compare(old: ConfigNode, now: ConfigNode, scope: readonly ScopeStep[], into: Change[]): void {
+  const before = old.settings
   for (const { name, key, value, origin } of now.settings.values()) {
     const known = before.get(key)
     if (origin.file === OVERRIDE_ORIGIN || (known && sameRaw(known.value, value))) continue
@@ -42,12 +38,12 @@ function compare(
 }
 
 function compareChildren(
-  old: ConfigNode | undefined,
+  old: ConfigNode,
   now: ConfigNode,
   scope: readonly ScopeStep[],
   into: Change[],
 ): void {
-  const before = old ? unitedChildren(old) : NOTHING
+  const before = unitedChildren(old)
   const after = unitedChildren(now)
   for (const [key, { name, instance }] of before)
     if (!after.has(key)) into.push({ kind: 'remove', scope: [...scope, { name, instance }] })
@@ -56,7 +52,7 @@ function compareChildren(
     const inner = [...scope, { name, instance }]
     const known = before.get(key)
     if (!known && !isOverride(child)) into.push({ kind: 'create', scope: inner })
-    compare(known, child, inner, into)
+    compare(known ?? NOTHING, child, inner, into)
   }
 }
 
