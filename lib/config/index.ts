@@ -34,7 +34,35 @@ export {
 } from './sections'
 export { OptionSlot } from './slot'
 export { ConfigSnapshot } from './snapshot'
-export { ConfigError } from './syntax'
+export {
+  type ArrayNode as ConfigArrayNode,
+  type Change as FileEdit,
+  ConfigError,
+  type ConfigTree,
+  type DictionaryNode as ConfigDictionaryNode,
+  type EntryNode as ConfigEntryNode,
+  type FileChange,
+  type IncludeNode as ConfigIncludeNode,
+  type Loaded as LoadedConfig,
+  type LoadedFile,
+  loadConfig,
+  type LoadOptions as ConfigLoadOptions,
+  parseConfig,
+  type ParseOptions as ConfigParseOptions,
+  parseValue as parseConfigValue,
+  type PlainValue,
+  plainValue,
+  printConfig,
+  printValue as printConfigValue,
+  type ScalarNode as ConfigScalarNode,
+  saveChanges,
+  type ScopeStep,
+  type SettingNode as ConfigSettingNode,
+  type StanzaNode as ConfigStanzaNode,
+  type StatementNode as ConfigStatementNode,
+  type ValueNode as ConfigValueNode,
+  writeBack,
+} from './syntax'
 export {
   type BeginOptions,
   type CommitResult,
