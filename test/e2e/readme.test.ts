@@ -103,13 +103,23 @@ describe('programs of the README (PK-05)', () => {
 })
 
 describe('programs of the reference', () => {
-  const pages = ['eventer', 'aco', 'net', 'http', 'shared', 'jobq', 'jobs', 'pools', 'errors'].flatMap(
-    (page) =>
-      references(`docs/reference/${page}.md`).map((text, index) => ({
-        name: `${page}-${index}.mjs`,
-        page: `docs/reference/${page}.md`,
-        text,
-      })),
+  const pages = [
+    'eventer',
+    'aco',
+    'net',
+    'http',
+    'shared',
+    'jobq',
+    'jobs',
+    'pools',
+    'errors',
+    'config-syntax',
+  ].flatMap((page) =>
+    references(`docs/reference/${page}.md`).map((text, index) => ({
+      name: `${page}-${index}.mjs`,
+      page: `docs/reference/${page}.md`,
+      text,
+    })),
   )
 
   it.each(pages)('$name runs', async ({ name, page, text }) => {
