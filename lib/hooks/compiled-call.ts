@@ -1,57 +1,105 @@
 import { freshCopy } from './fresh-caller'
-import type { Site } from './site'
-import { VoidSite } from './site'
+import type { AnyProvider } from './provider'
+import { UNROLLED } from './provider-list'
+import { type Site, VoidSite } from './site'
 import * as valueCaller from './value-caller'
 import { ValueSite } from './value-site'
 import * as voidCaller from './void-caller'
 
-/** A hook that was called so often gets a copy of the compiled caller for itself. */
+/** A hook that was called so often gets a copy of the compiled caller for itself; each further copy takes twice as many calls. */
 const OFTEN = 1000
 
 /** What a hook is called with: a property of its own, since a method would be shared with all other hooks. */
 export type Call = (...args: unknown[]) => unknown
 
-type Makers = readonly ((site: never) => Call)[]
+interface Compiled {
+  readonly call: Call
+  /** A copy that nobody else has: it learns which functions it calls, and is worth another one when they change. */
+  readonly isOwn: boolean
+}
 
 /**
- * The `call` of a hook: counts at first, and hands `onOften` the compiled one when it has been called often. Copies are kept over
- * generations, as lists are arguments to them. Whoever kept the counting one loses only the speed.
+ * The `call` of one hook. It counts at first, in a loop over the providers; when there are many calls it installs a compiled one.
+ * That is kept over generations, as lists are arguments to it, until a place in the list has another function than the copy has
+ * learnt: then it counts again, and another copy follows.
  */
-export function callOf(site: Site<unknown>, onOften: (call: Call) => void): Call {
-  let calls = 0
-  let compiled: Call | undefined
-  return (...args) => {
-    if (compiled !== undefined) return compiled(...args)
-    if (++calls === OFTEN) {
-      compiled = compiledFor(site, args.length)
-      if (compiled !== undefined) onOften(compiled)
+export class CallChoice {
+  /** What whoever kept the first `call` has for good. */
+  readonly first: Call = (...args) => this.#counted(args)
+  readonly #site: Site<unknown>
+  readonly #install: (call: Call) => void
+  #compiled: Compiled | undefined
+  #learnt: AnyProvider[] = []
+  #isCounting = true
+  #calls = 0
+  #often = OFTEN
+
+  constructor(site: Site<unknown>, install: (call: Call) => void) {
+    this.#site = site
+    this.#install = install
+    site.point.onList = () => this.#listChanged()
+  }
+
+  #counted(args: unknown[]): unknown {
+    if (this.#isCounting && ++this.#calls >= this.#often) this.#compile(args.length)
+    const { point } = this.#site
+    return this.#compiled === undefined ? this.#site.run(point.list, args) : this.#compiled.call(...args)
+  }
+
+  #compile(count: number): void {
+    this.#compiled = compiledFor(this.#site, count) ?? this.#compiled
+    this.#isCounting = false
+    this.#calls = 0
+    this.#often *= 2
+    this.#learnt = this.#functions()
+    if (this.#compiled !== undefined) this.#install(this.#compiled.call)
+  }
+
+  #listChanged(): void {
+    if (this.#isCounting || !this.#compiled?.isOwn) return
+    const functions = this.#functions()
+    const isOther = functions.some((fn, at) => (this.#learnt[at] ?? fn) !== fn)
+    if (!isOther) {
+      this.#learnt = [...functions, ...this.#learnt.slice(functions.length)]
+      return
     }
-    return site.run(site.point.list, args)
+    this.#isCounting = true
+    this.#install(this.first)
+  }
+
+  #functions(): AnyProvider[] {
+    return this.#site.point.list.entries.slice(0, UNROLLED).map(({ fn }) => fn)
   }
 }
 
 /** A compiled caller for that number of arguments; others are made when they are needed. */
-function compiledFor(site: Site<unknown>, count: number): Call | undefined {
-  const makers = makersFor(site)
-  if (makers === undefined) return undefined
+function compiledFor(site: Site<unknown>, count: number): Compiled | undefined {
+  const found = makersFor(site)
+  if (found === undefined) return undefined
   const byCount: (Call | undefined)[] = []
   const callWith = (count: number): Call | undefined => {
-    const known = byCount[count]
-    if (known !== undefined) return known
-    const made = makers[count]?.(site as never)
-    byCount[count] = made
-    return made
+    byCount[count] ??= found.makers[count]?.(site as never)
+    return byCount[count]
   }
   site.other = (args) => {
     const call = callWith(args.length)
     const array = Array.from(args)
     return call === undefined ? site.run(site.point.list, array) : call(...array)
   }
-  return callWith(count)
+  const call = callWith(count)
+  return call && { call, isOwn: found.isOwn }
 }
 
-function makersFor(site: Site<unknown>): Makers | undefined {
-  if (site instanceof VoidSite) return (freshCopy('void-caller') ?? voidCaller).CALLERS as Makers
-  if (site instanceof ValueSite) return (freshCopy('value-caller') ?? valueCaller).CALLERS as Makers
+function makersFor(
+  site: Site<unknown>,
+): { makers: readonly ((site: never) => Call)[]; isOwn: boolean } | undefined {
+  if (site instanceof VoidSite) {
+    const copy = freshCopy('void-caller')
+    return { makers: (copy ?? voidCaller).CALLERS, isOwn: copy !== undefined }
+  }
+  if (site instanceof ValueSite) {
+    const copy = freshCopy('value-caller')
+    return { makers: (copy ?? valueCaller).CALLERS, isOwn: copy !== undefined }
+  }
   return undefined
 }

@@ -22,6 +22,8 @@ export class HookPoint {
   /** Of the current generation; what callers look at. */
   list: ProviderList = NONE
   declared: Declaration | undefined
+  /** Told when there is another list. */
+  onList: () => void = () => {}
   /** Told of each new list. */
   watcher: ((list: ProviderList) => void) | undefined
 
@@ -29,6 +31,13 @@ export class HookPoint {
     readonly scope: string,
     readonly name: string,
   ) {}
+
+  /** Another list is the current one. */
+  show(list: ProviderList): void {
+    if (list === this.list) return
+    this.list = list
+    this.onList()
+  }
 
   get fullName(): string {
     return `${this.scope}.${this.name}`

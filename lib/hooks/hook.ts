@@ -1,5 +1,5 @@
 import { HeddleError } from '../errors'
-import { callOf } from './compiled-call'
+import { CallChoice } from './compiled-call'
 import type { HookPoint } from './hook-point'
 import type { Provider, ProviderPlace } from './provider'
 import type { ProviderList } from './provider-list'
@@ -60,7 +60,7 @@ export abstract class HookBase<A extends unknown[], R, P> {
     this.#site = site
     this.#point = site.point
     this.#stranger = stranger
-    this.call = stranger === undefined ? this.#counting(site) : () => this.#refuse()
+    this.call = stranger === undefined ? this.#choice(site) : () => this.#refuse()
   }
 
   get scope(): string {
@@ -110,11 +110,12 @@ export abstract class HookBase<A extends unknown[], R, P> {
     return this.#runAsync(this.#roster.registryOf(txn), args)
   }
 
-  #counting(site: Site<R>): (...args: A) => R {
+  #choice(site: Site<R>): (...args: A) => R {
     const writable = this as { call: unknown }
-    return callOf(site, (call) => {
+    const choice = new CallChoice(site, (call) => {
       writable.call = call
-    }) as (...args: A) => R
+    })
+    return choice.first as (...args: A) => R
   }
 
   #refuse(): never {

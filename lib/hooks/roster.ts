@@ -177,7 +177,7 @@ export class Roster {
   #show(point: HookPoint): void {
     const process = this.#process.get(point) ?? NONE
     const own = this.current.own.get(point)
-    point.list = own === undefined ? process : listOf(process.entries, own)
+    point.show(own === undefined ? process : listOf(process.entries, own))
     point.watcher?.(point.list)
   }
 

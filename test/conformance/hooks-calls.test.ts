@@ -294,6 +294,24 @@ describe.each(CONDITIONS)('hooks $condition', ({ Hooks, isHot }) => {
     expect(seen).toEqual(['a2', 'c2'])
   })
 
+  it('calls what is there, however often that changes (HK-03, HK-10)', () => {
+    const hook = new Hooks().declare<[number], number>('mod', 'asked', { default: -1 })
+    const { call } = hook
+    for (let round = 0; round < 4; round++) {
+      prepared(hook, isHot, 1)
+      expect(hook.call(1)).toBe(-1)
+      const one = hook.registerLast((closure: number, n) => closure + n, round)
+      prepared(hook, isHot, 1)
+      expect([hook.call(1), call(2)]).toEqual([round + 1, round + 2])
+      const other = hook.registerLast((closure: number, n) => closure * n, round)
+      expect([hook.call(3), call(3)]).toEqual([round * 3, round * 3])
+      one.unregister()
+      for (let i = 0; i < (isHot ? 20_000 : 2); i++) hook.call(i)
+      expect([hook.call(5), call(5)]).toEqual([round * 5, round * 5])
+      other.unregister()
+    }
+  })
+
   it('unregisters once (HK-03)', () => {
     const hook = voidHook()
     const registration = hook.registerLast(nothing, {})

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+/** Providers work on this: ours get it as their closure, those of others find it in their scope. */
+export const tally = { sum: 0 }
+
+const OPERATIONS = [
+  '+ a',
+  '^ a',
+  '- a',
+  '+ a + 1',
+  '| a',
+  '+ a + 2',
+  '^ (a + 3)',
+  '- a - 4',
+  '+ a + 5',
+  '& ~a',
+]
+
+/**
+ * So many sets of ten providers, each a function with a text of its own, as those of different modules are. They come from a file,
+ * since code from text is what some programs must do without.
+ */
+async function providers(sets, isWithClosure) {
+  const one = (set, operation) =>
+    isWithClosure
+      ? `(own, a) => { own.sum = (own.sum ${operation} + ${set}) | 0 }`
+      : `(a) => { tally.sum = (tally.sum ${operation} + ${set}) | 0 }`
+  const rows = Array.from(
+    { length: sets },
+    (_, set) => `[${OPERATIONS.map((text) => one(set, text)).join(', ')}]`,
+  )
+  const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
+  const file = join(folder, 'providers.mjs')
+  try {
+    writeFileSync(file, `export const make = (tally) => [${rows.join(',\n')}]\n`)
+    const { make } = await import(pathToFileURL(file))
+    return make(tally)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** Takes the next set of ten each time. */
+export async function supply(isWithClosure, sets = 500) {
+  const all = await providers(sets, isWithClosure)
+  let next = 0
+  return () => all[next++ % sets]
+}
