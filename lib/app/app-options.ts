@@ -6,6 +6,8 @@ export interface AppOptions {
   readonly file: string
   /** Options that are set over what the file says, also after each reload. (CX-20) */
   readonly defines?: readonly ConfigOverride[]
+  /** Read after all other files, and takes changes that have no other place when they are written back. (CF-31) */
+  readonly localChangesFile?: string
   /** Folders with manifests of modules, beside those of `Module_Path`. */
   readonly modules?: readonly string[]
   /** Takes lines about what goes on: reloads by the console, services that could not be closed. Default: stderr. */

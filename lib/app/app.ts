@@ -6,6 +6,7 @@ import { HeddleError } from '../errors'
 import { Eventer } from '../eventer'
 import type { Hooks } from '../hooks'
 import type { Modules } from '../modules'
+import { version } from '../version'
 import type { AppFindings, AppOptions, AppReload } from './app-options'
 import { bannerOf } from './banner'
 import { checkConfiguration } from './check'
@@ -151,8 +152,10 @@ export class App implements AsyncDisposable {
   }
 
   async #start(options: AppOptions): Promise<void> {
-    const { config, control, hooks, modules, follower, file } = this.#parts
+    const { config, control, hooks, modules, own, follower, file } = this.#parts
     await config.reload()
+    // Before there are workers, which find it when they begin.
+    config.share()
     const { eventer: eventerOptions, control: socket, user, group } = follower.settings
     const eventer = await at(`${file}: Eventer`, Eventer.init(eventerOptions))
     this.#eventer = eventer
@@ -161,18 +164,22 @@ export class App implements AsyncDisposable {
     registerCoreCommands(control, { config, hooks, modules, onShutdown: () => this.stop() })
     if (socket !== undefined && options.control !== false)
       this.#server = await openControl(control, socket, eventer.loops[0])
+    // Read while it may be: the folder of the package may be closed to that user.
+    version()
     becomeUser({ user, group }, file)
     await modules.postInit()
     config.markStarted()
+    own.started(config.generation)
   }
 
   async #stop(): Promise<void> {
-    const { modules, follower } = this.#parts
+    const { config, modules, follower } = this.#parts
     for (const step of [
       () => follower.stop(),
       () => this.#server?.close(),
       () => modules.close(),
       () => this.#eventer?.[Symbol.asyncDispose](),
+      () => config.close(),
     ])
       await this.#attempt(step)
     this.#eventer = undefined

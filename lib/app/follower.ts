@@ -2,7 +2,7 @@ import type { Eventer } from '../eventer'
 import type { CoreSlots } from './core-options'
 import { Generation, type Readable } from './generation'
 import { type HttpSettings, HttpService } from './http-service'
-import type { RequestHook } from './request-hook'
+import type { AppHooks } from './app-hooks'
 import { type ServiceChange, Services } from './services'
 import { type Settings, settingsOf } from './settings'
 import { TcpService, type TcpSettings } from './tcp-service'
@@ -26,16 +26,16 @@ interface Running {
 export class Follower {
   readonly #file: string
   readonly #slots: CoreSlots
-  readonly #hook: RequestHook
+  readonly #hooks: AppHooks
   readonly #failed: (error: unknown) => void
   #running: Running | undefined
   #pending: { readonly settings: Settings; readonly changes: readonly ServiceChange[] } | undefined
   #settings: Settings | undefined
 
-  constructor(file: string, slots: CoreSlots, hook: RequestHook, failed: (error: unknown) => void) {
+  constructor(file: string, slots: CoreSlots, hooks: AppHooks, failed: (error: unknown) => void) {
     this.#file = file
     this.#slots = slots
-    this.#hook = hook
+    this.#hooks = hooks
     this.#failed = failed
   }
 
@@ -51,10 +51,10 @@ export class Follower {
 
   /** Opens what the active generation names. What cannot be opened fails all of it. */
   async run(eventer: Eventer): Promise<void> {
-    const hook = this.#hook
+    const hooks = this.#hooks
     const running: Running = {
       eventer,
-      http: new Services(eventer, (settings) => HttpService.open(settings, eventer, hook), this.#failed),
+      http: new Services(eventer, (settings) => HttpService.open(settings, eventer, hooks), this.#failed),
       tcp: new Services(eventer, (settings) => TcpService.open(settings, eventer), this.#failed),
     }
     tune(eventer, this.settings)

@@ -7,7 +7,7 @@ import type { HttpHandler } from '../http/router'
 import type { LocatedTarget } from '../jobq/targets'
 import { createServer } from '../servers'
 import { at } from './place'
-import type { RequestHook } from './request-hook'
+import type { AppHooks } from './app-hooks'
 import { loadTable, type RouteSpec } from './route-table'
 import { type Service, warnOfWorkers } from './service'
 
@@ -36,7 +36,7 @@ export class HttpService implements Service<HttpSettings> {
   #settings: HttpSettings
   #serve: HttpHandler
 
-  private constructor(settings: HttpSettings, eventer: Eventer, hook: RequestHook, serve: HttpHandler) {
+  private constructor(settings: HttpSettings, eventer: Eventer, hooks: AppHooks, serve: HttpHandler) {
     this.#settings = settings
     this.#serve = serve
     const { pool, limits, inWorkers } = settings
@@ -44,17 +44,20 @@ export class HttpService implements Service<HttpSettings> {
     this.server = inWorkers
       ? serverOfWorkers(settings, options)
       : createServer(options, (request, response) => {
-          if (hook.answers(request, response)) return response
+          if (hooks.answers(request, response)) return response
           return this.#serve(request, response)
         })
   }
 
   /** Loads the handlers, then listens. What fails says where it stands. */
-  static async open(settings: HttpSettings, eventer: Eventer, hook: RequestHook): Promise<HttpService> {
+  static async open(settings: HttpSettings, eventer: Eventer, hooks: AppHooks): Promise<HttpService> {
     const serve = await serveOf(settings, eventer)
-    const service = new HttpService(settings, eventer, hook, serve)
-    await at(settings.place, service.server.listen(settings.where))
-    return service
+    const make = async (): Promise<HttpService> => {
+      const service = new HttpService(settings, eventer, hooks, serve)
+      await service.server.listen(settings.where)
+      return service
+    }
+    return at(settings.place, make())
   }
 
   get settings(): HttpSettings {

@@ -7,7 +7,7 @@ import type { AppOptions } from './app-options'
 import { type CoreSlots, registerCoreOptions } from './core-options'
 import { modulePathOf } from './early-settings'
 import { Follower } from './follower'
-import { RequestHook } from './request-hook'
+import { AppHooks } from './app-hooks'
 
 /** What an application consists of before anything runs. */
 export interface Parts {
@@ -18,6 +18,8 @@ export interface Parts {
   readonly control: Control
   readonly modules: Modules
   readonly slots: CoreSlots
+  /** Hooks that the application calls. */
+  readonly own: AppHooks
   readonly follower: Follower
 }
 
@@ -27,16 +29,19 @@ export async function makeParts(options: AppOptions, failed: (error: unknown) =>
   const file = resolve(options.file)
   const searchPath = [...(await modulePathOf(file, defines)), ...folders.map((folder) => resolve(folder))]
   const hooks = new Hooks({ phases: true })
-  const config = new Config({ hooks, file, overrides: defines })
+  const local = options.localChangesFile
+  const localChangesFile = local === undefined ? undefined : resolve(local)
+  const config = new Config({ hooks, file, overrides: defines, localChangesFile })
   const slots = registerCoreOptions(config)
   const control = new Control()
   const modules = new Modules({ config, hooks, control, searchPath })
-  const follower = new Follower(file, slots, new RequestHook(hooks), failed)
+  const own = new AppHooks(hooks)
+  const follower = new Follower(file, slots, own, failed)
   // Behind the modules: what is served may need what they set up.
   config.participant({
     prepare: (txn) => follower.prepare(txn),
     commit: () => follower.commit(),
     abort: () => follower.abort(),
   })
-  return { file, hooks, config, control, modules, slots, follower }
+  return { file, hooks, config, control, modules, slots, own, follower }
 }

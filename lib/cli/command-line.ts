@@ -17,6 +17,8 @@ export interface CommandLine {
   readonly file: string | undefined
   /** `--modules`: folders with manifests, beside those of the configuration. */
   readonly modules: readonly string[]
+  /** `--local`: the local changes file. */
+  readonly local: string | undefined
   /** `--xml` */
   readonly xml: boolean
   /** `--help`, `-h` */
@@ -24,7 +26,7 @@ export interface CommandLine {
 }
 
 /** An option of the command line by its long name. */
-export type OptionName = 'define' | 'control' | 'file' | 'modules' | 'xml'
+export type OptionName = 'define' | 'control' | 'file' | 'modules' | 'local' | 'xml'
 
 const SHORT: Readonly<Record<string, string>> = { D: 'define', c: 'control', f: 'file', h: 'help' }
 const WITHOUT_VALUE: readonly string[] = ['xml', 'help']
@@ -55,6 +57,7 @@ export function readCommandLine(
     control: found.get('control')?.at(-1),
     file: found.get('file')?.at(-1),
     modules: found.get('modules') ?? [],
+    local: found.get('local')?.at(-1),
     xml: found.has('xml'),
     help: found.has('help'),
   }

@@ -12,6 +12,7 @@ const OPTIONS: Readonly<Record<OptionName, readonly [usage: string, text: string
   ],
   file: ['-f, --file FILE', 'the configuration that names the control socket (else heddle.conf)'],
   modules: ['--modules FOLDER', 'looks for manifests there as well'],
+  local: ['--local FILE', 'read after all other files; takes changes that have no other place'],
   xml: ['--xml', 'the answer as XML'],
 }
 

@@ -55,6 +55,7 @@ const MODULE = `
       const greeting = self.fetchAtInit(txn, 'greeting')
       self.privateData = greeting.value
       greeting.release()
+      self.hooks.resolve('core', 'post_conf').registerLast((closure, generation) => say('post_conf', generation), self)
       self.hooks.resolve('http', 'request').registerLast((closure, request, response) => {
         if (request.path !== '/module') return false
         response.end(closure.privateData)
@@ -222,6 +223,72 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
     expect(await text(`${app.origin('web')}/`)).toBe('two')
   })
 
+  it('takes its console at its word: reload, set, show (CN-02, CF-03, A-CF-2)', async () => {
+    const conf = (route: string): string => `Control { Path = "run/control" }\n${listener(route)}`
+    const app = await Application.start(backend, { 'handlers.mjs': HANDLERS, 'app.conf': conf('one') })
+    const url = `${app.origin('web')}/`
+    app.write('app.conf', conf('two'))
+    expect(await app.ask('config', 'reload')).toMatchObject({ code: 0, stdout: expect.stringContaining('2') })
+    expect(await text(url)).toBe('two')
+    const handler = 'HTTP_Listener "web" Route "GET /".Handler'
+    expect(await app.ask('config', 'set', handler, '"./handlers.mjs#one"')).toMatchObject({
+      code: 0,
+      stderr: '',
+    })
+    expect(await text(url)).toBe('one')
+    expect(await app.ask('config', 'set', handler, '"./handlers.mjs#none"')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/none of/),
+    })
+    expect(await text(url)).toBe('one')
+    app.write('app.conf', 'Control { Path = "run/control"\n')
+    expect(await app.ask('config', 'reload')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/app\.conf:\d+/),
+    })
+    app.write('app.conf', conf('two'))
+    expect(await app.ask('config', 'reload')).toMatchObject({ code: 0 })
+    expect(await text(url)).toBe('two')
+  })
+
+  it('lets the workers of a pool read the active configuration (CF-34)', async () => {
+    const conf = (timeout: string): string => `
+      Control { Path = "run/control" }
+      Drain_Timeout = ${timeout}
+      Pool "crew" { Kind = worker Concurrency = 1 }
+      HTTP_Listener "web" { Port = 0 Pool = crew Route "GET /timeout" { Handler = "./reads.mjs#timeout" } }`
+    const reads = `
+      import { isMainThread } from 'node:worker_threads'
+      import { ConfigReader } from 'heddle'
+      const reader = ConfigReader.attach()
+      const slot = reader.slot('Drain_Timeout')
+      export const timeout = (req, res) => res.end(isMainThread + ' ' + reader.value(slot))`
+    const app = await Application.start(backend, { 'reads.mjs': reads, 'app.conf': conf('3s') })
+    const url = `${app.origin('web')}/timeout`
+    expect(await text(url)).toBe('false 3s')
+    expect(await app.ask('config', 'set', 'Drain_Timeout', '4s')).toMatchObject({ code: 0, stderr: '' })
+    expect(await text(url)).toBe('false 4s')
+    app.write('app.conf', conf('5s').replace('#timeout', '#other'))
+    await app.reload(3)
+    expect(await text(url)).toBe('false 5s')
+    await app.program.complaint(/handlers in a pool of workers stay as they are/)
+    app.program.signal('SIGTERM')
+    expect(await app.program.exit()).toBe(0)
+  })
+
+  it.runIf(process.getuid?.() === 0)('becomes another user when its listeners are open', async () => {
+    const app = await Application.start(backend, {
+      'handlers.mjs': HANDLERS,
+      'app.conf': `User = 65534\nGroup = 65534\n${listener('whoami')}`,
+    })
+    expect(await text(`${app.origin('web')}/`)).toBe('65534 65534')
+    app.program.signal('SIGTERM')
+    expect(await app.program.exit()).toBe(0)
+    expect(app.program.stderr).toBe('')
+  })
+
   it('answers its console, and ends when that says so (CN-01, A-CN-1)', async () => {
     const app = await Application.start(backend, {
       'handlers.mjs': HANDLERS,
@@ -240,14 +307,14 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
 })
 
 describe('modules of an application', () => {
-  it('are set up before there are loops and told when all of it serves; their hooks come before routes (MO-10, HK-10)', async () => {
+  it('are set up before there are loops and told when all of it serves; their hooks come before routes (MO-10, HK-10, CF-33)', async () => {
     const app = await Application.start('js', {
       ...MODULE_FILES,
       'app.conf': withModule('life { greeting = hi }'),
     })
     const life = (): string[] =>
       [...app.program.stdout.matchAll(/^life: (.*)$/gm)].map(([, text]) => text as string)
-    expect(life()).toEqual(['confSetup', 'init privileged none', 'postinit plain loops'])
+    expect(life()).toEqual(['confSetup', 'init privileged none', 'postinit plain loops', 'post_conf 1'])
     const origin = app.origin('web')
     expect(await text(`${origin}/module`)).toBe('hi')
     expect(await text(`${origin}/`)).toBe('one')

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readCommandLine, readDefine } from '../../lib/cli/command-line'
 import { UsageError } from '../../lib/cli/usage-error'
 
-const ALL = ['define', 'control', 'file', 'modules', 'xml'] as const
+const ALL = ['define', 'control', 'file', 'modules', 'local', 'xml'] as const
 
 describe('words and options of the command (CN-04)', () => {
   it('takes options in every spelling, before and behind words', () => {
@@ -26,6 +26,7 @@ describe('words and options of the command (CN-04)', () => {
       control: undefined,
       file: undefined,
       modules: ['a', 'b'],
+      local: undefined,
       xml: false,
       help: false,
     })
