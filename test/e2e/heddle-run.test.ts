@@ -231,12 +231,12 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
     expect(await app.ask('config', 'reload')).toMatchObject({ code: 0, stdout: expect.stringContaining('2') })
     expect(await text(url)).toBe('two')
     const handler = 'HTTP_Listener "web" Route "GET /".Handler'
-    expect(await app.ask('config', 'set', handler, '"./handlers.mjs#one"')).toMatchObject({
+    expect(await app.ask('config', 'set', handler, '=', '"./handlers.mjs#one"')).toMatchObject({
       code: 0,
       stderr: '',
     })
     expect(await text(url)).toBe('one')
-    expect(await app.ask('config', 'set', handler, '"./handlers.mjs#none"')).toMatchObject({
+    expect(await app.ask('config', 'set', handler, '=', '"./handlers.mjs#none"')).toMatchObject({
       code: 1,
       stdout: '',
       stderr: expect.stringMatching(/none of/),
