@@ -1,0 +1,156 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import { completionsOf, usagesOf } from '../../lib/cli/completion'
+import { ConsoleHistory } from '../../lib/cli/console-history'
+import { main } from '../../lib/cli/main'
+import type { Terminal } from '../../lib/cli/terminal'
+import { visible } from '../../lib/cli/visible'
+import { ControlServer, registerCoreCommands } from '../../lib/console'
+import { eventually, socketPath, testControl } from './console-harness'
+import { makeLoop } from './net-harness'
+
+/** A terminal of a test: what is typed, and what is shown. */
+function terminal(isTTY: boolean, env: Record<string, string> = {}) {
+  const input = Object.assign(new PassThrough(), { isTTY })
+  const output = Object.assign(new PassThrough(), { isTTY, columns: 80 })
+  const errors = new PassThrough()
+  const shown = { output: '', errors: '' }
+  output.on('data', (chunk: Buffer) => {
+    shown.output += chunk.toString()
+  })
+  errors.on('data', (chunk: Buffer) => {
+    shown.errors += chunk.toString()
+  })
+  const given: Terminal = { input, output, errors, env, folder: '/' }
+  return { given, input, shown }
+}
+
+async function serve() {
+  const commands = testControl()
+  registerCoreCommands(commands.control)
+  const server = await ControlServer.listen(commands.control, { path: socketPath(), loop: makeLoop() })
+  return { ...commands, server, path: server.path as string }
+}
+
+describe('heddle console', () => {
+  test('CN-01 CN-04 words are one command, in text and XML; the exit code says how it went', async () => {
+    const { server, path } = await serve()
+    await using _ = server
+    const { given, shown } = terminal(false)
+    expect(await main(['console', '--control', path, 'say', 'hello', '-x'], given)).toBe(0)
+    expect(await main(['console', '--xml', '--control', path, 'say', 'a'], given)).toBe(0)
+    expect(await main(['console', '--control', path, 'fail'], given)).toBe(1)
+    await eventually(() => shown.errors !== '')
+    expect(shown.output).toMatch(/^hello -x\n<\?xml .*\n<response>[^]*<\/response>\n$/)
+    expect(shown.errors).toBe('heddle: as told\n')
+    expect(await main(['console', '--control', `${path}.nope`, 'say'], given)).toBe(1)
+    expect(await main(['console', '--nope'], given)).toBe(2)
+  })
+
+  test('CN-04 a pipe is one command a line; one that fails is told, and the rest is run', async () => {
+    const { server, path, ran } = await serve()
+    await using _ = server
+    const { given, input, shown } = terminal(false)
+    input.end(`say one\n\n# a remark\nfail\nsay ${'x'.repeat(70_000)}\nsay last`)
+    expect(await main(['console', '--control', path], given)).toBe(1)
+    expect(ran).toEqual(['one', 'last'])
+    await eventually(() => shown.output.endsWith('last\n'))
+    expect(shown.output).toBe('one\nlast\n')
+    expect(shown.errors).toMatch(/^heddle: as told\nheddle: .*65536 bytes/)
+    const again = terminal(false)
+    again.input.end('say two\nexit\nsay never\n')
+    expect(await main(['console', '--control', path], again.given)).toBe(0)
+    expect(ran.slice(2)).toEqual(['two'])
+  })
+
+  test('a process that ends meanwhile is a failure', async () => {
+    const { server, path, held, begun } = await serve()
+    const { given, input, shown } = terminal(false)
+    input.write('wait\nsay never\n')
+    const code = main(['console', '--control', path], given)
+    await begun.opened
+    await server.close({ timeout: 1 })
+    expect(await code).toBe(1)
+    await eventually(() => shown.errors !== '')
+    held.open()
+  })
+
+  test('CN-04 a terminal is asked, completes from the help, and keeps its history', async () => {
+    const { server, path, ran } = await serve()
+    await using _ = server
+    const file = `${path}.history`
+    writeFileSync(file, 'say from before\n')
+    const { given, input, shown } = terminal(true, { HEDDLE_HISTORY: file })
+    const code = main(['console', '--control', path], given)
+    await eventually(() => shown.output.includes('heddle> '))
+    input.write('\x1b[A\r')
+    await eventually(() => ran.length === 1)
+    input.write('mem\t')
+    await eventually(() => shown.output.includes('memory '))
+    input.write('nope\rsay \x1b')
+    input.write('[D two\r')
+    await eventually(() => ran.length === 2)
+    input.write(' say hidden\rexit\r')
+    expect(await code).toBe(0)
+    expect(ran[0]).toBe('from before')
+    expect(ran[2]).toBe('hidden')
+    expect(shown.errors).toContain("no memtype or module is called 'nope'")
+    const kept = readFileSync(file, 'utf8')
+    expect(kept).toMatch(/^say from before\nsay from before\nmemory nope\n/)
+    expect(kept).not.toContain('hidden')
+  })
+
+  test('in a terminal the end of the input leaves, also while a command runs', async () => {
+    const { server, path, held, begun } = await serve()
+    await using _ = server
+    const { given, input, shown } = terminal(true)
+    const code = main(['console', '--control', path], given)
+    await eventually(() => shown.output.includes('heddle> '))
+    input.write('wait\r')
+    await begun.opened
+    input.write('\x03')
+    expect(await code).toBe(0)
+    held.open()
+  })
+})
+
+describe('parts of the console', () => {
+  test('CN-04 completion follows the fixed words of usages', () => {
+    const usages = usagesOf(
+      'config reload [file]  reads\nconfig set <path> = <value>  sets\ncommit\nhelp  lists\n',
+    )
+    expect(completionsOf(usages, 'co')).toEqual([['commit ', 'config '], 'co'])
+    expect(completionsOf(usages, 'CONFIG re')).toEqual([['reload '], 're'])
+    expect(completionsOf(usages, 'xml config ')).toEqual([['reload ', 'set '], ''])
+    expect(completionsOf(usages, 'config set x')).toEqual([[], 'x'])
+    expect(completionsOf(usages, 'nope')).toEqual([[], 'nope'])
+    expect(completionsOf([], '')).toEqual([[], ''])
+  })
+
+  test('what would be a command to the terminal is written out', () => {
+    const hostile = 'a\x1b]0;title\x07\x9b2J\x7f\r\n\tb'
+    expect(visible(hostile, { isTTY: true })).toBe('a^[]0;title^G\\x9b2J^?^M\n\tb')
+    expect(visible(hostile, {})).toBe(hostile)
+  })
+
+  test('the history is of its owner alone, of bounded length, and may be missing', () => {
+    const file = socketPath()
+    const history = new ConsoleHistory({ HEDDLE_HISTORY: file })
+    expect(history.load()).toEqual([])
+    history.add('first')
+    history.add(' hidden')
+    history.add('')
+    expect((statSync(file).mode & 0o777).toString(8)).toBe('600')
+    expect(history.load()).toEqual(['first'])
+    for (let n = 0; n < 1200; n++) history.add(`line ${n}`)
+    const kept = history.load()
+    expect([kept.length, kept[0], kept.at(-1)]).toEqual([500, 'line 1199', 'line 700'])
+    expect(readFileSync(file, 'utf8').split('\n').length).toBe(501)
+    for (const env of [{}, { HEDDLE_HISTORY: '' }, { HEDDLE_HISTORY: '/dev/null/nope' }]) {
+      const none = new ConsoleHistory(env)
+      none.add('lost')
+      expect(none.load()).toEqual([])
+    }
+  })
+})
