@@ -42,7 +42,7 @@ describe('heddle console', () => {
     expect(await main(['console', '--xml', '--control', path, 'say', 'a'], given)).toBe(0)
     expect(await main(['console', '--control', path, 'fail'], given)).toBe(1)
     await eventually(() => shown.errors !== '')
-    expect(shown.output).toMatch(/^hello -x\n<\?xml .*\n<response>[^]*<\/response>\n$/)
+    expect(shown.output).toMatch(/^hello -x\n<\?xml .*\n<response>[\s\S]*<\/response>\n$/)
     expect(shown.errors).toBe('heddle: as told\n')
     expect(await main(['console', '--control', `${path}.nope`, 'say'], given)).toBe(1)
     expect(await main(['console', '--nope'], given)).toBe(2)
