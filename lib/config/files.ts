@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, link, lstat, open, readdir, realpath, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { invalid } from '../arguments'
 import { errnoName, HeddleError } from '../errors'
+import { isWellFormed } from './syntax/characters'
 import { ConfigError } from './syntax/config-error'
 
 /**
@@ -52,6 +54,7 @@ interface Prepared {
 
 const CHUNK_BYTES = 64 * 1024
 const PERMISSIONS = 0o7777
+const UNSYNCED: ReadonlySet<string | undefined> = new Set(['EACCES', 'EINVAL', 'ENOTSUP', 'EPERM'])
 
 /**
  * What is at a path. ERR_CONFIG_LIMIT for more bytes than the limit, ERR_CONFIG_FILE for what is neither file nor
@@ -85,7 +88,8 @@ export async function replaceFile(path: string, text: string, options: ReplaceOp
 
 /**
  * Replaces several files. All new texts are on the disk before the first of them takes its place, so that want of
- * room or permission changes nothing; a crash between the first and the last leaves some old and some new.
+ * room or permission changes nothing; a crash, or a renaming that fails, between the first and the last leaves some
+ * old and some new.
  */
 export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
   const prepared: Prepared[] = []
@@ -103,6 +107,7 @@ export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
 
 /** Writes the new text beside its file. */
 async function prepare({ path, text, expected, mode = 0o600 }: NewFile): Promise<Prepared> {
+  if (!isWellFormed(text)) throw invalid('the text of a file', 'has whole characters', text.slice(0, 40))
   const target = await targetOf(path)
   const old = await statsOf(target)
   await checkExpected(path, target, old, expected)
@@ -201,15 +206,13 @@ async function textOf(target: string, { size }: Stats): Promise<string | undefin
   return read.kind === 'file' ? read.text : undefined
 }
 
-/** Without this the new name may be gone after a loss of power. Not every file system can. */
+/** Without this the new name may be gone after a loss of power. Not every file system can, and not everybody may. */
 async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY)
   try {
-    await handle.sync()
+    const handle = await open(path, constants.O_RDONLY)
+    await handle.sync().finally(() => handle.close())
   } catch (error) {
-    if (!['EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-  } finally {
-    await handle.close()
+    if (!UNSYNCED.has((error as NodeJS.ErrnoException).code)) throw error
   }
 }
 
@@ -280,6 +283,9 @@ function validPart(bytes: Buffer): string {
 
 /** Runs it; what the system refuses becomes an error that names the file. */
 async function aboutFile<T>(path: string, run: () => Promise<T>): Promise<T> {
+  if (typeof path !== 'string') throw invalid('a path', 'is text', path)
+  if (path.includes('\0'))
+    throw new ConfigError('ERR_CONFIG_FILE', 'a path has no NUL in it', { file: path }, { path })
   try {
     return await run()
   } catch (error) {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, realpathSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
@@ -171,6 +171,8 @@ describe('a file of a configuration', () => {
   it('gives a typed error where it is missing, a directory, no file, not UTF-8', async () => {
     const folder = folderWith({
       latin: Buffer.from('a = 1\nb = "gr\xfcn"\n', 'latin1'),
+      huge: '',
+      nul: 'a = 1\ninclude "a\0b"',
       cut: Buffer.from([0x61, 0x3d, 0x22, 0xe2, 0x82]),
     })
     symlinkSync('nothing', join(folder, 'dangling'))
@@ -186,6 +188,12 @@ describe('a file of a configuration', () => {
     expect(await at('loop')).toMatchObject({ code: 'ELOOP', syscall: 'open' })
     expect(await at('.')).toMatchObject({ code: 'EISDIR' })
     expect(await at('pipe')).toMatchObject({ code: 'ERR_CONFIG_FILE' })
+    truncateSync(join(folder, 'huge'), 100_000_000)
+    expect(await at('huge')).toMatchObject({ code: 'ERR_CONFIG_LIMIT', file: join(folder, 'huge') })
+    expect(await at('nul')).toMatchObject({ code: 'ERR_CONFIG_FILE', line: 2, column: 1 })
+    expect(await failure(7 as unknown as string)).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    for (const options of [null, { maxIncludes: -1 }, { maxFileBytes: Number.NaN }])
+      expect(await failure('x', options as LoadOptions)).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
     expect(await at('latin')).toMatchObject({ code: 'ERR_CONFIG_ENCODING', line: 2, column: 8 })
     expect(await at('cut')).toMatchObject({ code: 'ERR_CONFIG_ENCODING', line: 1, column: 4 })
   })

@@ -233,6 +233,21 @@ describe('an error in the text of a configuration (CF-29, CF-02)', () => {
     expect(failure('? {'.repeat(100_000)).all).toHaveLength(20)
   })
 
+  it('can be written as JSON and shown', () => {
+    const error = failure('a = }\n? = 1')
+    expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'ERR_CONFIG_SYNTAX', line: 1 })
+    expect(Object.keys(error)).not.toContain('all')
+  })
+
+  it('is ERR_INVALID_ARGUMENT for what is no text', () => {
+    for (const wrong of [undefined, null, 7, {}, Buffer.from('a = 1')])
+      expect(failure(wrong as unknown as string).code).toBe('ERR_INVALID_ARGUMENT')
+    for (const options of [null, 'app.conf', { file: 7 }])
+      expect(() => parseConfig('', options as unknown as object)).toThrow(
+        expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }),
+      )
+  })
+
   it('shows a piece of a line without an end', () => {
     const error = failure(`a = "${'x'.repeat(1_000_000)}`)
     expect(error.message.length).toBeLessThan(500)

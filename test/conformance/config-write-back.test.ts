@@ -119,6 +119,10 @@ describe('a value that is set (CF-31, A-CF-21)', () => {
     await bad({ kind: 'set', scope: [], name: 'include', value: '1' })
     await bad({ kind: 'set', scope: [{ name: 'x{' }], name: 'k', value: '1' })
     await bad({ kind: 'set', scope: [], name: 'k', value: 7 as unknown as string })
+    const circle: string[] = []
+    circle.push(circle as unknown as string)
+    const endless: Change = { kind: 'set', scope: [], name: 'k', value: circle }
+    await expect(main('', endless)).rejects.toMatchObject({ code: 'ERR_CONFIG_LIMIT' })
   })
 })
 

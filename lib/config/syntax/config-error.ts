@@ -32,8 +32,7 @@ export class ConfigError extends HeddleError {
   readonly reason: string
   /** The line and, below, the caret; empty where there is no line to show. */
   readonly excerpt: string
-  /** All errors that were found in one go, this one first. */
-  all: readonly ConfigError[] = [this]
+  #all: readonly ConfigError[] | undefined
 
   constructor(code: string, reason: string, place: ConfigErrorPlace, options: HeddleErrorOptions = {}) {
     const excerpt = excerptOf(place)
@@ -43,6 +42,16 @@ export class ConfigError extends HeddleError {
     this.column = place.column
     this.reason = reason
     this.excerpt = excerpt
+  }
+
+  /** All errors that were found in one go, this one first. */
+  get all(): readonly ConfigError[] {
+    return this.#all ?? [this]
+  }
+
+  /** @internal */
+  set all(errors: readonly ConfigError[]) {
+    this.#all = errors
   }
 
   /** Every error that was found, each with its place and line. */

@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from 'node:path'
+import { checkOptions, invalid } from '../../arguments'
 import { HeddleError } from '../../errors'
 import { type ReadDirectory, type ReadFile, readPath } from '../files'
 import { ConfigError } from './config-error'
@@ -16,7 +17,7 @@ export interface LoadOptions {
   readonly localChangesOnly?: boolean
   /** Bytes of one file. Default: 16 MiB. */
   readonly maxFileBytes?: number
-  /** Characters of all files, each as often as it is included. Default: 64 Mi. */
+  /** Characters of all files, each as often as it is included. Default: 16 Mi. */
   readonly maxTotalCharacters?: number
   /** Files within each other. Default: 16. */
   readonly maxIncludeDepth?: number
@@ -56,6 +57,9 @@ export interface Loaded {
   readonly localChangesOnly: boolean
 }
 
+const LIMITS = ['maxFileBytes', 'maxTotalCharacters', 'maxIncludeDepth', 'maxIncludes'] as const
+const OPTIONS: ReadonlySet<string> = new Set(['localChangesFile', 'localChangesOnly', 'read', ...LIMITS])
+
 /** Where an include stands; undefined for the main file. */
 interface Asker {
   readonly node: IncludeNode
@@ -79,6 +83,12 @@ interface Link {
  * POSIX names (ENOENT, EACCES, EISDIR …) for what the system refuses. (CF-30, CF-31)
  */
 export async function loadConfig(path: string, options: LoadOptions = {}): Promise<Loaded> {
+  checkOptions('loadConfig', options, OPTIONS, "{ localChangesFile: 'local.conf' }")
+  for (const name of LIMITS) {
+    const limit = options[name]
+    if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))
+      throw invalid(name, 'is a number, from 0', limit)
+  }
   return await new Loader(options).load(path)
 }
 
@@ -253,7 +263,7 @@ class Loader {
   }
 
   #countCharacters(file: Entry, asker: Asker | undefined): void {
-    const { maxTotalCharacters = 64 * 1024 * 1024 } = this.#options
+    const { maxTotalCharacters = 16 * 1024 * 1024 } = this.#options
     this.#characters += file.tree.text.length
     if (this.#characters <= maxTotalCharacters) return
     const reason = `more than ${maxTotalCharacters} characters in all files`

@@ -1,4 +1,4 @@
-import { HeddleError } from '../../errors'
+import { checkOptions, invalid } from '../../arguments'
 import { shownAt } from './characters'
 import { ConfigError } from './config-error'
 import type {
@@ -18,6 +18,7 @@ import { type Mark, Scanner } from './scanner'
 export const MAX_NESTING = 64
 /** After so many errors nobody reads on. */
 const MAX_ERRORS = 20
+const OPTIONS: ReadonlySet<string> = new Set(['file'])
 
 /** How a text is called in errors. */
 export interface ParseOptions {
@@ -50,9 +51,12 @@ export function parseValue(text: string, options: ParseOptions = {}): ValueNode 
   return value
 }
 
-function scannerOf(text: string, { file = '<text>' }: ParseOptions): Scanner {
-  if (typeof text === 'string') return new Scanner(text, file)
-  throw new HeddleError('ERR_INVALID_ARGUMENT', `text is a string, not ${typeof text}`)
+function scannerOf(text: string, options: ParseOptions): Scanner {
+  checkOptions('parseConfig', options, OPTIONS, "{ file: 'app.conf' }")
+  const { file = '<text>' } = options
+  if (typeof text !== 'string') throw invalid('a configuration', 'is text', text)
+  if (typeof file !== 'string') throw invalid('file', 'is a name', file)
+  return new Scanner(text, file)
 }
 
 /** One function for each rule of the grammar (docs/reference/config.md). */

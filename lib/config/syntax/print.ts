@@ -1,6 +1,7 @@
 import { invalid, shown } from '../../arguments'
 import { HeddleError } from '../../errors'
 import { isName, isWellFormed, isWord } from './characters'
+import { MAX_NESTING } from './parser'
 import type { ArrayNode, ConfigTree, DictionaryNode, StatementNode, ValueNode } from './node'
 
 /** A value without places: text, a list, or names with values. What `writeBack` and `printValue` take. */
@@ -26,14 +27,25 @@ export function printConfig(tree: Pick<ConfigTree, 'body'>): string {
 
 /** A value as it is written: what can do without quotation marks has none. ERR_INVALID_ARGUMENT if it has no UTF-8. */
 export function printValue(value: PlainValue): string {
+  return printPlain(value, 0)
+}
+
+/** What is deeper than a text can be could be a circle. */
+function printPlain(value: PlainValue, depth: number): string {
   if (typeof value === 'string') return printText(value)
-  if (Array.isArray(value)) return `(${value.map(printValue).join(' ')})`
+  if (depth === MAX_NESTING)
+    throw new HeddleError(
+      'ERR_CONFIG_LIMIT',
+      `a value with more than ${MAX_NESTING} blocks within each other`,
+    )
+  if (Array.isArray(value)) return `(${value.map((item) => printPlain(item, depth + 1)).join(' ')})`
   if (!(value instanceof Map)) throw invalid('a value', 'is text, an array or a Map of these', value)
-  return printPairs([...value].map(([name, inner]) => `${printText(name)} = ${printValue(inner)}`))
+  return printPairs([...value].map(([name, inner]) => `${printText(name)} = ${printPlain(inner, depth + 1)}`))
 }
 
 /** A text as it is written: in quotation marks unless it can stand alone. */
 export function printText(text: string): string {
+  if (typeof text !== 'string') throw invalid('a name', 'is text', text)
   return isWord(text) ? text : quote(text)
 }
 

@@ -1,3 +1,4 @@
+import { invalid } from '../../arguments'
 import { replaceFiles } from '../files'
 import { ConfigError } from './config-error'
 import {
@@ -55,7 +56,10 @@ export function writeBack(loaded: Loaded, changes: readonly Change[]): FileChang
   return writer.texts()
 }
 
-/** Writes what `writeBack` gave. All or, with an error of `replaceFiles`, nothing; then load again. (CF-31) */
+/**
+ * Writes what `writeBack` gave; then load again. ERR_CONFIG_STALE if a file no longer has the text that was read, and
+ * what the system refuses: then nothing is written, short of a renaming that fails after another. (CF-31)
+ */
 export async function saveChanges(changes: readonly FileChange[]): Promise<void> {
   await replaceFiles(changes)
 }
@@ -74,7 +78,8 @@ class Writer {
     if (change.kind === 'set') this.#set(scope, printName(change.name), valueText(change.value))
     else if (change.kind === 'unset') this.#take(settingsIn(this.#at(scope), change.name))
     else if (change.kind === 'create') this.#create(scope)
-    else this.#take(scope.length === 0 ? [] : this.#at(scope))
+    else if (change.kind === 'remove') this.#take(scope.length === 0 ? [] : this.#at(scope))
+    else throw invalid('the kind of a change', 'is set, unset, create or remove', (change as Change).kind)
   }
 
   texts(): FileChange[] {
