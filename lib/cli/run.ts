@@ -1,4 +1,4 @@
-import { App, type AppReload } from '../app'
+import { App } from '../app'
 import { described } from '../app/place'
 import { type Command, DONE } from './command'
 import { appOptions } from './app-options'
@@ -25,7 +25,11 @@ export const run: Command = {
         void app.stop()
       },
       reload: () => {
-        if (!isStopping) void reload(app, terminal)
+        if (isStopping) return
+        reload(app, terminal).catch((error: unknown) => {
+          // What is under way when the end comes cannot be finished.
+          if (!isStopping) complain(terminal, `SIGHUP: ${described(error)}`)
+        })
       },
     })
     for (const text of app.banner()) say(terminal, text)
@@ -40,14 +44,7 @@ export const run: Command = {
 }
 
 async function reload(app: App, terminal: Terminal): Promise<void> {
-  try {
-    report(await app.reload(), terminal)
-  } catch (error) {
-    complain(terminal, `SIGHUP: ${described(error)}`)
-  }
-}
-
-function report({ generation, warnings }: AppReload, terminal: Terminal): void {
+  const { generation, warnings } = await app.reload()
   for (const warning of warnings) complain(terminal, warning)
   say(terminal, `SIGHUP: generation ${generation}`)
 }

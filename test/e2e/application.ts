@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../repo-files'
 import { temporaryFolder } from '../temporary-folder'
@@ -77,8 +77,11 @@ export class Application {
     return Number(new RegExp(`^ +${name} +\\S*:(\\d+)/?$`, 'm').exec(this.program.stdout)?.[1])
   }
 
+  /** Whole at once: the process may be reading it. */
   write(name: string, text: string): void {
-    writeFileSync(join(this.folder, name), text)
+    const path = join(this.folder, name)
+    writeFileSync(`${path}.new`, text)
+    renameSync(`${path}.new`, path)
   }
 
   /** SIGHUP; resolves when that generation is there. */

@@ -194,6 +194,18 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
     taken.close()
   })
 
+  it('ends in the middle of a reload, with modules and new listeners under way', async () => {
+    const app = await Application.start(backend, { ...MODULE_FILES, 'app.conf': withModule('life { }') })
+    for (let at = 0; at < 5; at++) {
+      const more = `HTTP_Listener "x${at}" { Port = 0 Handler = "./handlers.mjs#one" }`
+      app.write('app.conf', `${withModule(`life { greeting = g${at} }`, 'two')}${more}`)
+      app.program.signal('SIGHUP')
+    }
+    app.program.signal('SIGTERM')
+    expect(await app.program.exit()).toBe(0)
+    expect(app.program.stderr).toBe('')
+  })
+
   it('ends at once at a second signal', async () => {
     const app = await Application.start(backend, { 'handlers.mjs': HANDLERS, 'app.conf': listener('never') })
     const socket = connect(app.port('web'), '127.0.0.1')
@@ -395,6 +407,18 @@ describe('a configuration that cannot be served', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(message)
     expect(stderr).toMatch(/^heddle: [^\n]+\n$/)
+  })
+
+  it('is not served where another process has its console', async () => {
+    const files = {
+      'handlers.mjs': HANDLERS,
+      'app.conf': `Control { Path = "run/control" }\n${listener('one')}`,
+    }
+    const app = await Application.start('js', files)
+    const { code, stdout, stderr } = await heddleResult(['run', app.file], { HEDDLE_BACKEND: 'js' })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/^heddle: \S*app\.conf:1: Control: [^\n]*EADDRINUSE[^\n]*\n$/)
+    expect(await app.ask('uptime')).toMatchObject({ code: 0 })
   })
 
   it('is told in all its faults by heddle check', async () => {

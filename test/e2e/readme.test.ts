@@ -112,6 +112,7 @@ describe('programs of the reference', () => {
     'jobq',
     'jobs',
     'pools',
+    'app',
     'errors',
     'config-syntax',
   ].flatMap((page) =>
