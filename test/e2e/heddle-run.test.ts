@@ -472,6 +472,7 @@ describe('the command line of heddle (CN-04)', () => {
     for (const name of [
       'run',
       'check',
+      'console',
       'config',
       'memory',
       'module',
