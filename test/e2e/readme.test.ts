@@ -115,6 +115,7 @@ describe('programs of the reference', () => {
     'app',
     'errors',
     'config-syntax',
+    'console',
   ].flatMap((page) =>
     references(`docs/reference/${page}.md`).map((text, index) => ({
       name: `${page}-${index}.mjs`,
