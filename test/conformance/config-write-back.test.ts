@@ -213,6 +213,19 @@ describe('the file that a change goes to (CF-31, A-CF-21)', () => {
     })
   })
 
+  it('is not a local changes file that is included as well', async () => {
+    await expect(changed(files, [set('', 'r')], { localChangesFile: '/two' })).rejects.toMatchObject({
+      code: 'ERR_CONFIG_READONLY',
+    })
+    const real = async (path: string) => {
+      const text = files[path.replace(/^[./]+/, '') as keyof typeof files]
+      return { kind: 'file' as const, realPath: path.replace('/./', '/'), text }
+    }
+    const loaded = await loadConfig('/main', { localChangesFile: '/./two', read: real })
+    expect(loaded.localChangesFile).toBe('/two')
+    expect(() => writeBack(loaded, [set('', 'r')])).toThrow('not to be written')
+  })
+
   it('must be writable for what is taken out', async () => {
     const readonly = { code: 'ERR_CONFIG_READONLY' }
     await expect(changed(files, [unset('', 't')], local)).rejects.toMatchObject({ ...readonly, file: '/two' })

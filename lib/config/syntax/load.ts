@@ -138,7 +138,9 @@ class Loader {
     const local = localChangesFile === undefined ? undefined : await this.#readLocal(localChangesFile)
     const body = local === undefined ? main : main.concat(await this.#expandFile(local, undefined))
     this.#throwErrors()
-    return { root, files: this.#files, body, localChangesFile, localChangesOnly }
+    // Under the name that nodes have, if it was included as well under another.
+    const localPath = local?.path ?? localChangesFile
+    return { root, files: this.#files, body, localChangesFile: localPath, localChangesOnly }
   }
 
   async #read(path: string): Promise<ReadFile | ReadDirectory> {
