@@ -50,12 +50,13 @@ export class ModuleCommands implements CommandSource {
   }
 }
 
-interface CommandTarget {
+export interface CommandTarget {
   readonly module: string
   readonly instance: string | undefined
 }
 
-function targetOf(name: string): CommandTarget {
+/** Reads `module` and `module:instance`. */
+export function targetOf(name: string): CommandTarget {
   const colon = name.indexOf(':')
   if (colon < 0) return { module: name, instance: undefined }
   return { module: name.slice(0, colon), instance: name.slice(colon + 1) }

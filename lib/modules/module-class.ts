@@ -1,5 +1,6 @@
 import type { OptionSlot } from '../config'
 import type { ModuleDefinition } from './module-def'
+import { ModuleError } from './module-error'
 import { optionDefs } from './module-options'
 import { capabilityKey } from './provides'
 import type { Setup } from './setup-context'
@@ -45,6 +46,9 @@ export class ModuleClass {
       ([key, def]) => [key, setup.registerOption(def)] as const,
     )
     this.#slots = Object.freeze(Object.fromEntries(slots))
+    // Where a scope has the name, that is where the options would stand.
+    if (this.#slots.enabled?.fallback.module === this.key) return
+    throw new ModuleError('ERR_MODULE_DEF', `module ${name} has the name of a scope`, { module: name })
   }
 
   /** `confSetup` has succeeded. */

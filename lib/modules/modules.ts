@@ -5,7 +5,7 @@ import { HeddleError } from '../errors'
 import type { Hooks } from '../hooks'
 import { Assembly } from './assembly'
 import { Catalogue } from './catalogue'
-import { ModuleCommands } from './commands'
+import { ModuleCommands, targetOf } from './commands'
 import { ModuleGeneration } from './generation'
 import type { Infrastructure, InfrastructureServices } from './infrastructure'
 import { type Instance, instanceKey } from './instance'
@@ -75,7 +75,10 @@ export class Modules implements AsyncDisposable {
   readonly #scripts: ScriptModules
   readonly #singletons = new Map<string, Instance>()
   readonly #generations = new Map<number, ModuleGeneration>()
+  /** Capabilities that the program has asked for, and got. */
   readonly #pinned = new Set<string>()
+  /** What a transaction is made to load. */
+  readonly #asked = new WeakMap<Transaction, string>()
   #assembly: Assembly | undefined
   /** The last of what must not overlap: set-up of a generation, post-init. */
   #turn: Promise<void> = Promise.resolve()
@@ -102,7 +105,7 @@ export class Modules implements AsyncDisposable {
     config.participant({
       load: (txn) => this.#load(txn),
       prepare: (txn) => this.#prepare(txn),
-      commit: () => this.#commit(),
+      commit: (txn) => this.#commit(txn),
       abort: () => this.#abort(),
       destroy: (generation) => this.#destroy(generation),
     })
@@ -197,17 +200,11 @@ export class Modules implements AsyncDisposable {
       const generation = this.#current
       return this.#library.providers(capability).find((name) => generation?.has(name) === true)
     }
-    const before = loaded()
-    if (before !== undefined) return before
-    const isNew = !this.#pinned.has(capability)
-    this.#pinned.add(capability)
-    try {
-      await this.#config.begin({ by: '<resolve>' }).commit()
-    } catch (error) {
-      if (isNew) this.#pinned.delete(capability)
-      throw error
+    for (;;) {
+      const found = loaded()
+      if (found !== undefined) return found
+      await this.#ask(capability)
     }
-    return loaded() as string
   }
 
   /**
@@ -215,9 +212,10 @@ export class Modules implements AsyncDisposable {
    * settled. ERR_MODULE_UNKNOWN: it is not loaded. (HK-12)
    */
   withClosure<R>(id: string, use: (self: Infrastructure) => R): R {
-    const [name = '', instance] = typeof id === 'string' ? id.split(':') : []
+    if (typeof id !== 'string') throw invalid('withClosure takes', 'the name of a module', id)
     if (typeof use !== 'function') throw invalid('withClosure takes', 'a function', use)
-    return this.#withClosure(name, instance, use)
+    const { module, instance } = targetOf(id)
+    return this.#withClosure(module, instance, use)
   }
 
   /**
@@ -252,13 +250,15 @@ export class Modules implements AsyncDisposable {
   async #load(txn: Transaction): Promise<void> {
     this.#endTurn = await this.#takeTurn()
     if (this.#isClosed) throw new HeddleError('ERR_CLOSED', 'the modules are closed')
+    const capability = this.#asked.get(txn)
+    const asked = capability === undefined ? [] : [capability]
     this.#assembly = new Assembly(
       {
         library: this.#library,
         lifeCycle: this.#lifeCycle,
         reports: this.#reports,
         singletons: this.#singletons,
-        pinned: this.#pinned,
+        pinned: new Set([...this.#pinned, ...asked]),
         attempt: (_txn, module, run) => this.#attempt(txn, module, run),
         failed: (error) => this.#failed(error),
       },
@@ -276,14 +276,18 @@ export class Modules implements AsyncDisposable {
     await this.#scripts.prepare(txn)
   }
 
-  #commit(): void {
+  #commit(txn: Transaction): void {
+    // Before the next transaction begins, which is to have it as well.
+    const asked = this.#asked.get(txn)
+    if (asked !== undefined) this.#pinned.add(asked)
     const { instances, kept } = this.#assembly as Assembly
     const generation = new ModuleGeneration(this.#config.generation, instances)
     this.#generations.set(generation.number, generation)
     for (const instance of instances) {
       if (instance.self.singleton) this.#singletons.set(instance.key, instance)
       const isKept = kept.includes(instance)
-      if (isKept && !instance.isKept) this.#reports.tell('kept', { module: instance.id })
+      if (isKept && !instance.isKept)
+        this.#reports.tell('kept', { module: instance.id }, () => warnOfKept(instance))
       instance.isKept = isKept
     }
     this.#leave()
@@ -317,6 +321,15 @@ export class Modules implements AsyncDisposable {
     this.#generations.delete(number)
   }
 
+  /** Loads a provider; where another transaction came first, it may have done so. */
+  async #ask(capability: string): Promise<void> {
+    try {
+      await this.#config.transaction((txn) => void this.#asked.set(txn, capability), { by: '<resolve>' })
+    } catch (error) {
+      if (!(error instanceof HeddleError) || error.code !== 'ERR_CONFIG_CONFLICT') throw error
+    }
+  }
+
   /** Runs a part of a transaction, whose registrations are taken back if it fails. */
   async #attempt(txn: Transaction, module: string, run: () => Promise<void>): Promise<void> {
     try {
@@ -343,7 +356,7 @@ export class Modules implements AsyncDisposable {
       services: (owner) => this.#services(owner),
       failed: (error) => this.#failed(error),
       said: (self, output) => {
-        for (const text of output) this.#log(self, 'notice', String(text))
+        for (const text of output) if (typeof text === 'string') this.#log(self, 'notice', text)
       },
     })
   }
@@ -427,6 +440,13 @@ export class Modules implements AsyncDisposable {
     await before
     return end
   }
+}
+
+function warnOfKept({ id }: Instance): void {
+  process.emitWarning(`module ${id} is a singleton: without its stanza it stays until the process ends`, {
+    type: 'HeddleWarning',
+    code: 'HEDDLE_MODULE_KEPT',
+  })
 }
 
 /** ERR_INVALID_ARGUMENT: the module declares no such option. */

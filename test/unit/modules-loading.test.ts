@@ -158,6 +158,41 @@ describe('a capability', () => {
   })
 })
 
+describe('a resolution', () => {
+  it('among other transactions disturbs none of them (MO-16)', async () => {
+    const { config, modules } = siteOf({
+      'one.ecm': '[one]\nmsys.provides = spool',
+      'one.mjs': code('one'),
+    })
+    await config.loadText('')
+    const results = await Promise.allSettled([
+      config.loadText(''),
+      modules.resolve('spool'),
+      modules.resolve('nothing'),
+      config.loadText(''),
+      modules.resolve('spool'),
+    ])
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'fulfilled',
+    ])
+    expect(modules.loaded().map(({ name }) => name)).toEqual(['one'])
+  })
+})
+
+describe('a module with the name of a scope', () => {
+  it.each([true, false])('is refused (MO-08) %s', async (singleton) => {
+    const { config, modules } = siteOf()
+    modules.add({ name: 'Domain', singleton, confSetup: () => 0, extInit: () => 0 })
+    const error = await thrownBy(config.loadText('Domain "x" { }'))
+    expect(['ERR_MODULE_DEF', 'ERR_OPTION_DEF']).toContain(error.code)
+    expect(config.options({ module: 'domain' })).toEqual([])
+  })
+})
+
 describe('the file of a module', () => {
   it.each([
     ['x.mjs', `export default { name: 'mod', confSetup() {}, extInit() {} }`],
