@@ -53,6 +53,7 @@ export interface DsoSpec {
   readonly config?: DsoConfig
 }
 
+/** Where a Dso looks, and how much it bears. */
 export interface DsoOptions {
   readonly searchPath?: SearchPath
   /** Milliseconds one function may take. Default 30,000. */

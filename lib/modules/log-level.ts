@@ -1,6 +1,7 @@
 /** What a module says, the gravest first. `debug_level` of its stanza names the least grave that is heard. (MO-17) */
 export const LOG_LEVELS = ['critical', 'error', 'warning', 'notice', 'info', 'debug'] as const
 
+/** One of `LOG_LEVELS`. */
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** Where nothing else is said. */
