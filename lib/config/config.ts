@@ -361,13 +361,16 @@ export class Config {
     }
     if (file === undefined) throw invalid('reload', 'needs a file, here or for the Config', file)
     let loaded: Loaded | undefined
-    const result = await this.#load(async () => {
-      loaded = await loadConfig(file, this.#loading)
-      this.#file = file
-      return treeOf(loaded.body)
-    })
-    this.#loaded = loaded
-    return result
+    return await this.#load(
+      async () => {
+        loaded = await loadConfig(file, this.#loading)
+        return treeOf(loaded.body)
+      },
+      () => {
+        this.#file = file
+        this.#loaded = loaded
+      },
+    )
   }
 
   /**
@@ -383,9 +386,10 @@ export class Config {
       if (loaded === undefined)
         throw new HeddleError('ERR_CONFIG_READONLY', 'the configuration was not read from a file')
       const changes = changesBetween(treeOf(loaded.body), this.#current.root)
-      if (changes.length === 0) return
-      await saveChanges(writeBack(loaded, changes))
-      this.#loaded = await loadConfig(loaded.root.path, this.#loading)
+      if (changes.length > 0) {
+        await saveChanges(writeBack(loaded, changes))
+        this.#loaded = await loadConfig(loaded.root.path, this.#loading)
+      }
       this.#isDirty = false
     })
   }
@@ -393,18 +397,23 @@ export class Config {
   /** Replaces all there is by what a text says, which includes nothing. */
   async loadText(text: string, { file = '<text>' }: { readonly file?: string } = {}): Promise<CommitResult> {
     const { body } = parseConfig(text, { file })
-    const result = await this.#load(async () => treeOf(body))
-    this.#loaded = undefined
-    return result
+    return await this.#load(
+      async () => treeOf(body),
+      () => {
+        this.#loaded = undefined
+      },
+    )
   }
 
   /** Loads take their turn before they begin, so that they never conflict. */
-  async #load(read: () => Promise<ConfigNode>): Promise<CommitResult> {
+  async #load(read: () => Promise<ConfigNode>, done: () => void): Promise<CommitResult> {
     return await this.#inTurn(async () => {
       const txn = new Transaction(this.#host, await read(), { fromScratch: true, by: OVERRIDE_ORIGIN })
       txn.isFromFile = true
       applyOverrides(txn, this.#overrides)
-      return await txn.commitBy(() => this.#commitNow(txn))
+      const result = await txn.commitBy(() => this.#commitNow(txn))
+      done()
+      return result
     })
   }
 
@@ -422,7 +431,6 @@ export class Config {
       )
     }
     const { number, prepared } = await runCommit(this.#commitContext(), txn)
-    this.#participants.commit(txn)
     for (const follower of this.#followers) attempt(follower, 'journal')
     this.#ownHooks?.postCommit.call(number)
     return { generation: number, warnings: prepared.warnings }
@@ -458,6 +466,8 @@ export class Config {
     if (registry !== undefined) this.#hooks?.activate(registry)
     this.#isDirty = !txn.isFromFile
     if (placed !== undefined) this.#publisher?.makeCurrent(placed, next)
+    // Before anything of the old one can end.
+    this.#participants.commit(txn)
     old.retire()
     return next.number
   }

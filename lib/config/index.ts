@@ -3,6 +3,7 @@ export {
   type ConfigOptions,
   type ConfigStats,
 } from './config'
+export { ConfigHooks, type WritableVerdict } from './config-hooks'
 export { ConfigValue } from './config-value'
 export type { Readable as ConfigReadable } from './generation'
 export { ConfigReader, ReaderSnapshot } from './image/reader'
