@@ -6,7 +6,8 @@ import { interleave } from '../harness/rounds.mjs'
 import { chosenCases, chosenContestants } from '../harness/select.mjs'
 
 export const name = 'config'
-export const describe = 'a value with three steps of fallback beside convict, config and nconf; a reload of 10,000 lines'
+export const describe =
+  'a value with three steps of fallback beside convict, config and nconf; a reload of 10,000 lines'
 
 const runFile = promisify(execFile)
 const MEASURE = fileURLToPath(new URL('../config/measure.mjs', import.meta.url))
