@@ -1,6 +1,6 @@
-import { importExport } from '../eventer/pools/target'
 import type { LocatedTarget } from '../jobq/targets'
 import type { AppFindings, AppOptions } from './app-options'
+import { loadExport } from './load-export'
 import { makeParts } from './parts'
 import { placed } from './place'
 import { problemsOf } from './problems'
@@ -35,7 +35,7 @@ async function handlerProblems({ http, tcp }: Settings): Promise<string[]> {
   const found = await Promise.all(
     named.map(async ({ place, handler }) => {
       try {
-        if (handler !== undefined) await importExport(handler)
+        if (handler !== undefined) await loadExport(handler)
         return []
       } catch (error) {
         return [placed(place, error).message]

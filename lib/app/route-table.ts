@@ -1,9 +1,8 @@
-import { HeddleError } from '../errors'
 import type { Eventer } from '../eventer'
-import { importExport } from '../eventer/pools/target'
 import { inCoroutine } from '../http/aco-handler'
 import { type HttpHandler, Router } from '../http/router'
 import type { LocatedTarget } from '../jobq/targets'
+import { loadFunction } from './load-export'
 import { at } from './place'
 
 /** A `Route` of a configuration. Plain data, which crosses to workers. */
@@ -28,7 +27,7 @@ export interface TableSpec {
  * the isolate whose requests it serves. Fails with what the first that fails fails with, and says where that stands.
  */
 export async function loadTable(spec: TableSpec, eventer: Eventer): Promise<HttpHandler> {
-  const otherwise = spec.handler && (await at(spec.place, loadHandler(spec.handler)))
+  const otherwise = spec.handler && (await at(spec.place, loadFunction<HttpHandler>(spec.handler)))
   if (spec.routes.length === 0 && otherwise !== undefined) return otherwise
   const router = new Router()
   for (const route of spec.routes) await at(route.place, addRoute(router, route, eventer))
@@ -36,7 +35,7 @@ export async function loadTable(spec: TableSpec, eventer: Eventer): Promise<Http
 }
 
 async function addRoute(router: Router, route: RouteSpec, eventer: Eventer): Promise<void> {
-  const handler = await loadHandler(route.handler)
+  const handler = await loadFunction<HttpHandler>(route.handler)
   for (const method of route.methods) {
     const name = `${method} ${route.path}`
     router.add(method, route.path, route.aco ? inCoroutines(eventer, name, handler) : handler)
@@ -47,10 +46,4 @@ async function addRoute(router: Router, route: RouteSpec, eventer: Eventer): Pro
 function inCoroutines(eventer: Eventer, name: string, handler: HttpHandler): HttpHandler {
   return (request, response) =>
     inCoroutine(eventer.currentLoop() ?? eventer.loops[0], name, handler)(request, response)
-}
-
-async function loadHandler(target: LocatedTarget): Promise<HttpHandler> {
-  const found = await importExport(target)
-  if (typeof found === 'function') return found as HttpHandler
-  throw new HeddleError('ERR_INVALID_ARGUMENT', `${target.export} of ${target.module} is no function`)
 }

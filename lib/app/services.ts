@@ -49,7 +49,7 @@ export class Services<S extends ServiceSettings, T extends Service<S>> {
     const opened: T[] = []
     const changes: (() => void)[] = []
     const abort = async (): Promise<void> =>
-      void (await Promise.all(opened.map((service) => service.close(1))))
+      void (await Promise.all(opened.map((service) => service.close(1).catch(this.#failed))))
     try {
       for (const settings of wanted) {
         const id = identityOf(settings)

@@ -2,13 +2,12 @@ import { isDeepStrictEqual } from 'node:util'
 import type { AddressInfo } from '../backend/backend'
 import { HeddleError } from '../errors'
 import type { Eventer } from '../eventer'
-import { importExport } from '../eventer/pools/target'
 import type { LocatedTarget } from '../jobq/targets'
 import type { Connection, ConnectionHandlers, Listener, ListenOptions } from '../net'
-import { type AcoListenerFunction, acoHandlers } from '../net/aco-listener'
+import { acoHandlers } from '../net/aco-listener'
 import { HandlerSet } from '../net/handlers'
-import { loadHandlers } from '../net/listener'
 import { listen } from '../servers'
+import { loadExport, loadFunction } from './load-export'
 import { at } from './place'
 import { type Service, warnOfWorkers } from './service'
 
@@ -93,9 +92,11 @@ async function loadSet(settings: TcpSettings, eventer: Eventer): Promise<Handler
   const { handler, aco, inWorkers, name } = settings
   // Loaded there.
   if (inWorkers) return new HandlerSet<Connection>({})
-  if (!aco) return new HandlerSet(await loadHandlers(handler))
-  const found = await importExport(handler)
-  if (typeof found !== 'function')
-    throw new HeddleError('ERR_INVALID_ARGUMENT', `${handler.export} of ${handler.module} is no function`)
-  return new HandlerSet(acoHandlers(eventer.loops[0], name, found as AcoListenerFunction))
+  if (aco) return new HandlerSet(acoHandlers(eventer.loops[0], name, await loadFunction(handler)))
+  const found = await loadExport(handler)
+  if (typeof found === 'object' && found !== null) return new HandlerSet(found as ConnectionHandlers)
+  throw new HeddleError(
+    'ERR_INVALID_ARGUMENT',
+    `${handler.export} of ${handler.module} is no object of callbacks`,
+  )
 }

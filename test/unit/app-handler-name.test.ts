@@ -1,7 +1,12 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { handlerTarget } from '../../lib/app/handler-name'
+import { loadExport, loadFunction } from '../../lib/app/load-export'
 import { at, described, placed } from '../../lib/app/place'
 import { HeddleError } from '../../lib/errors'
+import { temporaryFolder } from '../temporary-folder'
 
 describe('names of handlers', () => {
   it.each([
@@ -24,6 +29,27 @@ describe('names of handlers', () => {
     expect(() => handlerTarget(text, '/conf')).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }),
     )
+  })
+})
+
+describe('what a configuration names', () => {
+  const written = (text: string) => {
+    const file = join(temporaryFolder(), 'x.mjs')
+    writeFileSync(file, text)
+    return { module: pathToFileURL(file).href, export: 'x' }
+  }
+
+  it('is loaded, or is given up where that does not come to an end', async () => {
+    expect(await loadExport(written('export const x = 5'))).toBe(5)
+    await expect(loadExport(written('export const y = 5'))).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+    })
+    await expect(loadExport(written('await new Promise(() => {})'), 20)).rejects.toMatchObject({
+      code: 'ETIME',
+    })
+    await expect(loadFunction(written('export const x = 5'))).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+    })
   })
 })
 
