@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { ownerSource } from '../config/lock'
 import type { Coroutine } from './coroutine'
 
 /**
@@ -14,8 +15,13 @@ class Current {
   }
 
   run<R>(co: Coroutine, body: () => R): R {
-    this.#storage ??= new AsyncLocalStorage<Coroutine>()
+    this.#storage ??= this.#open()
     return this.#storage.run(co, body)
+  }
+
+  #open(): AsyncLocalStorage<Coroutine> {
+    ownerSource.current = () => this.coroutine
+    return new AsyncLocalStorage<Coroutine>()
   }
 }
 

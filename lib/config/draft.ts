@@ -3,7 +3,7 @@
  * transaction.
  */
 import type { PathStep } from './path'
-import { type ConfigNode, emptyNode, isAt, type MutableNode, nodeAt, type Setting, settingAt } from './tree'
+import { type ConfigNode, emptyNode, isAt, type MutableNode, type Setting, settingAt } from './tree'
 import type { Origin } from './value'
 
 export class Draft {
@@ -38,15 +38,27 @@ export class Draft {
     return true
   }
 
-  /** Removes a stanza with all that is in it; all of that type and instance. False if there was none. */
+  /** Removes a stanza with all that is in it; all with that way to them. False if there was none. */
   remove(steps: readonly PathStep[]): boolean {
-    const last = steps.at(-1)
-    const parents = steps.slice(0, -1)
-    if (last === undefined || nodeAt(this.#root, steps) === undefined) return false
-    const parent = this.#open(parents)
-    const kept = parent.children.filter((child) => !isAt(child, last))
-    parent.children.splice(0, parent.children.length, ...kept)
+    const next = this.#withoutStanza(this.#root, steps)
+    if (next === this.#root) return false
+    this.#root = next
     return true
+  }
+
+  #withoutStanza(node: ConfigNode, steps: readonly PathStep[]): ConfigNode {
+    const [step, ...rest] = steps
+    if (step === undefined) return node
+    const isLast = rest.length === 0
+    const children = node.children.flatMap((child) => {
+      if (!isAt(child, step)) return [child]
+      return isLast ? [] : [this.#withoutStanza(child, rest)]
+    })
+    const isSame = children.length === node.children.length && children.every((one, i) => one === node.children[i])
+    if (isSame) return node
+    const owned = this.#owned(node)
+    owned.children.splice(0, owned.children.length, ...(children as MutableNode[]))
+    return owned
   }
 
   /** The node without the setting, in each of the stanzas with that way to them. */

@@ -7,7 +7,7 @@ import type { Place } from './place'
 import type { ConfigQuery } from './query'
 import type { OptionSlot } from './slot'
 import { parseValue } from './syntax'
-import { type ConfigNode, nodeAt, type Setting, settingAt } from './tree'
+import { type ConfigNode, isThere, nodeAt, type Setting, settingAt } from './tree'
 import type { TreeSource } from './tree-source'
 import type { ConfigWarning } from './validation'
 import { type Origin, originText, type RawValue, rawOfInput, rawOfNode, type ValueInput } from './value'
@@ -137,7 +137,7 @@ export class Transaction implements Readable {
   remove(scopePath: string): boolean {
     this.#checkOpen()
     const steps = parseScopePath(scopePath)
-    if (steps.length === 0 || nodeAt(this.#draft.root, steps) === undefined) return false
+    if (steps.length === 0 || !isThere(this.#draft.root, steps)) return false
     this.#note({ kind: 'remove', path: scopePath, value: undefined, by: this.#by })
     return this.#draft.remove(steps)
   }

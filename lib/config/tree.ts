@@ -65,6 +65,12 @@ export function nodeAt(root: ConfigNode, steps: readonly PathStep[]): ConfigNode
   return node
 }
 
+/** Whether a stanza has that way to it, whichever of those that are the same it leads through. */
+export function isThere(root: ConfigNode, [step, ...rest]: readonly PathStep[]): boolean {
+  if (step === undefined) return true
+  return root.children.some((child) => isAt(child, step) && isThere(child, rest))
+}
+
 /** The setting that counts: the last in the last of the stanzas with that way to them. */
 export function settingAt(node: ConfigNode, steps: readonly PathStep[], key: string): Setting | undefined {
   const [step, ...rest] = steps

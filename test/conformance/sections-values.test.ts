@@ -288,6 +288,18 @@ describe('changing values', () => {
     expect(conf.getString(top, 'a/x')).toBeUndefined()
   })
 
+  it('CX-10 CX-17 what several stanzas say of one place is changed in all of them', async () => {
+    const { sections: conf } = await configOf('p { c { x = 1 } y = 1 } p { d { } y = 2 }')
+    const top = await conf.writeSection('/')
+    const c = await conf.writeSection('/p/c')
+    expect(conf.getInt32(c, 'x')).toBe(1)
+    expect([conf.unset(top, 'p/y'), conf.getString(top, 'p/y')]).toEqual([true, undefined])
+    expect([conf.removeSection(c), conf.getString(top, 'p/c/x')]).toEqual([true, undefined])
+    expect(await top.release()).toMatchObject({ generation: 2 })
+    using found = await conf.readSections('//*')
+    expect(namesOf(found)).toEqual(['p', 'd'])
+  })
+
   it('CX-10 unset takes a setting away, once', async () => {
     const { sections: conf } = await configOf('a { x = 1 }')
     await using w = await conf.writeSection('/a')

@@ -1,7 +1,7 @@
 import { Draft } from '../draft'
 import type { OwnerToken } from '../lock'
-import { type KeyPath, parsePath, parseScopePath } from '../path'
-import { type ConfigNode, nodeAt } from '../tree'
+import { parsePath, parseScopePath } from '../path'
+import type { ConfigNode } from '../tree'
 import type { SectionChange } from './port-protocol'
 import type { SectionCopy } from './section'
 
@@ -27,17 +27,16 @@ class RemoteCopy implements SectionCopy {
   }
 
   unset(path: string): boolean {
-    const { steps, key }: KeyPath = parsePath(path)
-    if (nodeAt(this.#draft.root, steps)?.settings.has(key) !== true) return false
+    const { steps, key } = parsePath(path)
+    if (!this.#draft.unset(steps, key)) return false
     this.changes.push({ kind: 'unset', path })
-    return this.#draft.unset(steps, key)
+    return true
   }
 
   remove(path: string): boolean {
-    const steps = parseScopePath(path)
-    if (nodeAt(this.#draft.root, steps) === undefined) return false
+    if (!this.#draft.remove(parseScopePath(path))) return false
     this.changes.push({ kind: 'remove', path })
-    return this.#draft.remove(steps)
+    return true
   }
 }
 
