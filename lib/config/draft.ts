@@ -54,7 +54,8 @@ export class Draft {
       if (!isAt(child, step)) return [child]
       return isLast ? [] : [this.#withoutStanza(child, rest)]
     })
-    const isSame = children.length === node.children.length && children.every((one, i) => one === node.children[i])
+    const isSame =
+      children.length === node.children.length && children.every((one, i) => one === node.children[i])
     if (isSame) return node
     const owned = this.#owned(node)
     owned.children.splice(0, owned.children.length, ...(children as MutableNode[]))
