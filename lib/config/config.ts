@@ -39,6 +39,7 @@ import { type BeginOptions, type CommitResult, Transaction, type TransactionHost
 import { addStatements, type ConfigNode, emptyNode } from './tree'
 import { TreeSource } from './tree-source'
 
+/** What a Config reads and whom it tells. */
 export interface ConfigOptions {
   /** Hooks whose providers follow the generations. */
   readonly hooks?: Hooks | undefined

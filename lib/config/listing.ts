@@ -21,12 +21,14 @@ export interface OptionInfo {
   readonly settings: readonly OptionSetting[]
 }
 
+/** A place where an option is set. */
 export interface OptionSetting {
   readonly path: string
   /** `file:line`, or who set it. */
   readonly origin: string
 }
 
+/** Which options are listed. */
 export interface OptionsQuery {
   /** Only those of a module; 'core' for those of the package. */
   readonly module?: string

@@ -20,6 +20,7 @@ export interface OptionContext {
   readonly txn: Readable | undefined
 }
 
+/** What is special about an option. */
 export interface OptionFlags {
   /** Values are arrays: `key = (a b c)`. (CF-11) */
   readonly isArray?: boolean

@@ -18,6 +18,7 @@ export interface PathStep {
   readonly instance: string | undefined
 }
 
+/** The way to a setting: the stanzas from the top, and its name. */
 export interface KeyPath {
   /** From the top inwards, without `Global`. */
   readonly steps: readonly PathStep[]

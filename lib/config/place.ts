@@ -10,6 +10,7 @@ import type { Scope } from './scopes'
 import { OptionSlot } from './slot'
 import type { Source, SourceNode } from './source'
 
+/** The stanzas that a query meets in one generation, with values by option. */
 export class Place {
   readonly #source: Source
   readonly #instances: ReadonlyMap<string, string>

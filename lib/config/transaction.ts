@@ -50,6 +50,7 @@ export interface ConfigChange {
   readonly by: string
 }
 
+/** How far a transaction has come. */
 export type TransactionState = 'open' | 'committing' | 'committed' | 'ended'
 
 /**

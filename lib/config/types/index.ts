@@ -34,6 +34,7 @@ export interface OptionTypes {
   regex: RegExp
 }
 
+/** The types that an option can have. (CF-06) */
 export type OptionType = keyof OptionTypes
 
 export const TYPES: { readonly [K in OptionType]: ValueType<OptionTypes[K]> } = {
