@@ -35,6 +35,7 @@ export class ConfigCommands {
     locate: (response, _rest, words) => this.#locate(response, words()),
     options: (response, _rest, words) => this.#options(response, words()),
     generations: (response) => this.#generations(response),
+    write: (response) => this.#write(response),
     begin: (response, rest) => this.#begin(response, rest),
     commit: (response) => this.#commit(response),
     rollback: (response) => this.#rollback(response),
@@ -129,6 +130,11 @@ export class ConfigCommands {
     response.fields({ generation, live, holds, dirty: this.#config.dirty })
   }
 
+  async #write(response: ControlResponse): Promise<void> {
+    await this.#config.writeBack()
+    response.push('written\n')
+  }
+
   #begin(response: ControlResponse, rest: string): void {
     if (rest !== '' && rest.toLowerCase() !== 'scratch')
       throw new HeddleError('EINVAL', 'config begin takes the word scratch, or nothing')
@@ -182,6 +188,7 @@ const HELP = {
   'locate <name>': 'shows where an option is set; /expression/ for several',
   'options [module]': 'lists options with type, scope, default and origin',
   generations: 'shows the active generation, and those that somebody reads',
+  write: 'writes what was changed here to the files it belongs to',
   'begin [scratch]': 'collects the changes that follow',
   commit: 'makes them active together',
   rollback: 'forgets them',

@@ -226,12 +226,17 @@ export class Control {
       name: line.name,
       rest: line.rest,
       xml: line.xml,
-      signal: signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]),
+      signal: over.signal,
       get words() {
         return line.words
       },
     }
+    // Not by AbortSignal.any: the signal of a caller may outlive any number of commands, and would remember each.
+    const left = (): void => over.abort(signal?.reason)
+    if (signal?.aborted) left()
+    signal?.addEventListener('abort', left)
     const failure = await this.#limited(line, () => this.#obey(response, call), over)
+    signal?.removeEventListener('abort', left)
     const result = answerOf(line.text, response, failure)
     response.end()
     for (const hook of this.#after) this.#callAfter(hook, call, result)
