@@ -20,18 +20,16 @@ const OPERATIONS = [
 ]
 
 /**
- * So many sets of ten providers, each a function with a text of its own, as those of different modules are. They come from a file,
+ * So many sets of ten providers, each a function of its own, as those of different modules are. They come from a file,
  * since code from text is what some programs must do without.
  */
 async function providers(sets, isWithClosure) {
-  const one = (set, operation) =>
+  const one = (operation) =>
     isWithClosure
-      ? `(own, a) => { own.sum = (own.sum ${operation} + ${set}) | 0 }`
-      : `(a) => { tally.sum = (tally.sum ${operation} + ${set}) | 0 }`
-  const rows = Array.from(
-    { length: sets },
-    (_, set) => `[${OPERATIONS.map((text) => one(set, text)).join(', ')}]`,
-  )
+      ? `(own, a) => { own.sum = (own.sum ${operation}) | 0 }`
+      : `(a) => { tally.sum = (tally.sum ${operation}) | 0 }`
+  const row = `[${OPERATIONS.map(one).join(', ')}]`
+  const rows = new Array(sets).fill(row)
   const folder = mkdtempSync(join(tmpdir(), 'heddle-bench-'))
   const file = join(folder, 'providers.mjs')
   try {

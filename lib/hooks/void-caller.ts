@@ -36,8 +36,7 @@ const call0: Maker = (site) => {
     if (arguments.length !== 0) return site.other(arguments)
     const list = point.list
     const n = list.size
-    if (n === 0) return
-    if (n < 0) return site.none(list)
+    if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
@@ -85,8 +84,7 @@ const call1: Maker = (site) => {
     if (arguments.length !== 1) return site.other(arguments)
     const list = point.list
     const n = list.size
-    if (n === 0) return
-    if (n < 0) return site.none(list)
+    if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
@@ -134,8 +132,7 @@ const call2: Maker = (site) => {
     if (arguments.length !== 2) return site.other(arguments)
     const list = point.list
     const n = list.size
-    if (n === 0) return
-    if (n < 0) return site.none(list)
+    if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
@@ -183,8 +180,7 @@ const call3: Maker = (site) => {
     if (arguments.length !== 3) return site.other(arguments)
     const list = point.list
     const n = list.size
-    if (n === 0) return
-    if (n < 0) return site.none(list)
+    if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
@@ -232,8 +228,7 @@ const call4: Maker = (site) => {
     if (arguments.length !== 4) return site.other(arguments)
     const list = point.list
     const n = list.size
-    if (n === 0) return
-    if (n < 0) return site.none(list)
+    if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
@@ -281,8 +276,7 @@ const call5: Maker = (site) => {
     if (arguments.length !== 5) return site.other(arguments)
     const list = point.list
     const n = list.size
-    if (n === 0) return
-    if (n < 0) return site.none(list)
+    if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
@@ -330,8 +324,7 @@ const call6: Maker = (site) => {
     if (arguments.length !== 6) return site.other(arguments)
     const list = point.list
     const n = list.size
-    if (n === 0) return
-    if (n < 0) return site.none(list)
+    if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {

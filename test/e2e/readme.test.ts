@@ -116,6 +116,7 @@ describe('programs of the reference', () => {
     'errors',
     'config-syntax',
     'console',
+    'hooks',
   ].flatMap((page) =>
     references(`docs/reference/${page}.md`).map((text, index) => ({
       name: `${page}-${index}.mjs`,
