@@ -9,6 +9,7 @@ import type { ConfigChange } from './transaction'
 /** Why a change is refused: a sentence, or just false. Everything else allows it. */
 export type WritableVerdict = string | false | true | undefined
 
+/** The hooks of a configuration, declared or found in a Hooks. (CF-33) */
 export class ConfigHooks {
   readonly postCommit: VoidHook<[generation: number]>
   readonly allowWritable: Hook<[change: ConfigChange], WritableVerdict>
