@@ -1,5 +1,8 @@
 import { HeddleError } from './errors'
 
+/** A message shows so much of a text; the rest may be megabytes. */
+const SHOWN = 100
+
 /** Names that were warned of already: once tells it, however often the call is made. */
 const warned = new Set<string>()
 
@@ -10,7 +13,7 @@ export function invalid(name: string, expected: string, given: unknown): HeddleE
 
 /** A value in a message: text in quotation marks, so that '8080' is not taken for 8080. */
 export function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'string') return value.length > SHOWN ? `'${value.slice(0, SHOWN)}…'` : `'${value}'`
   if (typeof value === 'function') return 'a function'
   if (Array.isArray(value)) return 'an array'
   return typeof value === 'object' && value !== null ? 'an object' : String(value)

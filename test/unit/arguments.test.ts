@@ -18,6 +18,11 @@ const server = () => createServer(() => {})
 const MISTAKES: [string, () => unknown, string][] = [
   ['a port as text', () => listen({ port: any('8080') }), "a port is an integer from 0 to 65535, not '8080'"],
   [
+    'a port as long text',
+    () => listen({ port: any('8'.repeat(10_000)) }),
+    `a port is an integer from 0 to 65535, not '${'8'.repeat(100)}…'`,
+  ],
+  [
     'a bare port',
     () => listen(any(8080)),
     'listen takes an object of options such as { port: 8080 }, not 8080',
