@@ -143,7 +143,8 @@ class Queue {
   // Ends the thread that runs it, and then the job ends so; natively that is `signal`. The thread
   // begins nothing more, what it was given and has not begun goes back.
   Stop terminate(Job* job, JobOutcome::Id outcome);
-  // Corrects when it started: a thread that is given a job may begin it much later.
+  // Corrects when it started: a thread that is given a job may begin it much later. Of one that has
+  // not begun: not before now.
   void noteStart(Job* job, int64_t nowNs);
   // Its time is over: what its flags say is done, which may be nothing (kTold: it runs).
   Stop timeOver(Job* job);

@@ -273,10 +273,16 @@ Queue::Stop Queue::terminateLocked(Job* job, JobOutcome::Id outcome, int64_t now
 
 void Queue::noteStart(Job* job, int64_t nowNs) {
   const std::lock_guard<std::mutex> guard(lock_);
-  // Plain threads have said so themselves.
-  if (whereIs(job) != Stop::kTold || job->worker->tray == nullptr) return;
-  const int64_t begun = job->worker->claims.begunNs(job->slot, nowNs);
-  job->startedNs.store(begun, std::memory_order_relaxed);
+  const Stop where = whereIs(job);
+  int64_t started = nowNs;
+  if (where == Stop::kTold) {
+    // Plain threads have said so themselves.
+    if (job->worker->tray == nullptr) return;
+    started = job->worker->claims.begunNs(job->slot, nowNs);
+  } else if (where != Stop::kNotYet) {
+    return;
+  }
+  job->startedNs.store(started, std::memory_order_relaxed);
 }
 
 Queue::Stop Queue::timeOver(Job* job) {
