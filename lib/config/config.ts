@@ -433,7 +433,8 @@ export class Config {
     }
     const { number, prepared } = await runCommit(this.#commitContext(), txn)
     for (const follower of this.#followers) attempt(follower, 'journal')
-    this.#ownHooks?.postCommit.call(number)
+    // It is active: what its hooks do cannot fail it any more.
+    attempt(() => this.#ownHooks?.postCommit.call(number), 'config.post_commit')
     return { generation: number, warnings: prepared.warnings }
   }
 

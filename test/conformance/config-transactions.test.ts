@@ -408,6 +408,29 @@ describe('hooks', () => {
     expect([told, config.value(limit)]).toEqual([[1, 2], 4])
   })
 
+  it('that fail behind a commit fail nothing of it (CF-33, HK-18)', async () => {
+    const hooks = new Hooks()
+    const { config, limit } = limited({ hooks })
+    const registered = hooks.declareVoid('case', 'registered')
+    const codes: unknown[] = []
+    const note = (warning: Error) => void codes.push((warning as { code?: unknown }).code)
+    process.on('warning', note)
+    new ConfigHooks(hooks).postCommit.registerFirst((async () => {}) as never, null)
+    config.participant({
+      prepare: (txn) => {
+        const window = { module: 'case', phase: 'extInit', singleton: false, privileged: false } as const
+        const self = {}
+        hooks.during({ ...window, registry: txn.hookRegistry, infrastructure: self } as never, () => {
+          registered.registerLast(() => {}, self)
+        })
+      },
+    })
+    expect(await config.loadText('limit = 4')).toMatchObject({ generation: 1 })
+    await until(() => codes.includes('HEDDLE_CONFIG_CALLBACK'))
+    process.off('warning', note)
+    expect([config.generation, config.value(limit), registered.has()]).toEqual([1, 4, 1])
+  })
+
   it('follow the generations: what is pending has a registry of its own (CF-25)', async () => {
     const hooks = new Hooks()
     const { config } = limited({ hooks })
