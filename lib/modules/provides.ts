@@ -30,6 +30,11 @@ export function parseProvides(text: string): Provides {
   return { scopes: [], key: value, auto }
 }
 
+/** Whether a module can provide options of this name: others, which a configuration may contain, are nobody's. */
+export function isOptionName(name: string): boolean {
+  return NAME.test(name)
+}
+
 /** The value of the line that says it. */
 export function printProvides({ scopes, key }: Pick<Provides, 'scopes' | 'key'>): string {
   return scopes.length === 0 ? key : `config.${scopes.join(':')}.${key}`
@@ -44,8 +49,7 @@ function parseOption(value: string, path: string): { scopes: string[]; key: stri
   const end = Math.max(path.lastIndexOf(':'), path.lastIndexOf('.'))
   const scopes = end < 0 ? [] : path.slice(0, end).split(':')
   const key = path.slice(end + 1)
-  const wellFormed =
-    scopes[0]?.toLowerCase() === 'global' && [...scopes, key].every((part) => NAME.test(part))
+  const wellFormed = scopes[0]?.toLowerCase() === 'global' && [...scopes, key].every(isOptionName)
   if (wellFormed) return { scopes, key }
   throw invalid('msys.provides', 'names an option as config.Global:Scope.Key', value)
 }

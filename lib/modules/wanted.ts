@@ -1,5 +1,6 @@
 import type { ConfigNode } from '../config'
 import { instanceKey } from './instance'
+import { isOptionName } from './provides'
 
 /** A stanza of a module in a configuration that is being set up. */
 export interface WantedModule {
@@ -34,13 +35,14 @@ export function wantedModules(root: ConfigNode, isModule: (name: string) => bool
   return [...wanted.values()]
 }
 
-/** Every option that is used in scopes, in the order of the configuration, each once. (MO-05) */
+/** Every name that may be an option's and is used in scopes, in the order of the configuration, each once. (MO-05) */
 export function usedOptions(root: ConfigNode, isModule: (name: string) => boolean): UsedOption[] {
   const used = new Map<string, UsedOption>()
   const visit = (node: ConfigNode, scopes: readonly string[]): void => {
-    for (const key of node.settings.keys()) used.set(`${scopes.join(':')}.${key}`, { scopes, key })
+    for (const key of node.settings.keys())
+      if (isOptionName(key)) used.set(`${scopes.join(':')}.${key}`, { scopes, key })
     for (const child of node.children) {
-      if (scopes.length === 1 && isModule(child.type)) continue
+      if (!isOptionName(child.type) || (scopes.length === 1 && isModule(child.type))) continue
       visit(child, child.type === 'global' ? scopes : [...scopes, child.type])
     }
   }

@@ -82,6 +82,12 @@ describe('an option in a scope', () => {
     expect(config.value(config.slot('MyKey') as never, { domain: 'x' })).toBe(5)
   })
 
+  it('is none of a module where its name could not be an option, nor what stands in such a stanza (MO-05)', async () => {
+    const { config, log } = siteOf(files)
+    await config.loadText('Domain "x" { a-b = 1 }\nno-module { MyKey = 5 }\nc-d = 2')
+    expect([log, config.generation]).toEqual([[], 1])
+  })
+
   it('is validated after the load, and what is not valid fails all of it (A-MO-7, MO-05)', async () => {
     const { config, modules } = siteOf(files)
     expect(await thrownBy(config.loadText('MyKey = five'))).toMatchObject({ code: 'ERR_CONFIG_VALUE' })
