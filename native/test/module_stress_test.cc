@@ -1,6 +1,8 @@
 // Threads that read options, call and post hooks of a module, while its configuration changes and
 // its isolate ends.
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <thread>
 
 #include "test/module_fixture.h"
@@ -15,14 +17,22 @@ CASE("CF-34 readers on other threads always see the values of one configuration"
   ModuleWorld world(singletonModule);
   Self* const self = Self::make(world.module);
   std::atomic<bool> over{false};
+  std::atomic<int> ready{0};
+  // What each of them saw last.
+  std::atomic<int64_t> seen[kReaders] = {};
+  const auto allSaw = [&seen](int64_t least) {
+    return std::all_of(std::begin(seen), std::end(seen),
+                       [least](const auto& value) { return value.load() >= least; });
+  };
   std::vector<std::thread> readers;
   CHECK_EQ(self->extInit({HEDDLE_INIT, 0, nullptr}, valuesOf({integerValue(0), integerValue(0)})),
            0);
   self->activate();
   for (int i = 0; i < kReaders; i++) {
-    readers.emplace_back([&, holds = i % 2 == 0] {
+    readers.emplace_back([&, i, holds = i % 2 == 0] {
       const Attached attached;
       int64_t newest = 0;
+      bool isFirst = true;
       while (!over.load()) {
         int64_t a = -1;
         int64_t b = -2;
@@ -41,10 +51,17 @@ CASE("CF-34 readers on other threads always see the values of one configuration"
         CHECK_EQ(a, b);
         CHECK(a >= newest);
         newest = a;
+        seen[i].store(newest);
+        if (isFirst) ready++;
+        isFirst = false;
       }
     });
   }
+  while (ready.load() < kReaders) std::this_thread::yield();
   for (int round = 1; round <= kRounds; round++) {
+    if (round == kRounds / 2) {
+      while (!allSaw(1)) std::this_thread::yield();
+    }
     Values* const values = valuesOf({integerValue(round), integerValue(round)});
     CHECK_EQ(self->extInit({HEDDLE_INIT, 0, nullptr}, values), 0);
     if (round % 3 == 0) {
@@ -56,6 +73,7 @@ CASE("CF-34 readers on other threads always see the values of one configuration"
   }
   over.store(true);
   for (std::thread& reader : readers) reader.join();
+  CHECK(allSaw(1));
   self->release();
 }
 
@@ -92,12 +110,13 @@ CASE("HK-10 threads call a hook while its providers change: none is called after
     });
   }
   int64_t settled = 0;
-  for (int round = 1; round <= 10 * check::kStressScale; round++) {
+  for (int round = 1; round <= 200 * check::kStressScale; round++) {
     auto* const counted = new Counted;
     modules::Plan* const plan = modules::Plan::make(1);
     plan->providers()[0] = {count, counted, self};
     Hook::from(hook)->publish(1, plan);
-    if (round % 8 == 0) std::this_thread::yield();
+    // Settled while it is in use: the callers have come to it.
+    while (counted->calls.load() == 0) std::this_thread::yield();
     Hook::from(hook)->publish(0, nullptr);
     CHECK_EQ(world.desk->settle(world.module, round), 0);
     while (settled < round) {

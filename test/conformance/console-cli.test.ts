@@ -94,6 +94,7 @@ describe('heddle console', () => {
     input.write(' say hidden\rexit\r')
     expect(await code).toBe(0)
     expect(ran[0]).toBe('from before')
+    expect(ran[1]).toBe('two')
     expect(ran[2]).toBe('hidden')
     expect(shown.errors).toContain("no memtype or module is called 'nope'")
     const kept = readFileSync(file, 'utf8')

@@ -106,7 +106,11 @@ describe('generations', () => {
       held.push(registry)
     }
     expect(closure.call()).toMatchObject({ generation: 1 })
-    expect(closure.callTxn({ hookRegistry: held[0] as HookRegistry })).toMatchObject({ generation: 0 })
+    const [old] = held as [HookRegistry, HookRegistry]
+    expect(closure.callTxn({ hookRegistry: old })).toMatchObject({ generation: 0 })
+    old.destroy()
+    expect(() => closure.callTxn({ hookRegistry: old })).toThrow(code('ERR_RELEASED'))
+    expect(closure.call()).toMatchObject({ generation: 1 })
   })
 
   it('waits for slow providers before a generation ends; new calls find new ones (HK-10, A-HK-9)', async () => {
