@@ -207,11 +207,11 @@ describe('types', () => {
     ['"[10.0.0.1]:25"', REFUSED],
     ['"300.1.1.1:1"', REFUSED],
     ['"10.0.0.1:70000"', REFUSED],
-  ])('sockaddr takes %s as %o (A-CF-10, CF-10)', async (text, expected) => {
+  ])('sockaddr takes %s as %o (A-CF-11, CF-10)', async (text, expected) => {
     expect(await read('sockaddr', text)).toEqual(expected)
   })
 
-  it('takes no port where there is none (A-CF-10, CF-10)', async () => {
+  it('takes no port where there is none (A-CF-11, CF-10)', async () => {
     expect(await read('sockaddrPortless', '"10.0.0.1"')).toEqual({ family: 4, address: '10.0.0.1' })
     expect(await read('sockaddrPortless', '"[::1]"')).toEqual({ family: 6, address: '::1' })
     expect(await read('sockaddrPortless', '"10.0.0.1:25"')).toBe(REFUSED)
