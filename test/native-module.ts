@@ -10,7 +10,6 @@ const made = new Set<string>()
 export function compileModule(source: string, defines: readonly string[] = []): string {
   const path = join(folder, `${[basename(source, '.c'), ...defines].join('-')}.so`)
   if (made.has(path)) return path
-  made.add(path)
   const flags = [
     '-std=c11',
     '-D_GNU_SOURCE',
@@ -22,6 +21,12 @@ export function compileModule(source: string, defines: readonly string[] = []): 
     '-Inative/include',
   ]
   const args = [...flags, ...defines.map((name) => `-D${name}`), '-o', path, source, '-lm']
-  execFileSync(process.env.CC ?? 'cc', args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(process.env.CC ?? 'cc', args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    timeout: 100_000,
+    killSignal: 'SIGKILL',
+  })
+  made.add(path)
   return path
 }

@@ -288,33 +288,45 @@ describe.runIf(isNative)('commands and the log of native modules', () => {
       const modules = new Modules({ config, hooks, searchPath: ${JSON.stringify(site.folder)} })
       config.loadText('probe { }').then(() => modules.control('probe crash')).then(() => process.exit(0))`,
     )
-    const run = (): unknown => execFileSync(process.execPath, [program], { stdio: 'ignore' })
+    // Without a core file.
+    const command = 'ulimit -c 0; exec "$0" "$1"'
+    const run = (): unknown =>
+      execFileSync('sh', ['-c', command, process.execPath, program], {
+        cwd: site.folder,
+        stdio: 'ignore',
+        timeout: 100_000,
+        killSignal: 'SIGKILL',
+      })
     expect(run).toThrow(expect.objectContaining({ signal: 'SIGABRT' }))
   })
 })
 
 describe.runIf(isNative)('events and jobs of native modules', () => {
-  const told = new Told()
+  /** `probe` is started, and what it tells is heard. */
+  async function toldSite(): Promise<{ site: Site; heard: Told }> {
+    const site = probeSite()
+    const heard = new Told()
+    site.modules.add(
+      helper((self) => void self.hooks.register('probe', 'told', 'last', heard.provider, self)),
+    )
+    await started(site, 'helper { }\nprobe { }')
+    return { site, heard }
+  }
 
-  async function withLoop(run: (site: Site, told: Told) => Promise<void>): Promise<void> {
+  async function withLoop(run: (site: Site, heard: Told) => Promise<void>): Promise<void> {
     await withEventer({}, async ({ eventer }) => {
       eventer.start()
-      const site = probeSite()
-      const heard = new Told()
-      site.modules.add(
-        helper((self) => void self.hooks.register('probe', 'told', 'last', heard.provider, self)),
-      )
-      await started(site, 'helper { }\nprobe { }')
+      const { site, heard } = await toldSite()
       await run(site, heard)
       await site.config.loadText('')
     })
   }
 
   it('says ENXIO where the thread has no loop (MO-20)', async () => {
-    const site = await started(probeSite())
+    const { site, heard } = await toldSite()
     for (const line of ['probe timer', 'probe job', 'probe watch'])
       expect(await command(site, line)).toContain('ENXIO')
-    expect(told.calls).toEqual([])
+    expect(heard.calls).toEqual([])
   })
 
   it('runs a timer as often as it says (MO-20)', () =>

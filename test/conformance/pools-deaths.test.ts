@@ -92,7 +92,7 @@ async function inFolder(body: (path: string) => Promise<void>): Promise<void> {
   try {
     await body(join(folder, 'socket'))
   } finally {
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 

@@ -14,7 +14,13 @@ function run(program: string): { folder: string; lines: string[] } {
   for (const name of ['hello.ecm', 'hello.mjs'])
     copyFileSync(join(ROOT, 'examples/modules', name), join(folder, 'modules', name))
   writeFileSync(join(folder, 'main.mjs'), program)
-  const output = execFileSync(process.execPath, ['main.mjs'], { cwd: folder, encoding: 'utf8' })
+  const output = execFileSync(process.execPath, ['main.mjs'], {
+    cwd: folder,
+    encoding: 'utf8',
+    // It holds up this thread, and with it the limit of the test.
+    timeout: 200_000,
+    killSignal: 'SIGKILL',
+  })
   return { folder, lines: output.trimEnd().split('\n') }
 }
 

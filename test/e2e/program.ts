@@ -9,15 +9,18 @@ export class Program {
   stdout = ''
   stderr = ''
 
-  /** `descriptors`: the limit of open descriptors the program runs under. `input`: it has a standard input. */
+  /**
+   * `descriptors`: the limit of open descriptors the program runs under. `input`: it has a standard input. `cwd`: where it
+   * runs, if not in the repository.
+   */
   constructor(
     args: readonly string[],
     env: NodeJS.ProcessEnv = {},
-    limits: { readonly descriptors?: number; readonly input?: boolean } = {},
+    limits: { readonly descriptors?: number; readonly input?: boolean; readonly cwd?: string } = {},
   ) {
     const command = commandUnder(limits.descriptors, args)
     const child = spawn(command[0] as string, command.slice(1), {
-      cwd: ROOT,
+      cwd: limits.cwd ?? ROOT,
       env: { ...process.env, ...env },
       stdio: [limits.input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     })

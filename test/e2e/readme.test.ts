@@ -58,8 +58,10 @@ beforeAll(() => {
   folder = temporaryFolder()
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(ROOT, join(folder, 'node_modules/heddle'))
+  symlinkSync(join(ROOT, 'examples'), join(folder, 'examples'))
 })
 
+/** In a folder of its own: programs make what they name, and may run in several checkouts at once. */
 async function runSnippet(
   name: string,
   text: string,
@@ -67,7 +69,7 @@ async function runSnippet(
 ): Promise<void> {
   const path = join(folder, name)
   writeFileSync(path, text)
-  const program = new Program([path], { TMPDIR: folder })
+  const program = new Program([path], { TMPDIR: folder }, { cwd: folder })
   try {
     await use(program)
   } finally {
@@ -90,7 +92,7 @@ describe('programs of the README (PK-05)', () => {
         expect(program.stdout).toMatch(says)
         return
       }
-      const url = (await program.output(/http:\/\/\S+/))[0]
+      const url = (await program.output(/http:\/\/\S+(?=\n)/))[0]
       const answer = await fetch(name === 'server.mjs' ? `${url}loom` : url)
       expect(await answer.text()).toBe(serves)
     })

@@ -26,14 +26,18 @@ const RUN_ONE = `
   let text = ''
   for await (const chunk of command.stdout) {
     text += chunk
-    if (text.includes('Ctrl-C')) break
+    if (/^Ctrl-C.*\\n/m.test(text)) break
   }
-  const [origin] = /http:\\S+/.exec(text)
-  const answer = await fetch(origin + 'one')
-  console.log(answer.status, await answer.text())
-  command.kill('SIGTERM')
-  const [code] = await once(command, 'exit')
-  console.log('ended', code)
+  try {
+    const [origin] = /http:\\S+/.exec(text)
+    const answer = await fetch(origin + 'one')
+    console.log(answer.status, await answer.text())
+    const ended = once(command, 'exit')
+    command.kill('SIGTERM')
+    console.log('ended', ...(await ended).slice(0, 1))
+  } finally {
+    command.kill('SIGKILL')
+  }
 `
 const IMPORT = `import { capabilities, createServer } from 'heddle'\n${SERVE_ONE}`
 const IMPORT_JS = IMPORT.replace(`'heddle'`, `'heddle/js'`)
