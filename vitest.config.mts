@@ -51,6 +51,7 @@ export default defineConfig({
     // Limits matter only when something is broken: a machine four times as slow, and busy, must pass.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000, interval: 5 } },
     projects: [
       conformance('native'),
       conformance('js'),

@@ -123,7 +123,8 @@ describe('parking', () => {
 
 describe('limits of waits', () => {
   it('AC-09 a time-out is never early, and the place can be used again', () =>
-    withAco(async () => {
+    withAco(async (bench) => {
+      let isLast = false
       const co = aco.start(async (self) => {
         for (const timeout of [0, 1, 7, 20]) {
           const before = performance.now()
@@ -131,9 +132,10 @@ describe('limits of waits', () => {
           expect(error).toMatchObject({ code: 'ETIME', isTimeout: true, message: 'park timed out' })
           expect(performance.now() - before).toBeGreaterThanOrEqual(timeout)
         }
+        isLast = true
         return self.park()
       })
-      await new Promise((resolve) => setTimeout(resolve, 60))
+      await bench.until(() => isLast)
       aco.unpark(co, 'at last')
       expect(await co.done).toBe('at last')
     }))
@@ -168,7 +170,8 @@ describe('limits of waits', () => {
     }))
 
   it('AC-09 one that becomes shorter or longer counts from its own wait', () =>
-    withAco(async () => {
+    withAco(async (bench) => {
+      let isLast = false
       const co = aco.start(async (self) => {
         const quick = self.park({ timeout: 60_000 })
         aco.unpark(self)
@@ -183,8 +186,11 @@ describe('limits of waits', () => {
         const unlimited = self.park({ timeout: 5 })
         aco.unpark(self)
         await unlimited
+        isLast = true
         return self.park()
       })
+      await bench.until(() => isLast)
+      // The limit of the park before it wakes nobody.
       await new Promise((resolve) => setTimeout(resolve, 100))
       expect(co.state).toBe('park')
       aco.unpark(co, 'no limit any more')

@@ -40,7 +40,7 @@ function start(backend: string, args: readonly string[]): Program {
 async function startExample(backend: string): Promise<Example> {
   const program = start(backend, [...ports(0, 0), '-D', `Control.Path=${join(temporaryFolder(), 'socket')}`])
   const http = await program.output(/(http:\/\/127\.0\.0\.1:(\d+))\//)
-  const echo = await program.output(/echo\s+127\.0\.0\.1:(\d+)/)
+  const echo = await program.output(/echo\s+127\.0\.0\.1:(\d+)\n/)
   return { program, origin: http[1] as string, httpPort: Number(http[2]), echoPort: Number(echo[1]) }
 }
 
