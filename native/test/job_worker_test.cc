@@ -378,12 +378,12 @@ CASE("JQ-17 a run time-out counts from the beginning, also of a job that was tak
     slot = run.slot;
     run.pends = true;
   };
-  const uint32_t late = host.run({.queue = number, .runLimit = 1200}, pends);
-  host.rest(900);
+  const uint32_t late = host.run({.queue = number, .runLimit = 4000}, pends);
+  host.rest(2500);
   const int ran = player.ran;
   player.hold(false);
   CHECK(host.until([&] { return player.ran > ran; }));
-  host.rest(600);
+  host.rest(2000);
   player.settle(slot);
   CHECK_EQ(host.outcomeOf(late), JobOutcome::VALUE);
   // The same, and paused meanwhile.

@@ -59,6 +59,26 @@ export interface Blocked {
   letGo(): Promise<void>
 }
 
+/**
+ * Runs a job whose deadline may pass during its work, not before it: a round in which the work had not begun by then is
+ * followed by one with twice the time. Gives the round that counts, settled.
+ */
+export async function begunBefore<T>(
+  run: (deadline: number, cells: Int32Array) => Promise<T>,
+  hasBegun: (cells: Int32Array) => boolean = (cells) => cells[1] !== 0,
+): Promise<{ readonly job: Promise<T>; readonly deadline: number; readonly cells: Int32Array }> {
+  for (let ms = 300; ; ms *= 2) {
+    const cells = sharedCells(8)
+    const deadline = Date.now() + ms
+    const job = run(deadline, cells)
+    await Promise.allSettled([job])
+    if (hasBegun(cells)) return { job, deadline, cells }
+  }
+}
+
+/** Of what notes its phases: not the cleanup alone. */
+export const workHasBegun = (cells: Int32Array): boolean => cells[2] === 1
+
 /** Asks again and again, for a minute at most. */
 export async function settled(condition: () => boolean): Promise<void> {
   for (const end = performance.now() + 60_000; performance.now() < end; ) {

@@ -1,5 +1,5 @@
 // What the cases of job queues run on other threads.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { markAsUntransferable, threadId } from 'node:worker_threads'
 import { currentJob, safe } from 'heddle'
@@ -46,9 +46,9 @@ export const burn = (ms) => {
   while (performance.now() < end);
 }
 
-/** Keeps its thread busy as soon as it is over. */
+/** Keeps its thread busy as soon as it is over: in the turn that has run it. */
 export const burnBehind = (ms) => {
-  setTimeout(burn, 0, ms)
+  setImmediate(burn, ms)
 }
 export const fail = ({ text, code }) => {
   throw Object.assign(new TypeError(text), { code, extra: { deep: [1] } })
@@ -109,9 +109,9 @@ export const leaveLater = async (code) => {
   await sleep(1)
   process.exit(code)
 }
-/** At a point in time. */
-export const leaveAt = async ({ at }) => {
-  await sleep(Math.max(0, at - Date.now()))
+/** Told by a file, so that its argument is a plain one. */
+export const leaveWhenThere = async ({ path }) => {
+  while (!existsSync(path)) await sleep(1)
   process.exit(0)
 }
 export const explode = () =>
@@ -138,6 +138,7 @@ export const untilSignalled = ({ cells }, job) => {
 }
 export const untilAborted = ({ cells }, job) =>
   new Promise((resolve) => {
+    if (job.signal.aborted) return resolve('too late to hear of it')
     job.signal.addEventListener('abort', () => resolve('heard'))
     // Only now: an abort between the two would be one that nobody hears of.
     Atomics.add(cells, 1, 1)

@@ -108,11 +108,8 @@ describe('threads of a job queue', () => {
       Atomics.store(gate.cells, PEAK, 0)
       const began = performance.now()
       await Promise.all(count(20).map(() => gate.queue.run(of('pause'), { cells: gate.cells, ms: 100 })))
-      const took = performance.now() - began
-      expect(gate.at(PEAK)).toBeLessThanOrEqual(4)
-      expect(took).toBeGreaterThanOrEqual(495)
-      // One after the other would take 2 s; the machine may be busy.
-      expect(took).toBeLessThan(1900)
+      expect(performance.now() - began).toBeGreaterThanOrEqual(495)
+      expect(gate.at(PEAK)).toBe(4)
     }))
 
   it('JQ-03 A-JQ-3 are none before the first job, and one unless more are wanted', () =>
@@ -376,6 +373,8 @@ describe('deadlines of jobs', () => {
 
   it('AS-08 A-AS-5 that pass while the work runs change nothing', () =>
     withGate({}, async (gate) => {
+      // Not before the thread is there, lest the deadline pass while it starts.
+      await gate.queue.run(of('where'))
       const deadline = Date.now() + 3000
       const job = gate.turn(5, { deadline })
       await gate.running(1)
