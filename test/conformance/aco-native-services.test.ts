@@ -6,10 +6,11 @@ import { type Listener, Listeners, type NativeService } from '../../lib/net'
 import { compileModule } from '../native-module'
 import { type Bench, codeOf, failureCode, isNative, sys, withAco } from './aco-harness'
 import { taskBytes } from './aco-native-harness'
-import { client, pause, readAll, readBytes } from './net-harness'
+import { client, pause, readAll, readBytes, until } from './net-harness'
 
 const HOST = '127.0.0.1'
 const TEN_SECONDS_NS = 10_000_000_000n
+const PATIENCE_NS = 8_000_000_000n
 
 function int64(value: bigint): Uint8Array {
   return new Uint8Array(new BigInt64Array([value]).buffer)
@@ -165,18 +166,18 @@ describe.runIf(isNative)('the examples of the source document, natively', () => 
   it('A-AC-5 AC-28 LS-07 a listener of a native procedure serves 500 clients at once', () =>
     withAco(async (bench) => {
       aco.load(compileModule('examples/native/listen_to_me.c'))
-      // More than it takes a busy machine to let 500 in.
-      expect(await call('set_patience', int64(2_000_000_000n))).toBe(Number(TEN_SECONDS_NS))
+      // More than it takes a busy machine to serve 500.
+      expect(await call('set_patience', int64(PATIENCE_NS))).toBe(Number(TEN_SECONDS_NS))
       await withListener(bench, { native: 'listen_to_me', maxStack: 8192 }, async (listener) => {
-        const clients = await Promise.all(
-          Array.from({ length: 500 }, () => client({ host: HOST, port: listener.port })),
-        )
         const expected = ['bye!\n', 'thanks!\nquitter!\n', 'thanks!\nbye!\n']
-        const ends = clients.map((socket, n) => converse(socket, n % 3))
-        expect(await Promise.all(ends)).toEqual(clients.map((_, n) => expected[n % 3]))
+        // Each speaks as soon as it is connected, since its time runs from there.
+        const ends = Array.from({ length: 500 }, async (_, n) =>
+          converse(await client({ host: HOST, port: listener.port }), n % 3),
+        )
+        expect(await Promise.all(ends)).toEqual(ends.map((_, n) => expected[n % 3]))
         await bench.until(() => listener.connections === 0, 'the end of all connections')
       })
-      expect(await call('set_patience', int64(TEN_SECONDS_NS))).toBe(2_000_000_000)
+      expect(await call('set_patience', int64(TEN_SECONDS_NS))).toBe(Number(PATIENCE_NS))
     }))
 })
 
@@ -197,15 +198,21 @@ describe.runIf(isNative)('a listener of a native procedure', () => {
       const warnings: string[] = []
       const heard = (warning: Error & { code?: string }) => void warnings.push(warning.code ?? '')
       process.on('warning', heard)
-      await withListener(bench, { native: 'forgets' }, async (listener) => {
-        for (let n = 0; n < 3; n++) {
-          const socket = await client({ host: HOST, port: listener.port })
-          socket.write('line\n')
-          expect((await readAll(socket)).toString()).toBe('line\n')
-        }
-      })
-      await pause(5)
-      process.off('warning', heard)
+      try {
+        await withListener(bench, { native: 'forgets' }, async (listener) => {
+          for (let n = 0; n < 3; n++) {
+            const socket = await client({ host: HOST, port: listener.port })
+            socket.write('line\n')
+            expect((await readAll(socket)).toString()).toBe('line\n')
+          }
+        })
+        // It comes over the port of the loop, not over the socket.
+        await until(() => warnings.length > 0, 'the warning')
+        // For another one, which must not come.
+        await pause(5)
+      } finally {
+        process.off('warning', heard)
+      }
       expect(warnings).toEqual(['HEDDLE_ACO_NOT_CLOSED'])
     }))
 
