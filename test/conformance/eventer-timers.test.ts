@@ -77,18 +77,21 @@ describe('timers', () => {
       const start = eventer.now()
       let end = 0
       let latency = 0
+      let making = 0
       const tick = (event: TimedEvent<unknown>, _mask: number, left: unknown): number => {
         events.add(event)
         end = eventer.now()
         latency = Math.max(latency, end - event.whence)
         if ((left as number) > 1) eventer.addIn(periodMs, tick, (left as number) - 1)
+        making += eventer.now() - end
         return 0
       }
       eventer.addIn(periodMs, tick, runs)
       await bench.until(() => events.size === runs)
       expect(end - start).toBeGreaterThanOrEqual(runs * periodMs)
       // Making the next timer takes a moment as well, in which a busy machine may turn to others.
-      expect(end - start - runs * periodMs).toBeLessThanOrEqual(runs * (latency + 1) + STANDSTILL_MS)
+      const allowed = runs * (latency + 1) + making + STANDSTILL_MS
+      expect(end - start - runs * periodMs).toBeLessThanOrEqual(allowed)
     }))
 
   it('TM-03 A-TM-1 are never early, and run in the order of whence, then of insertion', () =>

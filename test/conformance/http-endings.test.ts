@@ -1,8 +1,10 @@
 import { pbkdf2 } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createServer, type HttpRequest, type HttpResponse } from '../../lib/http'
+import { temporaryFolder } from '../temporary-folder'
 import { parseResponses, serve } from './http-harness'
 import { client, makeLoop, pause, readAll, readBytes, until } from './net-harness'
 
@@ -131,21 +133,24 @@ describe('requests that end otherwise', () => {
 
   test('LS-01 requests to a unix socket are answered from its first moment', async () => {
     const loop = makeLoop()
-    const path = `/tmp/heddle-early-${process.pid}.sock`
+    const path = join(temporaryFolder(), 's')
     const server = createServer({ loop }, (_, res) => res.end('early'))
     // File operations queue behind these, so that listen looks at the socket file late.
     let busy = true
     const occupy = (): void => pbkdf2('a', 'b', 20_000, 32, 'sha1', () => busy && occupy())
     for (let i = 0; i < 8; i++) occupy()
     const listening = server.listen({ path })
-    await until(() => existsSync(path), 'the socket is there')
     const answers: string[] = []
-    for (let i = 0; i < 2; i++) {
-      const socket: Socket = createConnection(path)
-      socket.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-      answers.push(parseResponses((await readAll(socket)).toString())[0]?.body ?? 'none')
+    try {
+      await until(() => existsSync(path), 'the socket is there')
+      for (let i = 0; i < 2; i++) {
+        const socket: Socket = createConnection(path)
+        socket.end('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+        answers.push(parseResponses((await readAll(socket)).toString())[0]?.body ?? 'none')
+      }
+    } finally {
+      busy = false
     }
-    busy = false
     await listening
     expect(answers).toEqual(['early', 'early'])
     await server.close({ drain: true })
@@ -217,7 +222,7 @@ describe('time-outs and drains', () => {
           throw error
         }
       },
-      { requestTimeout: 200 },
+      { requestTimeout: REQUEST_MS },
     )
     const socket = await client({ host: HOST, port: s.server.port, noDelay: true })
     socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n')

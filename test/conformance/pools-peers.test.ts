@@ -110,8 +110,9 @@ describe.each(KINDS)('a slow client of a server on a pool that is %s', (kind) =>
       half.write('GET / HTTP/1.1\r\nHost: ')
       const taker = stalling(server.port)
       taker.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
-      await expect.poll(() => server.connections, POLL).toBeGreaterThan(0)
       expect(String(await readAll(half))).toMatch(/^HTTP\/1\.1 408 /)
+      // It takes nothing before it is known to be dropped.
+      await expect.poll(async () => (await state()).closed, POLL).toEqual(['aborted'])
       await expect.poll(() => server.connections, POLL).toBe(0)
       expect((await readAll(taker)).length).toBeLessThan(LARGE)
       expect(await state('/new')).toMatchObject({ total: 0 })

@@ -88,4 +88,8 @@ export const flood = {
   onClose: (_connection, error) => void flooded.closed.push(error?.code ?? 'none'),
 }
 
-export const large = (_req, res) => res.end(Buffer.alloc(LARGE))
+/** HTTP: as many, in one piece, and not the end: so it is told where the client does not take them. */
+export const large = (_req, res) => {
+  res.onAbort(() => void flooded.closed.push('aborted'))
+  res.write(Buffer.alloc(LARGE))
+}
