@@ -206,7 +206,7 @@ describe('the end of a control socket', () => {
     await eventually(() => server.clients === 2)
     const answer = busy.command('wait')
     await begun.opened
-    const closed = server.close()
+    const closed = server.close({ timeout: 60_000 })
     await eventually(() => !idle.isOpen)
     expect(existsSync(path)).toBe(false)
     held.open()

@@ -13,7 +13,7 @@ export interface TestLoop extends PortHolder {
 }
 
 /** Matters only when something is broken: far more than a slow, busy machine needs. */
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 100_000
 
 /**
  * An address that no other process listens on, for ports that are given up and expected to be free: elsewhere another

@@ -45,9 +45,12 @@ export async function codeOf(call: () => unknown): Promise<string | undefined> {
   }
 }
 
-/** Asks again and again, for half a minute at most. */
+/** Matters only when something is broken: far more than a slow, busy machine needs. */
+const PATIENCE_MS = 100_000
+
+/** Asks again and again, until that is over. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 30_000; performance.now() < end; ) {
+  for (const end = performance.now() + PATIENCE_MS; performance.now() < end; ) {
     if (await condition()) return
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
