@@ -22,11 +22,16 @@ interface Opened {
 }
 
 /** What the site knows of one place of the pool. */
+/** Until a worker that could not listen tries again: what it lacked, descriptors say, others may have given back. */
+const RETRY_MS = 500
+
 interface Part {
   readonly loop: RemoteLoop
   readonly place: number
   /** Addresses on which the worker that is there now listens. */
   readonly keys: Set<number>
+  /** The last `#catchUp`: one after the other, lest an address be brought twice. */
+  caughtUp: Promise<void>
   /** Nothing of this site is left in that worker. */
   isOver: boolean
   leave: () => void
@@ -65,6 +70,7 @@ export class WorkerSite {
       loop,
       place,
       keys: new Set(),
+      caughtUp: Promise.resolve(),
       isOver: true,
       leave: () => {},
     }))
@@ -102,7 +108,7 @@ export class WorkerSite {
       const opened = await this.#open(options, this.#closes)
       this.#opened.set(opened.key, opened)
       // Whoever has come meanwhile has not been told.
-      for (const part of this.#parts) void this.#catchUp(part)
+      for (const part of this.#parts) this.#catchUp(part)
     } finally {
       this.#listening--
       this.#detachIfOver()
@@ -199,16 +205,22 @@ export class WorkerSite {
     }
   }
 
-  /** Another worker is in the place of one that died, or an address has come. */
-  async #catchUp(part: Part): Promise<void> {
-    for (const opened of this.#opened.values()) {
-      try {
-        await this.#bring(part, opened)
-      } catch (error) {
-        // Closed meanwhile is no failure.
-        if (this.#opened.has(opened.key)) this.#hear({ kind: 'acceptError', error })
+  /** Another worker is in the place of one that died, or an address has come. What fails is tried again after a while. */
+  #catchUp(part: Part): void {
+    part.caughtUp = part.caughtUp.then(async () => {
+      let isMissing = false
+      for (const opened of this.#opened.values()) {
+        try {
+          await this.#bring(part, opened)
+        } catch (error) {
+          // Closed meanwhile is no failure.
+          if (!this.#opened.has(opened.key)) continue
+          isMissing = true
+          this.#hear({ kind: 'acceptError', error })
+        }
       }
-    }
+      if (isMissing) setTimeout(() => this.#catchUp(part), RETRY_MS).unref()
+    })
   }
 
   /** What it held has gone with it. */
@@ -240,7 +252,7 @@ export class WorkerSite {
     this.#isAttached = true
     for (const part of this.#parts) {
       const { loop } = part
-      const replaced = (): void => void this.#catchUp(part)
+      const replaced = (): void => this.#catchUp(part)
       const lost = (): void => this.#lost(part)
       loop.heard.set(this.#id, (message) => this.#heard(part, message as SiteMessage | SiteOver))
       loop.replaced.add(replaced)

@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { createConnection, type Socket } from 'node:net'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createServer, listen } from '../../lib'
 import type { Eventer, FatalReport, Loop, Pool, RemoteLoop } from '../../lib/eventer'
@@ -198,6 +199,26 @@ describe.each(COUNTS)('an address of %i workers', (count) => {
       await server.close({ drain: true })
     }))
 
+  it('LS-01 PO-01 listens in the place of a worker that died as soon as that is possible', () =>
+    onWorkers(count, async (eventer) => {
+      const failures: unknown[] = []
+      const onAcceptError = (error: Error): void => void failures.push((error as { code?: string }).code)
+      const server = createServer({ pool: 'web', onAcceptError }, of('who'))
+      await server.listen({ host, port: 0 })
+      const last = workersOf(eventer).at(-1) as RemoteLoop
+      await kill(last)
+      // Asked of the next worker while it starts, so before the server asks it to listen.
+      for (let isSet = false; !isSet; await nextTurn())
+        isSet = await last.call(of('failToListen'), -constants.errno.EMFILE).then(
+          () => true,
+          () => false,
+        )
+      await expect.poll(() => failures, POLL).toContain('EMFILE')
+      await last.call(of('failToListen'), 0)
+      await expectAllServe(eventer, { port: server.port })
+      await server.close({ drain: true })
+    }))
+
   it('LS-12 PO-01 is forgotten after a close without drain, when the last connection has gone', () =>
     onWorkers(count, async (eventer) => {
       for (let round = 0; round < 2; round++) {
@@ -365,6 +386,8 @@ describe.each(COUNTS)('servers in %i workers that die at any time', (count) => {
             act(dice.below(10))
             await new Promise((resolve) => setTimeout(resolve, dice.below(60)))
           }
+          await Promise.all(calls)
+          for (const worker of workersOf(eventer)) note(worker.call(of('failToListen'), 0))
           await Promise.all(calls)
           expect(server.addresses).toEqual(addresses)
           for (const { family, address, port } of addresses)
