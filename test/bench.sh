@@ -27,6 +27,7 @@ bench aco --case 'the same coroutine again'
 bench readers --case 'lines of 32 bytes, 64 at a time'
 bench jobq --seconds 0.2 --case 'an empty native job, 1 thread, 16'
 bench hooks --seconds 0.2 --case '3 providers, two arguments' --only heddle,tapable
+bench config --seconds 0.2 --case 'get a value, three steps of fallback' --only heddle,convict
 bench pools --seconds 0.2 --case '13 B answer' --only heddle,native-1,worker-1
 
 sorted() { printf '%s\n' "$@" | sort; }
