@@ -56,6 +56,13 @@ const DEATHS = {
   },
 }
 
+/** What runs on a thread has begun there: what waits is taken back at the end. */
+async function underWay() {
+  const runs = () => eventer.jobqs.list().some((queue) => queue.stats().inflight > 0)
+  do await eventer.sleep(1)
+  while ((state === 'calling' || state === 'asking') && !runs())
+}
+
 /** The worker that has loaded the module is gone; its names and its code are not. */
 async function outlive(eventer) {
   const worker = new Worker(new URL(import.meta.url), { workerData: process.argv.slice(2) })
@@ -71,11 +78,13 @@ if (death !== 'outlive' || !isMainThread) aco.load(module)
 if (isMainThread && death === 'outlive') {
   await outlive(eventer)
 } else if (isMainThread) {
-  if (death !== 'terminate') STATES[state]()
-  await eventer.sleep(1)
+  if (death !== 'terminate') {
+    STATES[state]()
+    await underWay()
+  }
   await DEATHS[death](eventer)
 } else {
   STATES[state]()
-  await eventer.sleep(1)
+  await underWay()
   parentPort.postMessage('ready')
 }
