@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { compileModule } from '../native-module'
 import { ROOT, read } from '../repo-files'
 import { temporaryFolder } from '../temporary-folder'
+import { Application, stopPrograms } from './application'
 import { Program } from './program'
 
 /** Programs of a page: fenced blocks whose first line names their file. Fixed ports become free ones. */
@@ -78,10 +79,26 @@ async function runSnippet(
 }
 
 describe('programs of the README (PK-05)', () => {
-  const found = snippets('README.md')
+  const all = snippets('README.md')
+  const found = all.filter(({ name }) => name !== 'handlers.mjs')
 
   it('are all known here', () => {
     expect(found.map(({ name }) => name).sort()).toEqual(Object.keys(EXPECTED).sort())
+  })
+
+  it('serve what the configuration says with the handlers beside it', async () => {
+    const [, conf = ''] = /```\n(# app\.conf\n[\s\S]*?)```/.exec(read('README.md')) ?? []
+    const handlers = all.find(({ name }) => name === 'handlers.mjs')?.text ?? ''
+    try {
+      const app = await Application.start('native', {
+        'app.conf': conf.replace('Port = 8080', 'Port = 0'),
+        'handlers.mjs': handlers,
+      })
+      const answer = await fetch(`${app.origin('web')}/hello/you`)
+      expect(await answer.text()).toBe('Hello, you\n')
+    } finally {
+      await stopPrograms()
+    }
   })
 
   it.each(found)('$name does what the text says', async ({ name, text }) => {
