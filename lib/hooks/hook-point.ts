@@ -14,6 +14,13 @@ export interface Declaration {
   pendingFor: HookRegistry | undefined
 }
 
+/** Who is told of each new list of a point, and for which generation it came, as long as that is not the current one. */
+export interface Watcher {
+  readonly changed: (list: ProviderList) => void
+  readonly owner: string | undefined
+  pendingFor: HookRegistry | undefined
+}
+
 /**
  * A place that has a name, where providers are kept. It is there as soon as anybody speaks of it: who registers by name, or
  * asks whether there are providers, may come before who declares. (HK-05, HK-14)
@@ -24,8 +31,7 @@ export class HookPoint {
   declared: Declaration | undefined
   /** Told when there is another list. */
   onList: () => void = () => {}
-  /** Told of each new list. */
-  watcher: ((list: ProviderList) => void) | undefined
+  readonly watchers = new Set<Watcher>()
 
   constructor(
     readonly scope: string,

@@ -2,7 +2,7 @@ import { checkedHookOptions, checkedSpec, type HookOptions, type HookSpec } from
 import { checkScope, type Declarations } from './declarations'
 import type { AnyHook, HookKind, HookRegistration, RegisterOptions } from './hook'
 import type { CheckedSpec } from './declaration'
-import type { HookPoint } from './hook-point'
+import type { HookPoint, Watcher } from './hook-point'
 import { type HookInfo, listing } from './listing'
 import { checkWord } from './names'
 import type { AnyProvider, Provider, ProviderPlace } from './provider'
@@ -91,13 +91,25 @@ export class ModuleHooks {
   }
 
   /**
-   * Calls with the functions of the providers of the current generation, in their order: now, and whenever there are others.
-   * One watcher a hook, the last. @internal
+   * Calls with the functions of the providers of the current generation, in their order: now, and whenever there are others,
+   * until what it gives back is called. What watches from a phase whose generation is given up ends with that. @internal
    */
-  watchProviders(scope: string, name: string, changed: (functions: readonly AnyProvider[]) => void): void {
+  watchProviders(
+    scope: string,
+    name: string,
+    changed: (functions: readonly AnyProvider[]) => void,
+  ): () => void {
     const point = this.#point(scope, name)
-    point.watcher = ({ entries }) => changed(entries.map(({ fn }) => fn))
-    point.watcher(point.list)
+    const window = this.#roster.windows.current
+    const registry = window?.registry
+    const watcher: Watcher = {
+      changed: ({ entries }) => changed(entries.map(({ fn }) => fn)),
+      owner: this.module ?? window?.module,
+      pendingFor: registry?.state === 'pending' ? registry : undefined,
+    }
+    point.watchers.add(watcher)
+    watcher.changed(point.list)
+    return () => void point.watchers.delete(watcher)
   }
 
   /** All hooks and their providers, by scope and name. (HK-19) */

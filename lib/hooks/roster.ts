@@ -84,9 +84,7 @@ export class Roster {
       throw new HeddleError('ERR_PHASE', 'a generation of hooks that was activated is kept whole')
     for (const [point, entries] of registry.own)
       for (const entry of entries) if (entry.module === module) this.#remove(registry, point, entry)
-    for (const point of this.points.values())
-      if (point.declared?.pendingFor === registry && point.declared.owner === module)
-        point.declared = undefined
+    this.#undeclare(registry, (owner) => owner === module)
   }
 
   /** Registers a provider where and when that is allowed. (HK-08, HK-09) */
@@ -178,7 +176,7 @@ export class Roster {
     const process = this.#process.get(point) ?? NONE
     const own = this.current.own.get(point)
     point.show(own === undefined ? process : listOf(process.entries, own))
-    point.watcher?.(point.list)
+    for (const watcher of [...point.watchers]) watcher.changed(point.list)
   }
 
   #promote(registry: HookRegistry): void {
@@ -192,8 +190,10 @@ export class Roster {
         entries.filter(({ lifetime }) => lifetime === 'generation'),
       )
     }
-    for (const { declared } of this.points.values())
+    for (const { declared, watchers } of this.points.values()) {
       if (declared?.pendingFor === registry) declared.pendingFor = undefined
+      for (const watcher of watchers) if (watcher.pendingFor === registry) watcher.pendingFor = undefined
+    }
     registry.merged.clear()
   }
 
@@ -235,9 +235,14 @@ export class Roster {
     registry.settle()
   }
 
-  #undeclare(registry: HookRegistry): void {
-    for (const point of this.points.values())
-      if (point.declared?.pendingFor === registry) point.declared = undefined
+  /** Hooks and watchers that came with a registry which does not become the current one. */
+  #undeclare(registry: HookRegistry, isTheirs: (owner: string | undefined) => boolean = () => true): void {
+    for (const point of this.points.values()) {
+      const { declared, watchers } = point
+      if (declared?.pendingFor === registry && isTheirs(declared.owner)) point.declared = undefined
+      for (const watcher of [...watchers])
+        if (watcher.pendingFor === registry && isTheirs(watcher.owner)) watchers.delete(watcher)
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import type { OptionDef, OptionSlot, OptionType } from '../config'
 import type { HookRegistry } from '../hooks'
 import type { Infrastructure } from './infrastructure'
 import type { InitFlags, ModuleTransaction } from './module-def'
-import type { NativeCallee, NativeHandles, NativeHost } from './native-host'
+import { type NativeCallee, NativeHandles, type NativeHost } from './native-host'
 import type { SetupContext } from './setup-context'
 
 interface AnyHook {
@@ -42,12 +42,12 @@ export class NativeCode implements NativeCallee {
     this.#host = host
     this.#name = name
     this.#isSingleton = isSingleton
-    this.#handles = { module, selves: new Set() }
+    this.#handles = new NativeHandles(module)
     host.keep(this.#handles, this)
   }
 
   confSetup(self: Infrastructure, setup: SetupContext): void {
-    const object = this.#objectOf(self)
+    const object = this.#make(self)
     this.#log = (level, text) => self.log(level, text)
     const { native } = this.#host
     this.#host.check(native.confSetup(object.handle), 'conf_setup')
@@ -62,8 +62,8 @@ export class NativeCode implements NativeCallee {
   }
 
   extInit(self: Infrastructure, txn: ModuleTransaction, flags: InitFlags): undefined | Promise<undefined> {
-    const object = this.#objectOf(self)
-    if (flags.mode === 'destroy') return this.#destroy(self, object)
+    if (flags.mode === 'destroy') return this.#destroy(self)
+    const object = this.#make(self)
     const { native } = this.#host
     const values = this.#slots.map((slot) => fetch(self, txn, slot))
     const answer = native.extInit(object.handle, MODES[flags.mode], flags.privileged, values)
@@ -76,13 +76,14 @@ export class NativeCode implements NativeCallee {
 
   /** The command's answer; it may have failed halfway. */
   control(self: Infrastructure, command: string, xml: boolean): { output: string; failed: () => void } {
-    const answer = this.#host.native.control(this.#objectOf(self).handle, command, xml)
+    const answer = this.#host.native.control(this.#known(self).handle, command, xml)
     return { output: answer.output, failed: () => this.#host.check(answer, 'control') }
   }
 
   /** A singleton that goes after all. */
   exit(self: Infrastructure): void {
-    this.#release(self, this.#objectOf(self))
+    const object = this.#selves.get(self)
+    if (object !== undefined) this.#release(self, object)
   }
 
   // --- called by native code
@@ -101,7 +102,14 @@ export class NativeCode implements NativeCallee {
 
   // --- phases
 
-  #objectOf(self: Infrastructure): NativeObject {
+  /** ERR_RELEASED: it was destroyed, or has never begun. */
+  #known(self: Infrastructure): NativeObject {
+    const known = this.#selves.get(self)
+    if (known !== undefined) return known
+    throw new HeddleError('ERR_RELEASED', `module ${self.id}: its object is gone`)
+  }
+
+  #make(self: Infrastructure): NativeObject {
     const known = this.#selves.get(self)
     if (known !== undefined) return known
     const handle = this.#host.native.make(this.#handles.module)
@@ -129,7 +137,7 @@ export class NativeCode implements NativeCallee {
   #watch(self: Infrastructure, scope: string, name: string, hook: number): void {
     const { native } = this.#host
     const { module } = this.#handles
-    self.hooks.watchProviders(scope, name, (functions) => {
+    const unwatch = self.hooks.watchProviders(scope, name, (functions) => {
       const places = functions.map((fn) => providers.get(fn))
       if (!places.every((place) => place !== undefined)) {
         native.publish(module, hook, functions.length)
@@ -139,6 +147,7 @@ export class NativeCode implements NativeCallee {
       const pairs = Int32Array.from(places.flatMap(({ object, index }) => [object.handle, index]))
       native.publish(module, hook, functions.length, pairs)
     })
+    this.#handles.watches.add(unwatch)
   }
 
   #optionDef(object: NativeObject, option: NativeOption, slot: number): OptionDef {
@@ -197,7 +206,9 @@ export class NativeCode implements NativeCallee {
   }
 
   /** Not before the last thread has left a hook that had its providers. */
-  #destroy(self: Infrastructure, object: NativeObject): undefined | Promise<undefined> {
+  #destroy(self: Infrastructure): undefined | Promise<undefined> {
+    const object = this.#selves.get(self)
+    if (object === undefined) return undefined
     const finish = (): undefined => {
       const answer = this.#host.native.destroy(object.handle)
       this.#release(self, object)

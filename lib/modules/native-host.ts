@@ -74,6 +74,7 @@ export class NativeHost {
 
   close(handles: NativeHandles): void {
     this.#forgotten.unregister(handles)
+    handles.undo()
     for (const self of handles.selves) this.native.release(self)
     handles.selves.clear()
     if (this.#callees.delete(handles.module)) this.native.close(handles.module)
@@ -136,9 +137,17 @@ export class NativeHost {
 }
 
 /** What is to be let go of when a module is forgotten. */
-export interface NativeHandles {
-  readonly module: number
-  readonly selves: Set<number>
+export class NativeHandles {
+  readonly selves = new Set<number>()
+  /** They end what watches the providers of its hooks. */
+  readonly watches = new Set<() => void>()
+
+  constructor(readonly module: number) {}
+
+  undo(): void {
+    for (const unwatch of this.watches) unwatch()
+    this.watches.clear()
+  }
 }
 
 const hosts = new WeakMap<Backend, NativeHost>()

@@ -10,9 +10,30 @@ export function probeSite(...defines: string[]): Site {
 
 /** The native module of a source file under a name. */
 export function moduleSite(source: string, name: string, defines: readonly string[] = []): Site {
-  const site = siteOf({ [`${name}.ecm`]: `[${name}]\n` })
-  copyFileSync(compileModule(source, defines), join(site.folder, `${name}.so`))
+  return nativeSite(source, `[${name}]\n`, defines)
+}
+
+/** The native modules of a source file, with its manifest. */
+export function nativeSite(source: string, manifest: string, defines: readonly string[] = []): Site {
+  const site = siteOf({ 'native.ecm': manifest })
+  copyFileSync(compileModule(source, defines), join(site.folder, 'native.so'))
   return site
+}
+
+/** test/modules/peers.c. */
+export function peerSite(): Site {
+  return nativeSite('test/modules/peers.c', '[caller]\n[second]\n[giver]\nmsys.requires = caller\n')
+}
+
+/** Started: what `text` names is loaded, and the start is over. */
+export async function started(site: Site, text = 'probe { }'): Promise<Site> {
+  await site.config.loadText(text)
+  await site.modules.postInit()
+  return site
+}
+
+export async function command(site: Site, line: string, xml = false): Promise<string> {
+  return (await site.modules.control(line, { xml })).text
 }
 
 /** Calls of a hook, as they come. */

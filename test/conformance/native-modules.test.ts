@@ -8,7 +8,7 @@ import { ROOT } from '../repo-files'
 import { put, type Site, siteOf, thrownBy } from '../unit/modules-harness'
 import { backend, isNative } from './aco-harness'
 import { withEventer } from './eventer-harness'
-import { moduleSite, probeSite, Told } from './native-modules-harness'
+import { command, moduleSite, probeSite, started, Told } from './native-modules-harness'
 
 const codeOf = async (promise: Promise<unknown>): Promise<string | undefined> =>
   (await thrownBy(promise)).code
@@ -31,16 +31,6 @@ function helper(init: (self: Infrastructure) => void): ModuleSpec {
 }
 
 const live = (type: string): number => memtypes.stats(memtypes.byName(type)).live
-
-/** Started: `probe` is loaded by a stanza, and the start is over. */
-async function started(site: Site, text = 'probe { }'): Promise<Site> {
-  await site.config.loadText(text)
-  await site.modules.postInit()
-  return site
-}
-
-const command = async (site: Site, line: string, xml = false): Promise<string> =>
-  (await site.modules.control(line, { xml })).text
 
 describe('native modules are of the native backend only', () => {
   it('says so in its capabilities', () => expect(backend.capabilities.nativeModules).toBe(isNative))
