@@ -28,6 +28,8 @@ function test(name) {
   const chosen = CHOSEN[name]
   const folder = name === 'cmake-js' ? buildCore() : build(name, chosen ? programs('_test', chosen) : [])
   const options = ['--verbose', '--timeout', '1200', '--parallel', String(WIDTH)]
+  // The gate tells a failure that does not come again from one that does, by what is printed of both runs.
+  if (process.env.CI === 'true') options.push('--repeat', 'until-pass:2')
   if (chosen) options.push('--tests-regex', chosen.source)
   return folder !== undefined && run('ctest', ['--test-dir', folder, ...options])
 }
