@@ -17,25 +17,30 @@ export function answerOf(
   failure: readonly unknown[] | undefined,
 ): CommandResult {
   const ok = failure === undefined && !response.failed
-  // Of an answer that grew too large nothing is worth sending but that.
-  const body = isTooLarge(failure) ? '' : response.toString()
   const error = failure === undefined ? undefined : describe(failure[0])
+  // Of an answer that grew too large nothing is worth sending but that.
+  const body = error?.isTooLarge ? '' : response.toString()
   return { ok, text: response.xml ? document(command, ok, body, error) : plain(body, error) }
 }
 
 interface Described {
   readonly code: string | undefined
   readonly message: string
+  /** The answer has passed its limit. */
+  readonly isTooLarge: boolean
 }
 
-/** Whatever was thrown: also what throws when it is looked at. */
+const NO_TEXT: Described = { code: undefined, message: 'the command threw what has no text', isTooLarge: false }
+
+/** Whatever was thrown: also what throws when it is looked at, be it for its prototype. */
 function describe(thrown: unknown): Described {
   try {
-    if (!(thrown instanceof Error)) return { code: undefined, message: String(thrown) }
-    const { code } = thrown as { code?: unknown }
-    return { code: typeof code === 'string' ? code : undefined, message: String(thrown.message) }
+    if (!(thrown instanceof Error)) return { ...NO_TEXT, message: String(thrown) }
+    const { code, message } = thrown as { code?: unknown; message: unknown }
+    const isTooLarge = code === 'EMSGSIZE' && thrown instanceof HeddleError
+    return { code: typeof code === 'string' ? code : undefined, message: String(message), isTooLarge }
   } catch {
-    return { code: undefined, message: 'the command threw what has no text' }
+    return NO_TEXT
   }
 }
 
@@ -50,9 +55,4 @@ function document(command: string, ok: boolean, body: string, error: Described |
   const failed = error === undefined ? '' : xmlElement('error', { code: error.code }, xmlText(error.message))
   const inner = xmlElement('command', {}, xmlText(command)) + xmlElement('result', { ok }, body + failed)
   return `<?xml version="1.0" encoding="UTF-8"?>\n${xmlElement('response', {}, inner)}\n`
-}
-
-function isTooLarge(failure: readonly unknown[] | undefined): boolean {
-  const thrown = failure?.[0]
-  return thrown instanceof HeddleError && thrown.code === 'EMSGSIZE'
 }

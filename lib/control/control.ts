@@ -207,15 +207,20 @@ export class Control {
   /** Runs what waits, in order. One that has begun is no longer in the queue. */
   async #work(): Promise<void> {
     this.#isBusy = true
-    for (;;) {
-      const [next] = this.#queue
-      if (next === undefined) break
-      this.#queue.delete(next)
-      next.settle(await next.context.runInAsyncScope(() => this.#perform(next)))
-      // Commands that never wait must not keep the loop from its other work.
-      if (this.#queue.size > 0) await new Promise<void>((resolve) => void setImmediate(resolve))
+    try {
+      for (let [next] = this.#queue; next !== undefined; [next] = this.#queue) {
+        await this.#workOn(next)
+        // Commands that never wait must not keep the loop from its other work.
+        if (this.#queue.size > 0) await new Promise<void>((resolve) => void setImmediate(resolve))
+      }
+    } finally {
+      this.#isBusy = false
     }
-    this.#isBusy = false
+  }
+
+  async #workOn(next: Waiting): Promise<void> {
+    this.#queue.delete(next)
+    next.settle(await next.context.runInAsyncScope(() => this.#perform(next)))
   }
 
   /** Never rejects. */

@@ -65,7 +65,9 @@ export class ControlResponse {
     const columns = Object.keys(rows[0] ?? {})
     for (const each of [name, ...columns]) checkName(each)
     if (!this.xml) return this.#append(aligned(columns, rows), false)
-    for (const row of rows) this.#append(xmlElement(name, row), true)
+    // As in text: what a row has beyond the columns is left out, and so are names that nobody has looked at.
+    for (const row of rows)
+      this.#append(xmlElement(name, Object.fromEntries(columns.map((column) => [column, row[column]]))), true)
     return this
   }
 

@@ -26,7 +26,9 @@ function elementsOf(text: string): string[] {
   const seen: string[] = []
   const body = text.replace(/^<\?xml version="1\.0" encoding="UTF-8"\?>\n/, '')
   expect(body).not.toBe(text)
-  const token = /<(\/?)([A-Za-z_][\w.-]*)((?: [A-Za-z_][\w.-]*="[^"<]*")*)(\/?)>|([^<>]+)/gy
+  // An ampersand begins a reference, or the text is none.
+  const token =
+    /<(\/?)([A-Za-z_][\w.-]*)((?: [A-Za-z_][\w.-]*="(?:[^"<&]|&(?:#\d+|\w+);)*")*)(\/?)>|((?:[^<>&]|&(?:#\d+|\w+);)+)/gy
   let end = 0
   for (let found = token.exec(body); found !== null; found = token.exec(body)) {
     end = token.lastIndex

@@ -185,7 +185,12 @@ describe('the queue', () => {
         throw new Error('no')
       },
     })
+    const lie = (): never => {
+      throw new Error('no')
+    }
     const failures: [unknown, string][] = [
+      [new Proxy({}, { getPrototypeOf: lie }), 'so far\nthe command threw what has no text\n'],
+      [new Proxy(new Error('x'), { get: lie, has: lie }), 'so far\nthe command threw what has no text\n'],
       [new Error('plain'), 'so far\nplain\n'],
       [undefined, 'so far\nundefined\n'],
       [unspeakable, 'so far\nthe command threw what has no text\n'],
@@ -343,5 +348,13 @@ describe('answers', () => {
         `<error code="${quoted}">${clean}</error></result></response>\n`,
     )
     expect(await control.run('say', { xml: true })).toMatchObject({ ok: false })
+  })
+
+  test('A-MO-15 rows of a table have the columns of the first, in XML as in text', () => {
+    const rows: Record<string, string | number>[] = [{ a: 1, b: 2 }, { 'b"><x': 3, b: 4 }, { a: 5, c: 6 }]
+    expect(String(new ControlResponse(true).table('row', rows))).toBe(
+      '<row a="1" b="2"/><row b="4"/><row a="5"/>',
+    )
+    expect(String(new ControlResponse().table('row', rows))).toBe('a  b\n1  2\n   4\n5\n')
   })
 })
