@@ -1,7 +1,7 @@
 import { App } from '../app'
 import { type Command, DONE, FAILED } from './command'
 import { appOptions } from './app-options'
-import { complain, say } from './terminal'
+import { complain, list, say } from './terminal'
 
 /** Reads a configuration and says everything that is wrong with it. */
 export const check: Command = {
@@ -15,7 +15,7 @@ export const check: Command = {
     const options = appOptions('check', line, terminal)
     const { problems, warnings } = await App.check(options)
     for (const warning of warnings) complain(terminal, `warning: ${warning}`)
-    for (const problem of problems) terminal.errors.write(`${problem}\n`)
+    for (const problem of problems) list(terminal, problem)
     if (problems.length === 0) say(terminal, `${options.file}: ok`)
     return problems.length === 0 ? DONE : FAILED
   },

@@ -9,7 +9,6 @@ import { ConsoleHistory } from './console-history'
 import { findSocket } from './find-socket'
 import { ask } from './remote'
 import { complain, say, type Terminal } from './terminal'
-import { visible } from './visible'
 
 /**
  * `heddle console`: commands to a running process. Words on the command line are one command; a pipe is one a line, and the exit
@@ -92,10 +91,9 @@ async function give(
 ): Promise<boolean> {
   try {
     const { ok, text } = await client.command(line, options)
-    const shown = visible(text, terminal.output)
     if (ok || options.xml) {
-      if (shown !== '') say(terminal, shown)
-    } else complain(terminal, shown)
+      if (text !== '') say(terminal, text)
+    } else complain(terminal, text)
     return ok
   } catch (error) {
     complain(terminal, described(error))

@@ -3,16 +3,14 @@ import { type Command, DONE, FAILED } from './command'
 import type { CommandLine } from './command-line'
 import { findSocket } from './find-socket'
 import { complain, say, type Terminal } from './terminal'
-import { visible } from './visible'
 
 /** Sends one line to the process behind a control socket and shows its answer. The exit code says whether it was done. */
 export async function ask(socket: string, text: string, xml: boolean, terminal: Terminal): Promise<number> {
   const client = await ControlClient.connect(socket)
   try {
     const answer = await client.command(text, { xml })
-    const shown = visible(answer.text, terminal.output)
-    if (answer.ok || xml) say(terminal, shown)
-    else complain(terminal, shown)
+    if (!answer.ok && !xml) complain(terminal, answer.text)
+    else if (answer.text !== '') say(terminal, answer.text)
     return answer.ok ? DONE : FAILED
   } finally {
     client.close()

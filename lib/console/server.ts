@@ -96,7 +96,10 @@ export class ControlServer {
     return this.#sessions.size
   }
 
-  /** Takes no more clients and lines, waits for what is under way, and removes the socket's file. */
+  /**
+   * Takes no more clients and lines, waits for what is under way, and removes the socket's file. Where that cannot be removed
+   * (EACCES, ENOTDIR, …) it rejects when all else is closed.
+   */
   close({ timeout = 5000 }: ControlCloseOptions = {}): Promise<void> {
     this.#closed ??= this.#close(size('timeout', timeout, 5000))
     return this.#closed
@@ -154,12 +157,15 @@ export class ControlServer {
   }
 
   async #close(timeout: number): Promise<void> {
-    await this.#file?.remove()
-    for (const session of this.#sessions.values()) session.end()
-    const sessions = [...this.#sessions.keys()]
-    // 0 means no limit to `close`; here it means none of the time.
-    if (timeout === 0) for (const connection of sessions) connection.destroy()
-    await this.#listener.close({ drain: true, ...(timeout > 0 && { timeout }) })
+    try {
+      await this.#file?.remove()
+    } finally {
+      for (const session of this.#sessions.values()) session.end()
+      const sessions = [...this.#sessions.keys()]
+      // 0 means no limit to `close`; here it means none of the time.
+      if (timeout === 0) for (const connection of sessions) connection.destroy()
+      await this.#listener.close({ drain: true, ...(timeout > 0 && { timeout }) })
+    }
   }
 }
 

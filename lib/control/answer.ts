@@ -30,7 +30,11 @@ interface Described {
   readonly isTooLarge: boolean
 }
 
-const NO_TEXT: Described = { code: undefined, message: 'the command threw what has no text', isTooLarge: false }
+const NO_TEXT: Described = {
+  code: undefined,
+  message: 'the command threw what has no text',
+  isTooLarge: false,
+}
 
 /** Whatever was thrown: also what throws when it is looked at, be it for its prototype. */
 function describe(thrown: unknown): Described {

@@ -11,10 +11,10 @@ import { eventually, socketPath, testControl } from './console-harness'
 import { makeLoop } from './net-harness'
 
 /** A terminal of a test: what is typed, and what is shown. */
-function terminal(isTTY: boolean, env: Record<string, string> = {}) {
+function terminal(isTTY: boolean, env: Record<string, string> = {}, errorsAre = { isTTY }) {
   const input = Object.assign(new PassThrough(), { isTTY })
   const output = Object.assign(new PassThrough(), { isTTY, columns: 80 })
-  const errors = new PassThrough()
+  const errors = Object.assign(new PassThrough(), errorsAre)
   const shown = { output: '', errors: '' }
   output.on('data', (chunk: Buffer) => {
     shown.output += chunk.toString()
@@ -46,6 +46,24 @@ describe('heddle console', () => {
     expect(shown.errors).toBe('heddle: as told\n')
     expect(await main(['console', '--control', `${path}.nope`, 'say'], given)).toBe(1)
     expect(await main(['console', '--nope'], given)).toBe(2)
+  })
+
+  test('text of others is written out for the stream that is a terminal, whatever the other one is', async () => {
+    const { server, path } = await serve()
+    await using _ = server
+    const hostile = 'a\x9b2J'
+    for (const [isTTY, errorsAre, output, errors] of [
+      [false, { isTTY: true }, hostile, 'a\\x9b2J'],
+      [true, { isTTY: false }, 'a\\x9b2J', hostile],
+    ] as const) {
+      const { given, shown } = terminal(isTTY, {}, errorsAre)
+      expect(await main(['console', '--control', path, 'say', hostile], given)).toBe(0)
+      expect(await main(['memory', '--control', path, hostile], given)).toBe(1)
+      expect(await main([`${hostile}!`], given)).toBe(2)
+      await eventually(() => shown.errors.includes('!'))
+      expect(shown.output).toBe(`${output}\n`)
+      expect(shown.errors.split(errors)).toHaveLength(3)
+    }
   })
 
   test('CN-04 a pipe is one command a line; one that fails is told, and the rest is run', async () => {

@@ -1,5 +1,14 @@
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -216,6 +225,22 @@ describe('the end of a control socket', () => {
     await expect(busy.command('say a')).rejects.toThrow(code('ERR_CLOSED'))
     await expect(ControlClient.connect(path)).rejects.toThrow(code('ENOENT'))
     await server.close()
+  })
+
+  test('a file that cannot be removed is told, when all else is closed', async () => {
+    const folder = join(temporaryFolder(), 'c')
+    const path = join(folder, 'socket')
+    const { server, control } = await serve({ path })
+    using console = await ControlClient.connect(path)
+    await eventually(() => server.clients === 1)
+    renameSync(folder, `${folder}.away`)
+    writeFileSync(folder, 'no folder')
+    await expect(server.close()).rejects.toThrow(code('ENOTDIR'))
+    await eventually(() => !console.isOpen)
+    expect([server.clients, control.queueDepth]).toEqual([0, 0])
+    await expect(ControlClient.connect(join(`${folder}.away`, 'socket'))).rejects.toThrow(
+      code('ECONNREFUSED'),
+    )
   })
 
   test('a command that goes on is cut off after the time allowed', async () => {

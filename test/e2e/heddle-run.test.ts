@@ -213,6 +213,20 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
     expect(app.program.stderr).toBe('')
   })
 
+  it('goes on, and drains, when nobody reads what it tells any more', async () => {
+    const conf = listener('one')
+    const app = await Application.start(backend, { 'handlers.mjs': HANDLERS, 'app.conf': conf })
+    app.program.closeErrors()
+    app.write('app.conf', `Stranger = 1\n${conf}`)
+    await app.reload(2)
+    app.write('app.conf', `Stranger = 2\n${conf}`)
+    await app.reload(3)
+    expect(await text(`${app.origin('web')}/`)).toBe('one')
+    app.program.signal('SIGTERM')
+    expect(await app.program.exit()).toBe(0)
+    expect(app.program.stdout).toMatch(/done\n$/)
+  })
+
   it('ends at once at a second signal', async () => {
     const app = await Application.start(backend, {
       'handlers.mjs': HANDLERS,

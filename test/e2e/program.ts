@@ -65,6 +65,11 @@ export class Program {
     this.#child.stdin?.end()
   }
 
+  /** Nobody reads its error output from now on: writing there is EPIPE. */
+  closeErrors(): void {
+    this.#child.stderr?.destroy()
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name)
   }

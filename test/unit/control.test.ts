@@ -351,7 +351,11 @@ describe('answers', () => {
   })
 
   test('A-MO-15 rows of a table have the columns of the first, in XML as in text', () => {
-    const rows: Record<string, string | number>[] = [{ a: 1, b: 2 }, { 'b"><x': 3, b: 4 }, { a: 5, c: 6 }]
+    const rows: Record<string, string | number>[] = [
+      { a: 1, b: 2 },
+      { 'b"><x': 3, b: 4 },
+      { a: 5, c: 6 },
+    ]
     expect(String(new ControlResponse(true).table('row', rows))).toBe(
       '<row a="1" b="2"/><row b="4"/><row a="5"/>',
     )
