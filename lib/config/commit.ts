@@ -3,53 +3,16 @@
  * → validate what was registered meanwhile → postset → swap. What fails before the swap leaves everything as it was. Of
  * the isolate of the Config.
  */
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { HeddleError } from '../errors'
 import { ConfigValue } from './config-value'
-import type { Attached } from './generation'
+import type { Attached, Generation } from './generation'
 import type { Option, OptionTable } from './options'
 import { attempt, type ConfigParticipant, type Participants } from './participant'
-import type { Scope, Scopes } from './scopes'
+import { inCommit, type Tables } from './running'
 import type { Transaction } from './transaction'
 import type { TreeSource } from './tree-source'
 import { type ConfigWarning, type Finding, type Validation, validateTree } from './validation'
 import { originText } from './value'
-
-/** What a commit registered, to be taken back if it fails. */
-export class Registrations {
-  readonly options: Option[] = []
-  readonly scopes: Scope[] = []
-
-  undo(table: OptionTable, scopes: Scopes): void {
-    for (const option of this.options) table.remove(option)
-    for (const scope of this.scopes) scopes.remove(scope)
-  }
-}
-
-/** The commit that the calling code runs in, so that what it registers goes when the commit fails. */
-const RUNNING = new AsyncLocalStorage<Registrations>()
-
-export function registrations(): Registrations | undefined {
-  return RUNNING.getStore()
-}
-
-/** Runs a part of a commit, whose registrations go if it fails, whatever becomes of the rest. */
-export async function takingBack(
-  run: () => Promise<void>,
-  table: OptionTable,
-  scopes: Scopes,
-): Promise<void> {
-  const part = new Registrations()
-  try {
-    await RUNNING.run(part, run)
-  } catch (error) {
-    part.undo(table, scopes)
-    throw error
-  }
-  const whole = registrations()
-  whole?.options.push(...part.options)
-  whole?.scopes.push(...part.scopes)
-}
 
 /** What a successful preparation hands to the swap. */
 export interface Prepared {
@@ -58,44 +21,52 @@ export interface Prepared {
   readonly warnings: readonly ConfigWarning[]
 }
 
-export interface CommitContext {
-  readonly options: OptionTable
-  readonly scopes: Scopes
+export interface CommitContext extends Tables {
   readonly participants: Participants
   /** What of it takes effect now, and what waits for the next start. */
   tune(txn: Transaction): { readonly source: TreeSource; readonly warnings: readonly ConfigWarning[] }
-  /** Makes it active. May fail, having changed nothing. */
-  swap(txn: Transaction, prepared: Prepared): number
+  /** Makes it active. May fail, having changed nothing. Returns the one that was active. */
+  swap(txn: Transaction, prepared: Prepared): Generation
 }
 
-/** Everything up to and including the swap. */
-export function runCommit(
-  context: CommitContext,
-  txn: Transaction,
-): Promise<{ number: number; prepared: Prepared }> {
-  const registered = new Registrations()
-  return RUNNING.run(registered, async () => {
+/** All of a commit. Once the swap is done it cannot fail. */
+export function runCommit(context: CommitContext, txn: Transaction): Promise<Prepared> {
+  return inCommit(context, async (over) => {
     const called: ConfigParticipant[] = []
     const attached: Attached[] = []
+    let prepared: Prepared
+    let old: Generation
     try {
-      await context.participants.load(txn, called)
-      // What modules registered while they were loaded is to be read by its type.
-      validateTree(txn.source)
-      await context.participants.prepare(txn)
-      const { source, warnings } = context.tune(txn)
-      // Also of what was registered meanwhile.
-      const validation = validateTree(source)
-      attach(context.options, validation, txn, attached)
-      const prepared = { source, attached, warnings: [...warnings, ...strangersOf(validation)] }
-      const number = context.swap(txn, prepared)
-      return { number, prepared }
+      prepared = await prepare(context, txn, called, attached)
+      old = context.swap(txn, prepared)
     } catch (error) {
       free(attached)
       await context.participants.abort(txn, called)
-      registered.undo(context.options, context.scopes)
       throw error
     }
+    over()
+    // Before anything of the old one can end.
+    context.participants.commit(txn)
+    old.retire()
+    return prepared
   })
+}
+
+async function prepare(
+  context: CommitContext,
+  txn: Transaction,
+  called: ConfigParticipant[],
+  attached: Attached[],
+): Promise<Prepared> {
+  await context.participants.load(txn, called)
+  // What modules registered while they were loaded is to be read by its type.
+  validateTree(txn.source)
+  await context.participants.prepare(txn)
+  const { source, warnings } = context.tune(txn)
+  // Also of what was registered meanwhile.
+  const validation = validateTree(source)
+  attach(context.options, validation, txn, attached)
+  return { source, attached, warnings: [...warnings, ...strangersOf(validation)] }
 }
 
 /** Calls `postset` for each value, and for the default of what nothing sets. (CF-16) */

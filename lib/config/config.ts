@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Worker } from 'node:worker_threads'
 import { checkOptions, flag, invalid } from '../arguments'
 import { HeddleError } from '../errors'
-import { free, type Prepared, registrations, runCommit, takingBack } from './commit'
+import { free, type Prepared, runCommit } from './commit'
 import { ConfigValue } from './config-value'
 import type { OptionType } from './types'
 import { Generation, type Readable } from './generation'
@@ -20,6 +20,7 @@ import { Publisher } from './image/publisher'
 import type { ConfigToken } from './image/token'
 import { LivePlace } from './live-place'
 import type { ConfigQuery } from './query'
+import { refuseInCommit, runningCommit, takingBack } from './running'
 import { type ScopeSpec, Scopes } from './scopes'
 import { ConfigSections, type SectionStore } from './sections'
 import type { OptionSlot } from './slot'
@@ -79,8 +80,8 @@ const IMAGE_BYTES = 64 * 1024 * 1024
 const MAX_IMAGE_BYTES = 1024 * 1024 * 1024
 const TOP = { file: '<top>', line: 0, column: 0 }
 
-/** Whether the calling code runs inside of `config.transaction`. */
-const INSIDE = new AsyncLocalStorage<true>()
+/** The call of `config.transaction` that the calling code runs in; what it left behind is outside once that is over. */
+const INSIDE = new AsyncLocalStorage<{ isOver: boolean }>()
 
 /**
  * The generational configuration (CF-01): options with types and fallback, transactions that make generations, readers that keep
@@ -91,6 +92,7 @@ const INSIDE = new AsyncLocalStorage<true>()
 export class Config {
   readonly #scopes = new Scopes()
   readonly #options = new OptionTable(this.#scopes)
+  readonly #tables = { options: this.#options, scopes: this.#scopes }
   readonly #participants = new Participants()
   readonly #hooks: Hooks | undefined
   readonly #ownHooks: ConfigHooks | undefined
@@ -152,7 +154,7 @@ export class Config {
     const D extends string | undefined = undefined,
   >(def: OptionDef<K, A, D>): OptionSlot<OptionValue<K, A> | (D extends string ? never : undefined)> {
     const option = this.#options.register(def as unknown as OptionDef)
-    const registered = registrations()
+    const registered = runningCommit(this.#tables)
     try {
       // Inside of a commit all values are read later, those of the configuration that is coming.
       if (registered === undefined) this.#current.source.readAll(option)
@@ -168,12 +170,12 @@ export class Config {
   defineScope(spec: ScopeSpec): void {
     const isNew = this.#scopes.get(String(spec?.name)) === undefined
     const scope = this.#scopes.define(spec)
-    if (isNew) registrations()?.scopes.push(scope)
+    if (isNew) runningCommit(this.#tables)?.scopes.push(scope)
   }
 
   /** Runs a part of a transaction; options and scopes that it registered are taken back if it rejects. @internal */
   takingBack(run: () => Promise<void>): Promise<void> {
-    return takingBack(run, this.#options, this.#scopes)
+    return takingBack(this.#tables, run)
   }
 
   /** The option of that name, if exactly one has it; `module` chooses among several. (CF-05) */
@@ -339,6 +341,14 @@ export class Config {
     return this.#isStarted
   }
 
+  /**
+   * Whether the calling code runs inside of a commit, as participants and modules do: what waits for another one is refused there
+   * with ERR_CONFIG_TRANSACTION. What a commit leaves behind is outside once that is over.
+   */
+  get isInCommit(): boolean {
+    return runningCommit(this.#tables) !== undefined
+  }
+
   /** Begins a transaction on what is active now. (CF-28) */
   begin(options: BeginOptions = {}): Transaction {
     const root = options.fromScratch === true ? emptyNode(TOP) : this.#current.root
@@ -351,15 +361,18 @@ export class Config {
     options: BeginOptions = {},
   ): Promise<CommitResult> {
     using txn = this.begin(options)
-    await INSIDE.run(true, async () => change(txn))
+    const inside = { isOver: false }
+    try {
+      await INSIDE.run(inside, async () => change(txn))
+    } finally {
+      inside.isOver = true
+    }
     return await txn.commit()
   }
 
   /** Replaces all there is by what the file says. What fails leaves all as it was. (CF-02) */
   async reload(file: string | undefined = this.#file): Promise<CommitResult> {
-    if (INSIDE.getStore() === true) {
-      throw new HeddleError('ERR_CONFIG_TRANSACTION', 'a reload is not possible inside of a transaction')
-    }
+    refuseInside()
     if (file === undefined) throw invalid('reload', 'needs a file, here or for the Config', file)
     let loaded: Loaded | undefined
     return await this.#load(
@@ -397,6 +410,7 @@ export class Config {
 
   /** Replaces all there is by what a text says, which includes nothing. */
   async loadText(text: string, { file = '<text>' }: { readonly file?: string } = {}): Promise<CommitResult> {
+    refuseInside()
     const { body } = parseConfig(text, { file })
     return await this.#load(
       async () => treeOf(body),
@@ -412,36 +426,37 @@ export class Config {
       const txn = new Transaction(this.#host, await read(), { fromScratch: true, by: OVERRIDE_ORIGIN })
       txn.isFromFile = true
       applyOverrides(txn, this.#overrides)
-      const result = await txn.commitBy(() => this.#commitNow(txn))
-      done()
-      return result
+      return await txn.commitBy(() => this.#commitNow(txn, done))
     })
   }
 
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+  /** One after the other. Inside of a commit it fails at once, instead of waiting for itself. */
+  async #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    refuseInCommit(this.#tables)
     const done = this.#turn.then(run)
     this.#turn = done.catch(() => undefined)
-    return done
+    return await done
   }
 
-  async #commitNow(txn: Transaction): Promise<CommitResult> {
+  async #commitNow(txn: Transaction, done = () => {}): Promise<CommitResult> {
     if (txn.isOvertaken) {
       throw new HeddleError(
         'ERR_CONFIG_CONFLICT',
         `another transaction has changed generation ${txn.generation}`,
       )
     }
-    const { number, prepared } = await runCommit(this.#commitContext(), txn)
+    const { warnings } = await runCommit(this.#commitContext(), txn)
+    const number = this.#current.number
+    done()
     for (const follower of this.#followers) attempt(follower, 'journal')
     // It is active: what its hooks do cannot fail it any more.
     attempt(() => this.#ownHooks?.postCommit.call(number), 'config.post_commit')
-    return { generation: number, warnings: prepared.warnings }
+    return { generation: number, warnings }
   }
 
   #commitContext() {
     return {
-      options: this.#options,
-      scopes: this.#scopes,
+      ...this.#tables,
       participants: this.#participants,
       tune: (txn: Transaction) => this.#tune(txn),
       swap: (txn: Transaction, prepared: Prepared) => this.#swap(txn, prepared),
@@ -456,22 +471,26 @@ export class Config {
     return { source: new TreeSource(root, this.#scopes, this.#options, txn), warnings }
   }
 
-  #swap(txn: Transaction, prepared: Prepared): number {
+  #swap(txn: Transaction, prepared: Prepared): Generation {
     const registry = this.#hooks === undefined ? undefined : txn.hookRegistry
     const old = this.#current
     const { source, attached } = prepared
-    // The last that can fail.
+    const { root } = txn
     const placed = this.#publisher?.place(old.number + 1, source, this.#definitions.current)
+    try {
+      // The last that can fail.
+      if (registry !== undefined) this.#hooks?.activate(registry)
+    } catch (error) {
+      if (placed !== undefined) this.#publisher?.discard(placed)
+      throw error
+    }
+    txn.hasSwapped = true
     source.txn = undefined
-    const next = this.#newGeneration(old.number + 1, txn.root, registry, source, attached)
+    const next = this.#newGeneration(old.number + 1, root, registry, source, attached)
     this.#current = next
-    if (registry !== undefined) this.#hooks?.activate(registry)
     this.#isDirty = !txn.isFromFile
     if (placed !== undefined) this.#publisher?.makeCurrent(placed, next)
-    // Before anything of the old one can end.
-    this.#participants.commit(txn)
-    old.retire()
-    return next.number
+    return old
   }
 
   #newGeneration(
@@ -523,6 +542,9 @@ export class Config {
       get generation() {
         return config.generation
       },
+      get isInCommit() {
+        return config.isInCommit
+      },
       begin: (options) => this.begin(options),
       writeBack: () => this.writeBack(),
       onChange: (call) => {
@@ -548,6 +570,12 @@ export class Config {
       begin: (options) => this.begin(options),
     }
   }
+}
+
+/** What is read anew is no part of a transaction. */
+function refuseInside(): void {
+  if (INSIDE.getStore()?.isOver !== false) return
+  throw new HeddleError('ERR_CONFIG_TRANSACTION', 'a reload is not possible inside of a transaction')
 }
 
 function checkedImageBytes(given: unknown = IMAGE_BYTES): number {

@@ -6,6 +6,9 @@ import type { Transaction } from './transaction'
  * options; `prepare` after all values are valid, so that it can fetch them. Either fails the transaction by throwing;
  * then `abort` is called once, in the opposite order, of all whose `load` has been called. `commit` comes after the
  * swap. `destroy` comes when a generation has neither readers nor calls any more.
+ *
+ * What `load`, `prepare` and `abort` wait for must not be another commit of the same Config, which waits for this one: it is refused
+ * with ERR_CONFIG_TRANSACTION.
  */
 export interface ConfigParticipant {
   load?(txn: Transaction): Promise<void> | void

@@ -71,6 +71,8 @@ export class Transaction implements Readable {
   #source: TreeSource | undefined
   #view: View | undefined
   #registry: HookRegistry | undefined
+  /** Whether what it makes is active: nothing of it is taken back any more. @internal */
+  hasSwapped = false
   /** Whether what it makes is what the files say. @internal */
   isFromFile = false
 
@@ -193,8 +195,8 @@ export class Transaction implements Readable {
    * Makes all of it active: validated, then the modules, then swapped. Rejects with what was wrong, and nothing has
    * changed.
    *
-   * @throws HeddleError ERR_CONFIG_VALUE (a ConfigError), ERR_CONFIG_CONFLICT if another one committed since `begin`, and
-   * what modules and hooks throw.
+   * @throws HeddleError ERR_CONFIG_VALUE (a ConfigError), ERR_CONFIG_CONFLICT if another one committed since `begin`,
+   * ERR_CONFIG_TRANSACTION inside of another commit, and what modules and hooks throw.
    */
   async commit(): Promise<CommitResult> {
     return await this.commitBy(() => this.#host.commit(this))
@@ -209,8 +211,8 @@ export class Transaction implements Readable {
       this.#state = 'committed'
       return result
     } catch (error) {
-      this.#state = 'ended'
-      this.#registry?.destroy()
+      this.#state = this.hasSwapped ? 'committed' : 'ended'
+      if (!this.hasSwapped) this.#registry?.destroy()
       throw error
     } finally {
       this.#changed()
