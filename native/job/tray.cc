@@ -34,6 +34,11 @@ T* takeAll(std::atomic<T*>* list) {
   return oldestFirst(list->exchange(nullptr, std::memory_order_acquire));
 }
 
+// What this thread is about to destroy, while it does. The destruction of a job may end the one
+// that waits for it, and that of another: a chain of them is as long as its user made it, a stack
+// is not.
+constinit thread_local LinkedList<Job>* doomed = nullptr;
+
 }  // namespace
 
 Tray::~Tray() {
@@ -42,11 +47,12 @@ Tray::~Tray() {
 }
 
 void Tray::discardJobs() {
-  for (Job* job = takeJobs(); job != nullptr;) {
-    Job* const following = job->next;
-    Job::destroy(job);
-    job = following;
-  }
+  if (doomed != nullptr) return doomed->pushAll(takeJobs());
+  LinkedList<Job> jobs;
+  jobs.pushAll(takeJobs());
+  doomed = &jobs;
+  while (!jobs.empty()) Job::destroy(jobs.pop());
+  doomed = nullptr;
 }
 
 void Tray::discardNotices() {

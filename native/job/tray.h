@@ -1,9 +1,9 @@
 // Where what other threads have for a desk waits until its loop looks: finished jobs, news of
 // queues. Outlives the loop for as long as jobs are under way that came from it.
 //
-// After `close` what is put in is destroyed at once, by whoever puts it there. Jobs are put in
-// without a queue's lock: the destruction of one may end another, of whichever queue. The rest may
-// be said under it.
+// After `close` what is put in is destroyed by whoever puts it there: at once, or when the
+// destruction within which it was put in is over. Jobs are put in without a queue's lock: the
+// destruction of one may end another, of whichever queue. The rest may be said under it.
 //
 // Waking. A loop that is about to sleep says so (`rest`) and looks once more; who puts something in
 // looks whether it sleeps, after having put it there. All four operations are sequentially
