@@ -14,6 +14,8 @@ export interface AppOptions {
   readonly log?: (line: string) => void
   /** A worker thread, or a test, has no console socket. Default true: as the configuration says. */
   readonly control?: boolean
+  /** Aborted, it ends the application, also while that starts: `App.start` rejects with ERR_CLOSED then. */
+  readonly signal?: AbortSignal
 }
 
 /** What a reload says. */

@@ -35,31 +35,34 @@ export class App implements AsyncDisposable {
   readonly #log: (line: string) => void
   #eventer: Eventer | undefined
   #server: ControlServer | undefined
+  #warnings: readonly string[] = []
+  /** Settles when the start is over, however it went. */
+  #starting: Promise<unknown> = Promise.resolve()
   #stopping: Promise<void> | undefined
   #hasStopped: () => void = () => {}
 
   /**
    * Reads the configuration, loads modules, opens what it names; resolves when all of it serves. Where anything fails nothing is
    * left, and the error says where the configuration asked for it: a ConfigError, or the code of what failed (EADDRINUSE, …).
-   * ERR_ALREADY_INIT: this isolate has an application, or an eventer.
+   * ERR_ALREADY_INIT: this isolate has an application, or an eventer; ERR_CLOSED: it was told to stop meanwhile.
    */
   static async start(options: AppOptions): Promise<App> {
     checkOptions(options)
     if (isTaken || Eventer.find() !== undefined)
       throw new HeddleError('ERR_ALREADY_INIT', 'this isolate has an application, or an eventer, already')
     isTaken = true
-    let app: App | undefined
+    const log = careful(options.log)
+    let parts: Parts
     try {
-      const log = options.log ?? toStderr
-      app = new App(await makeParts(options, (error) => log(described(error))), log)
-      running = app
-      await app.#start(options)
-      return app
+      parts = await makeParts(options, (error) => log(described(error)))
     } catch (error) {
-      await app?.stop()
       isTaken = false
       throw error
     }
+    const app = new App(parts, log)
+    running = app
+    await app.#begin(options)
+    return app
   }
 
   /**
@@ -123,6 +126,16 @@ export class App implements AsyncDisposable {
     return this.services.find(({ settings }) => settings.name === name)
   }
 
+  /** What was found at the start and keeps nothing from starting, one line each: names of options that nobody knows, … */
+  get warnings(): readonly string[] {
+    return this.#warnings
+  }
+
+  /** Whether it has been told to stop. */
+  get isStopping(): boolean {
+    return this.#stopping !== undefined
+  }
+
   /** How long listeners that end wait for what is under way. Milliseconds. */
   get drainMs(): number {
     return this.#parts.follower.settings.drainMs
@@ -151,31 +164,64 @@ export class App implements AsyncDisposable {
     return this.stop()
   }
 
+  async #begin(options: AppOptions): Promise<void> {
+    const { signal } = options
+    const starting = this.#start(options)
+    this.#starting = starting.catch(() => undefined)
+    const end = (): void => void this.stop()
+    if (signal?.aborted === true) end()
+    signal?.addEventListener('abort', end, { once: true })
+    void this.stopped.then(() => signal?.removeEventListener('abort', end))
+    try {
+      await starting
+    } catch (error) {
+      const failure = this.isStopping ? stopped(error) : error
+      await this.stop()
+      throw failure
+    }
+  }
+
+  /** Looks after each step whether the end has come: what was made until then is taken back by whoever ends it. */
   async #start(options: AppOptions): Promise<void> {
     const { config, control, hooks, modules, own, follower, file } = this.#parts
-    await config.reload()
+    this.#tell(summary(await config.reload()).warnings)
+    this.#checkGoesOn()
     // Before there are workers, which find it when they begin.
     config.share()
     const { eventer: eventerOptions, control: socket, user, group } = follower.settings
     const eventer = await at(`${file}: Eventer`, Eventer.init(eventerOptions))
     this.#eventer = eventer
+    this.#checkGoesOn()
     eventer.start()
     await follower.run(eventer)
     registerCoreCommands(control, { config, hooks, modules, onShutdown: () => this.stop() })
     if (socket !== undefined && options.control !== false)
       this.#server = await openControl(control, socket, eventer.loops[0])
+    this.#checkGoesOn()
     // Read while it may be: the folder of the package may be closed to that user.
     version()
     becomeUser({ user, group }, file)
     await modules.postInit()
+    this.#checkGoesOn()
     config.markStarted()
     own.started(config.generation)
+    this.#checkGoesOn()
+  }
+
+  #checkGoesOn(): void {
+    if (this.isStopping) throw stopped(undefined)
+  }
+
+  #tell(warnings: readonly string[]): void {
+    this.#warnings = warnings
+    for (const warning of warnings) this.#log(warning)
   }
 
   async #stop(): Promise<void> {
     const { config, modules, follower } = this.#parts
     for (const step of [
       () => follower.stop(),
+      () => this.#starting,
       () => this.#server?.close(),
       () => modules.close(),
       () => this.#eventer?.[Symbol.asyncDispose](),
@@ -202,6 +248,21 @@ function checkOptions(options: AppOptions): void {
     throw invalid('App.start takes', "an object of options such as { file: 'app.conf' }", options)
   if (typeof options.file !== 'string' || options.file === '')
     throw invalid('file', 'is the path of a configuration', options.file)
+}
+
+function stopped(cause: unknown): HeddleError {
+  return new HeddleError('ERR_CLOSED', 'the application was stopped while it started', { cause })
+}
+
+/** A log that cannot fail: it is called where nothing may be left undone. */
+function careful(log: (line: string) => void = toStderr): (line: string) => void {
+  return (line) => {
+    try {
+      log(line)
+    } catch (error) {
+      toStderr(`${line} (the log failed: ${described(error)})`)
+    }
+  }
 }
 
 function toStderr(line: string): void {

@@ -1,6 +1,6 @@
 import type { LocatedTarget } from '../jobq/targets'
 import type { AppFindings, AppOptions } from './app-options'
-import { loadExport } from './load-export'
+import { Loader } from './loader'
 import { makeParts } from './parts'
 import { placed } from './place'
 import { problemsOf } from './problems'
@@ -32,10 +32,11 @@ async function handlerProblems({ http, tcp }: Settings): Promise<string[]> {
     ...http.flatMap(({ routes }) => routes),
     ...tcp,
   ]
+  const loader = new Loader()
   const found = await Promise.all(
     named.map(async ({ place, handler }) => {
       try {
-        if (handler !== undefined) await loadExport(handler)
+        if (handler !== undefined) await loader.load(handler)
         return []
       } catch (error) {
         return [placed(place, error).message]

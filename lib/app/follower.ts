@@ -1,8 +1,9 @@
 import type { Eventer } from '../eventer'
+import type { AppHooks } from './app-hooks'
 import type { CoreSlots } from './core-options'
 import { Generation, type Readable } from './generation'
 import { type HttpSettings, HttpService } from './http-service'
-import type { AppHooks } from './app-hooks'
+import { Loader } from './loader'
 import { type ServiceChange, Services } from './services'
 import { type Settings, settingsOf } from './settings'
 import { TcpService, type TcpSettings } from './tcp-service'
@@ -20,15 +21,18 @@ interface Running {
 
 /**
  * The core's part in each transaction of the configuration: reads what the pending generation says, opens what is new in it,
- * and follows it at the swap. Before `run` it only reads, so that the first generation can be there before there are loops.
- * Belongs to the isolate of the application.
+ * and follows it at the swap. Before `run` it only reads, so that the first generation can be there before there are loops;
+ * after `stop` nothing is opened any more, and what was being opened is closed. Belongs to the isolate of the application.
  */
 export class Follower {
   readonly #file: string
   readonly #slots: CoreSlots
   readonly #hooks: AppHooks
   readonly #failed: (error: unknown) => void
+  readonly #loader = new Loader()
   #running: Running | undefined
+  /** What is being opened, or closed again because it is not to be. Settles with that; never rejects. */
+  #opening: Promise<unknown> = Promise.resolve()
   #pending: { readonly settings: Settings; readonly changes: readonly ServiceChange[] } | undefined
   #settings: Settings | undefined
 
@@ -49,33 +53,40 @@ export class Follower {
     return [...this.#running.http.list(), ...this.#running.tcp.list()]
   }
 
-  /** Opens what the active generation names. What cannot be opened fails all of it. */
+  /** Opens what the active generation names. What cannot be opened fails all of it. ERR_CLOSED: it was stopped meanwhile. */
   async run(eventer: Eventer): Promise<void> {
-    const hooks = this.#hooks
+    const [hooks, loader] = [this.#hooks, this.#loader]
+    const ground = { eventer, loader }
     const running: Running = {
       eventer,
-      http: new Services(eventer, (settings) => HttpService.open(settings, eventer, hooks), this.#failed),
-      tcp: new Services(eventer, (settings) => TcpService.open(settings, eventer), this.#failed),
+      http: new Services(loader, (settings) => HttpService.open(settings, ground, hooks), this.#failed),
+      tcp: new Services(loader, (settings) => TcpService.open(settings, ground), this.#failed),
     }
     tune(eventer, this.settings)
-    const changes = await prepareAll(running, this.settings)
-    for (const change of changes) change.commit()
+    await this.#open(running, this.settings)
+    this.#loader.checkOpen()
     this.#running = running
+    this.commit()
   }
 
-  /** Accepts no more, and answers what there is. */
+  /** Accepts no more, and answers what there is. What a reload is opening meanwhile is closed as well. */
   async stop(): Promise<void> {
+    this.#loader.close()
     const running = this.#running
-    if (running === undefined) return
     this.#running = undefined
-    const { drainMs } = this.settings
-    await Promise.all([running.http.close(drainMs), running.tcp.close(drainMs)])
+    const drained =
+      running === undefined
+        ? []
+        : [running.http.close(this.settings.drainMs), running.tcp.close(this.settings.drainMs)]
+    // Prepared, but not active yet: it never will be.
+    await Promise.all([...drained, this.abort(), this.#opening])
   }
 
   async prepare(txn: Readable): Promise<void> {
+    this.#loader.checkOpen()
     const settings = settingsOf(new Generation(txn, this.#file), this.#slots)
-    const changes = this.#running === undefined ? [] : await prepareAll(this.#running, settings)
-    this.#pending = { settings, changes }
+    if (this.#running === undefined) this.#pending = { settings, changes: [] }
+    else await this.#open(this.#running, settings)
   }
 
   commit(): void {
@@ -91,6 +102,21 @@ export class Follower {
     const pending = this.#pending
     this.#pending = undefined
     for (const change of pending?.changes ?? []) await change.abort()
+  }
+
+  #open(running: Running, settings: Settings): Promise<void> {
+    const opening = this.#prepareAll(running, settings)
+    this.#opening = opening.catch(() => undefined)
+    return opening
+  }
+
+  async #prepareAll(running: Running, settings: Settings): Promise<void> {
+    const changes = await prepareAll(running, settings)
+    // Whoever stops it finds it either on its way here or pending.
+    this.#pending = { settings, changes }
+    if (!this.#loader.isClosed) return
+    await this.abort()
+    this.#loader.checkOpen()
   }
 }
 

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AddressInfo } from '../backend/backend'
-import type { Eventer } from '../eventer'
 import type { HttpListenOptions, HttpServer } from '../http'
 import type { HttpLimits } from '../http/options'
 import type { HttpHandler } from '../http/router'
@@ -9,7 +8,7 @@ import { createServer } from '../servers'
 import { at } from './place'
 import type { AppHooks } from './app-hooks'
 import { loadTable, type RouteSpec } from './route-table'
-import { type Service, warnOfWorkers } from './service'
+import { type Ground, type Service, warnOfWorkers } from './service'
 
 /** An `HTTP_Listener` as the configuration describes it. */
 export interface HttpSettings {
@@ -33,14 +32,16 @@ export interface HttpSettings {
 export class HttpService implements Service<HttpSettings> {
   /** For whoever wants more than its numbers. */
   readonly server: HttpServer
+  readonly #ground: Ground
   #settings: HttpSettings
   #serve: HttpHandler
 
-  private constructor(settings: HttpSettings, eventer: Eventer, hooks: AppHooks, serve: HttpHandler) {
+  private constructor(settings: HttpSettings, ground: Ground, hooks: AppHooks, serve: HttpHandler) {
+    this.#ground = ground
     this.#settings = settings
     this.#serve = serve
     const { pool, limits, inWorkers } = settings
-    const options = { ...limits, ...(pool === undefined ? { loop: eventer.loops[0] } : { pool }) }
+    const options = { ...limits, ...(pool === undefined ? { loop: ground.eventer.loops[0] } : { pool }) }
     this.server = inWorkers
       ? serverOfWorkers(settings, options)
       : createServer(options, (request, response) => {
@@ -50,10 +51,11 @@ export class HttpService implements Service<HttpSettings> {
   }
 
   /** Loads the handlers, then listens. What fails says where it stands. */
-  static async open(settings: HttpSettings, eventer: Eventer, hooks: AppHooks): Promise<HttpService> {
-    const serve = await serveOf(settings, eventer)
+  static async open(settings: HttpSettings, ground: Ground, hooks: AppHooks): Promise<HttpService> {
+    const serve = await serveOf(settings, ground)
+    ground.loader.checkOpen()
     const make = async (): Promise<HttpService> => {
-      const service = new HttpService(settings, eventer, hooks, serve)
+      const service = new HttpService(settings, ground, hooks, serve)
       await service.server.listen(settings.where)
       return service
     }
@@ -73,11 +75,11 @@ export class HttpService implements Service<HttpSettings> {
   }
 
   /** Loads what the other settings serve; the result puts it into place. */
-  async change(settings: HttpSettings, eventer: Eventer): Promise<() => void> {
+  async change(settings: HttpSettings): Promise<() => void> {
     const { pool, inWorkers } = this.#settings
     const next = { ...settings, pool, inWorkers }
     if (inWorkers && isOther(this.#settings, next)) warnOfWorkers(settings.place)
-    const serve = await serveOf(next, eventer)
+    const serve = await serveOf(next, this.#ground)
     return () => {
       this.#settings = next
       this.#serve = serve
@@ -100,8 +102,10 @@ function isOther(a: HttpSettings, b: HttpSettings): boolean {
 const served = (): undefined => undefined
 
 /** Those of workers are loaded there. */
-async function serveOf(settings: HttpSettings, eventer: Eventer): Promise<HttpHandler> {
-  return settings.inWorkers ? served : loadTable(settings, eventer)
+async function serveOf(settings: HttpSettings, { loader, eventer }: Ground): Promise<HttpHandler> {
+  return settings.inWorkers
+    ? served
+    : loadTable(settings, loader, () => eventer.currentLoop() ?? eventer.loops[0])
 }
 
 function serverOfWorkers(

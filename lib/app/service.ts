@@ -1,5 +1,6 @@
 import type { AddressInfo } from '../backend/backend'
 import type { Eventer } from '../eventer'
+import type { Loader } from './loader'
 
 /** What the settings of services have in common. */
 export interface ServiceSettings {
@@ -13,6 +14,12 @@ export interface ServiceSettings {
   }
 }
 
+/** What services stand on. */
+export interface Ground {
+  readonly eventer: Eventer
+  readonly loader: Loader
+}
+
 /** Something that listens because a configuration says so. */
 export interface Service<S extends ServiceSettings = ServiceSettings> {
   readonly settings: S
@@ -20,7 +27,7 @@ export interface Service<S extends ServiceSettings = ServiceSettings> {
   /** Open connections. */
   readonly connections: number
   /** Makes everything for other settings ready; the result puts it into place and cannot fail. */
-  change(settings: S, eventer: Eventer): Promise<() => void>
+  change(settings: S): Promise<() => void>
   /** Stops accepting and waits for what is under way, so many milliseconds at most; 0: as long as it takes. */
   close(timeout: number): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { HeddleError } from '../errors'
-import type { Eventer } from '../eventer'
+import type { Loader } from './loader'
 import { identityOf, type Service, type ServiceSettings } from './service'
 
 /** What a pending generation changes among the services: exactly one of both is called. */
@@ -10,10 +10,7 @@ export interface ServiceChange {
 }
 
 /** How services of one kind are opened. */
-export type Open<S extends ServiceSettings, T extends Service<S>> = (
-  settings: S,
-  eventer: Eventer,
-) => Promise<T>
+export type Open<S extends ServiceSettings, T extends Service<S>> = (settings: S) => Promise<T>
 
 /**
  * The services of one kind, and how they follow the configuration: those that are new are opened before the generation is
@@ -22,15 +19,15 @@ export type Open<S extends ServiceSettings, T extends Service<S>> = (
  * reload, not the process. Belongs to the isolate of the application; changes come one after the other.
  */
 export class Services<S extends ServiceSettings, T extends Service<S>> {
-  readonly #eventer: Eventer
+  readonly #loader: Loader
   readonly #open: Open<S, T>
   readonly #failed: (error: unknown) => void
   #services = new Map<string, T>()
   readonly #draining = new Set<Promise<void>>()
 
   /** `failed` is told of services that could not be closed. */
-  constructor(eventer: Eventer, open: Open<S, T>, failed: (error: unknown) => void) {
-    this.#eventer = eventer
+  constructor(loader: Loader, open: Open<S, T>, failed: (error: unknown) => void) {
+    this.#loader = loader
     this.#open = open
     this.#failed = failed
   }
@@ -43,7 +40,10 @@ export class Services<S extends ServiceSettings, T extends Service<S>> {
     return this.list().find((service) => service.settings.name === name)
   }
 
-  /** Fails with what the first service that fails fails with; everything is as it was then. */
+  /**
+   * Fails with what the first service that fails fails with, ERR_CLOSED when the application ends meanwhile; everything is as
+   * it was then.
+   */
   async prepare(wanted: readonly S[], drainMs: number): Promise<ServiceChange> {
     const next = new Map<string, T>()
     const opened: T[] = []
@@ -55,9 +55,10 @@ export class Services<S extends ServiceSettings, T extends Service<S>> {
         const id = identityOf(settings)
         if (next.has(id)) throw twice(settings, next.get(id) as T)
         const known = this.#services.get(id)
-        if (known !== undefined) changes.push(await known.change(settings, this.#eventer))
-        else opened.push(await this.#open(settings, this.#eventer))
+        if (known !== undefined) changes.push(await known.change(settings))
+        else opened.push(await this.#open(settings))
         next.set(id, known ?? (opened.at(-1) as T))
+        this.#loader.checkOpen()
       }
     } catch (error) {
       await abort()

@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AddressInfo } from '../backend/backend'
+import { checkCallbacks } from '../arguments'
 import { HeddleError } from '../errors'
-import type { Eventer } from '../eventer'
 import type { LocatedTarget } from '../jobq/targets'
 import type { Connection, ConnectionHandlers, Listener, ListenOptions } from '../net'
-import { acoHandlers } from '../net/aco-listener'
+import { type AcoListenerFunction, acoHandlers } from '../net/aco-listener'
 import { HandlerSet } from '../net/handlers'
 import { listen } from '../servers'
-import { loadExport, loadFunction } from './load-export'
+import type { Loader } from './loader'
 import { at } from './place'
-import { type Service, warnOfWorkers } from './service'
+import { type Ground, type Service, warnOfWorkers } from './service'
 
 /** A `Listener` as the configuration describes it. */
 export interface TcpSettings {
@@ -31,20 +31,23 @@ export interface TcpSettings {
  * connection keeps the handlers of the generation in which it came. Belongs to the isolate of the application.
  */
 export class TcpService implements Service<TcpSettings> {
+  readonly #ground: Ground
   #settings: TcpSettings
   #handlers: HandlerSet<Connection>
   #listener!: Listener
 
-  private constructor(settings: TcpSettings, handlers: HandlerSet<Connection>) {
+  private constructor(settings: TcpSettings, ground: Ground, handlers: HandlerSet<Connection>) {
+    this.#ground = ground
     this.#settings = settings
     this.#handlers = handlers
   }
 
   /** Loads the handlers, then listens. What fails says where it stands. */
-  static async open(settings: TcpSettings, eventer: Eventer): Promise<TcpService> {
+  static async open(settings: TcpSettings, ground: Ground): Promise<TcpService> {
     const { place, pool, where, inWorkers, handler } = settings
-    const service = new TcpService(settings, await at(place, loadSet(settings, eventer)))
-    const placement = pool === undefined ? { loop: eventer.loops[0] } : { pool }
+    const service = new TcpService(settings, ground, await at(place, setOf(settings, ground)))
+    ground.loader.checkOpen()
+    const placement = pool === undefined ? { loop: ground.eventer.loops[0] } : { pool }
     const handlers = inWorkers ? handler : service.#handOver()
     service.#listener = await at(place, listen({ ...where, ...placement }, handlers))
     return service
@@ -62,11 +65,11 @@ export class TcpService implements Service<TcpSettings> {
     return this.#listener.connections
   }
 
-  async change(settings: TcpSettings, eventer: Eventer): Promise<() => void> {
+  async change(settings: TcpSettings): Promise<() => void> {
     const { pool, inWorkers, handler } = this.#settings
     const next = { ...settings, pool, inWorkers }
     if (inWorkers && !isDeepStrictEqual(handler, next.handler)) warnOfWorkers(settings.place)
-    const handlers = await at(next.place, loadSet(next, eventer))
+    const handlers = await at(next.place, setOf(next, this.#ground))
     return () => {
       this.#settings = next
       this.#handlers = handlers
@@ -88,15 +91,34 @@ export class TcpService implements Service<TcpSettings> {
   }
 }
 
-async function loadSet(settings: TcpSettings, eventer: Eventer): Promise<HandlerSet<Connection>> {
-  const { handler, aco, inWorkers, name } = settings
-  // Loaded there.
-  if (inWorkers) return new HandlerSet<Connection>({})
-  if (aco) return new HandlerSet(acoHandlers(eventer.loops[0], name, await loadFunction(handler)))
-  const found = await loadExport(handler)
-  if (typeof found === 'object' && found !== null) return new HandlerSet(found as ConnectionHandlers)
-  throw new HeddleError(
-    'ERR_INVALID_ARGUMENT',
-    `${handler.export} of ${handler.module} is no object of callbacks`,
+/** Those of workers are loaded there. */
+async function setOf(settings: TcpSettings, { eventer, loader }: Ground): Promise<HandlerSet<Connection>> {
+  if (settings.inWorkers) return new HandlerSet<Connection>({})
+  const loaded = await loadTcpHandler(settings, loader)
+  return new HandlerSet(
+    typeof loaded === 'function' ? acoHandlers(eventer.loops[0], settings.name, loaded) : loaded,
   )
+}
+
+const CALLBACKS: readonly (keyof ConnectionHandlers)[] = [
+  'onConnection',
+  'onData',
+  'onEnd',
+  'onDrain',
+  'onError',
+  'onClose',
+]
+
+/** Callbacks, of which one at least takes a connection or its bytes; with `Aco` a function. ERR_INVALID_ARGUMENT. */
+export async function loadTcpHandler(
+  { handler, aco }: TcpSettings,
+  loader: Loader,
+): Promise<ConnectionHandlers | AcoListenerFunction> {
+  if (aco) return loader.loadFunction(handler)
+  const found = await loader.load(handler)
+  const name = `${handler.export} of ${handler.module}`
+  checkCallbacks(name, found, CALLBACKS)
+  const callbacks = found as ConnectionHandlers
+  if (callbacks.onConnection !== undefined || callbacks.onData !== undefined) return callbacks
+  throw new HeddleError('ERR_INVALID_ARGUMENT', `${name} has neither onConnection nor onData`)
 }

@@ -1,7 +1,9 @@
 import { App } from '../app'
 import { described } from '../app/place'
+import { HeddleError } from '../errors'
 import { type Command, DONE } from './command'
 import { appOptions } from './app-options'
+import { Reloads } from './reloads'
 import { Signals } from './signals'
 import { complain, say, type Terminal } from './terminal'
 
@@ -16,35 +18,51 @@ export const run: Command = {
   ].join('\n'),
   options: ['define', 'modules', 'local'],
   async run(line, terminal) {
-    const app = await App.start(appOptions('run', line, terminal))
-    let isStopping = false
-    const signals = new Signals({
+    const options = appOptions('run', line, terminal)
+    const ending = new AbortController()
+    let app: App | undefined
+    const reloads = new Reloads((serving) => reload(serving, terminal))
+    // From here to the end of the process: a reload that is asked for while it starts, or ends, must not end it.
+    new Signals({
       stop: (signal) => {
-        isStopping = true
-        say(terminal, `${signal}: draining, at most ${app.drainMs / 1000} s (again ends at once)`)
-        void app.stop()
+        say(terminal, `${signal}: ${app === undefined ? 'ending' : draining(app)}`)
+        ending.abort()
       },
-      reload: () => {
-        if (isStopping) return
-        reload(app, terminal).catch((error: unknown) => {
-          // What is under way when the end comes cannot be finished.
-          if (!isStopping) complain(terminal, `SIGHUP: ${described(error)}`)
-        })
-      },
+      reload: () => reloads.ask(),
     })
-    for (const text of app.banner()) say(terminal, text)
     try {
-      await app.stopped
-    } finally {
-      signals.release()
+      app = await App.start({ ...options, signal: ending.signal })
+    } catch (error) {
+      if (!isStopped(error)) throw error
+      say(terminal, 'done')
+      return DONE
     }
+    for (const text of app.banner()) say(terminal, text)
+    reloads.serve(app)
+    await app.stopped
     say(terminal, 'done')
     return DONE
   },
 }
 
+function draining({ drainMs }: App): string {
+  const time = drainMs === 0 ? 'as long as it takes' : `at most ${drainMs / 1000} s`
+  return `draining, ${time} (again ends at once)`
+}
+
+/** Somebody wanted the end before all of it served; that is no failure. */
+function isStopped(error: unknown): boolean {
+  return error instanceof HeddleError && error.code === 'ERR_CLOSED'
+}
+
 async function reload(app: App, terminal: Terminal): Promise<void> {
-  const { generation, warnings } = await app.reload()
-  for (const warning of warnings) complain(terminal, warning)
-  say(terminal, `SIGHUP: generation ${generation}`)
+  try {
+    const { generation, warnings } = await app.reload()
+    if (app.isStopping) return
+    for (const warning of warnings) complain(terminal, warning)
+    say(terminal, `SIGHUP: generation ${generation}`)
+  } catch (error) {
+    // What is under way when the end comes cannot be finished.
+    if (!app.isStopping) complain(terminal, `SIGHUP: ${described(error)}`)
+  }
 }

@@ -8,22 +8,16 @@ const ENDING: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT']
 
 /**
  * SIGTERM and SIGINT end the process, the first with `stop`, the second as if nobody listened; SIGHUP reloads. One object a
- * process; it keeps nothing alive.
+ * process, to the end of it; it keeps nothing alive.
  */
 export class Signals {
   readonly #actions: SignalActions
   readonly #end = (signal: NodeJS.Signals): void => this.#stop(signal)
-  readonly #reload = (): void => this.#actions.reload()
 
   constructor(actions: SignalActions) {
     this.#actions = actions
     for (const signal of ENDING) process.on(signal, this.#end)
-    process.on('SIGHUP', this.#reload)
-  }
-
-  release(): void {
-    this.#letEnd()
-    process.off('SIGHUP', this.#reload)
+    process.on('SIGHUP', () => this.#actions.reload())
   }
 
   #stop(signal: NodeJS.Signals): void {

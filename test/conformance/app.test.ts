@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { once } from 'node:events'
-import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { dirname, join } from 'node:path'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { App } from '../../lib/app'
 import { Eventer } from '../../lib/eventer'
 import { ThreadPools } from '../../lib/threadpool'
@@ -32,6 +32,28 @@ afterEach(async () => {
   await app?.stop()
   app = undefined
 })
+
+/** A module that says when it is being loaded, and waits then. */
+function gated(folder: string) {
+  const gate = globalThis as { heddleGate?: () => Promise<void> }
+  writeFileSync(join(folder, 'gated.mjs'), 'await globalThis.heddleGate()\nexport default () => {}\n')
+  let reach: () => void = () => {}
+  let open: () => void = () => {}
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve
+  })
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  gate.heddleGate = () => {
+    reach()
+    return opened
+  }
+  return { reached, open }
+}
+
+const unix = (name: string, handler: string): string =>
+  `HTTP_Listener "${name}" { Path = "${name}.sock" Handler = "${handler}" }\n`
 
 const answer = async (running: App): Promise<string> => {
   const port = running.service('web')?.address.port
@@ -87,6 +109,86 @@ describe('an application (CF-02)', () => {
     expect(Eventer.find()).toBeUndefined()
     taken.close()
     await once(taken, 'close')
+  })
+
+  it('leaves no listener when it ends in the middle of a reload, with one open and one on its way', async () => {
+    const running = await start(unix('old', './handlers.mjs#one'))
+    const folder = dirname(running.file)
+    const exists = (name: string): boolean => existsSync(join(folder, `${name}.sock`))
+    const { reached, open } = gated(folder)
+    const names = unix('first', './handlers.mjs#one') + unix('late', './gated.mjs')
+    writeFileSync(running.file, unix('old', './handlers.mjs#two') + names)
+    const reloading = running.reload()
+    await reached
+    expect(['old', 'first', 'late'].map(exists)).toEqual([true, true, false])
+    const stopping = running.stop()
+    await expect(reloading).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    open()
+    await stopping
+    expect(['old', 'first', 'late'].map(exists)).toEqual([false, false, false])
+    await expect(running.reload()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+  })
+
+  it('leaves none either when all of them listen and the generation is not there yet', async () => {
+    const running = await start(unix('old', './handlers.mjs#one'))
+    let stopping: Promise<void> | undefined
+    running.config.participant({
+      prepare: async () => {
+        stopping = running.stop()
+        await new Promise(setImmediate)
+      },
+    })
+    writeFileSync(running.file, unix('new', './handlers.mjs#one'))
+    await running.reload().catch(() => undefined)
+    await stopping
+    for (const name of ['old', 'new'])
+      expect(existsSync(join(dirname(running.file), `${name}.sock`))).toBe(false)
+  })
+
+  it.each(['by what it loads', 'by its signal'])(
+    'does not start when it is told to stop while it does: %s',
+    async (who) => {
+      const file = write(unix('first', './handlers.mjs#one') + unix('late', './gated.mjs'))
+      const { reached, open } = gated(dirname(file))
+      const ending = new AbortController()
+      const starting = App.start({ file, log: () => {}, signal: ending.signal })
+      await reached
+      const current = App.current()
+      if (who === 'by its signal') ending.abort()
+      else void current.stop()
+      await expect(starting).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+      await current.stopped
+      open()
+      expect(Eventer.find()).toBeUndefined()
+      expect(existsSync(join(dirname(file), 'first.sock'))).toBe(false)
+      expect(await answer(await start(WEB))).toBe('one')
+    },
+  )
+
+  it('does not start for who has given up before, and stops when its signal says so later', async () => {
+    await expect(start(WEB, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    expect(Eventer.find()).toBeUndefined()
+    const ending = new AbortController()
+    const running = await start(WEB, { signal: ending.signal })
+    ending.abort()
+    await running.stopped
+    expect(Eventer.find()).toBeUndefined()
+  })
+
+  it('tells what it has found at the start, and goes on where the log fails', async () => {
+    const lines: string[] = []
+    const running = await start(`Drain_Timout = 1s\n${WEB}`, { log: (line: string) => void lines.push(line) })
+    expect(lines).toEqual([expect.stringMatching(/app\.conf:1: .*drain_timout/i)])
+    expect(running.warnings).toEqual(lines)
+    await running.stop()
+    const log = (): never => {
+      throw new Error('full')
+    }
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    await (await start(`Drain_Timout = 1s\n${WEB}`, { log })).stop()
+    expect(write.mock.calls.join()).toMatch(/drain_timout.*the log failed: full/i)
+    write.mockRestore()
+    expect(() => App.current()).toThrow(expect.objectContaining({ code: 'ERR_NOT_INIT' }))
   })
 
   it.each([[undefined], [{}], [{ file: '' }], [{ file: 7 }]])('refuses %j', async (options) => {

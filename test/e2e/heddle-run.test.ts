@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { canBecome } from '../users'
-import { Application, folderWith, heddleResult, stopPrograms } from './application'
+import { Application, folderWith, heddle, heddleResult, stopPrograms } from './application'
 import { curl } from './curl'
 
 afterEach(stopPrograms)
@@ -389,6 +389,42 @@ describe('modules of an application', () => {
     expect(await heddleResult(['ecm-gen', file])).toMatchObject({ code: 0, stdout: `${file}: written\n` })
     expect(await heddleResult(['ecm-gen', file])).toMatchObject({ code: 0, stdout: `${file}: up to date\n` })
     expect(readFileSync(file, 'utf8')).toMatch(/^# by hand\n\[x\]\n(msys\.provides:auto = .*\n){2}$/)
+  })
+})
+
+describe('signals while it starts', () => {
+  const files = (load: string) => ({
+    'app.conf': 'HTTP_Listener "web" { Port = 0 Handler = "./slow.mjs" }',
+    'slow.mjs': `import { existsSync } from 'node:fs'
+      process.stdout.write('loading\\n')
+      ${load}
+      export default (req, res) => res.end('served')`,
+  })
+
+  it('a reload waits until it serves', async () => {
+    const go =
+      "while (!existsSync(new URL('./go', import.meta.url))) await new Promise((next) => setTimeout(next, 5))"
+    const folder = folderWith(files(go))
+    const program = heddle(['run', join(folder, 'app.conf')], { HEDDLE_BACKEND: 'js' })
+    await program.output(/^loading$/m)
+    program.signal('SIGHUP')
+    program.signal('SIGHUP')
+    writeFileSync(join(folder, 'go'), '')
+    await program.output(/SIGHUP: generation 2$/m)
+    program.signal('SIGTERM')
+    expect(await program.exit()).toBe(0)
+    expect(program.stdout).not.toMatch(/generation 3/)
+    expect(program.stderr).toBe('')
+  })
+
+  it('the end comes at once', async () => {
+    const folder = folderWith(files('setInterval(() => {}, 1000)\nawait new Promise(() => {})'))
+    const program = heddle(['run', join(folder, 'app.conf')], { HEDDLE_BACKEND: 'js' })
+    await program.output(/^loading$/m)
+    program.signal('SIGTERM')
+    expect(await program.exit()).toBe(0)
+    expect(program.stdout).toMatch(/^SIGTERM: ending\ndone$/m)
+    expect(program.stderr).toBe('')
   })
 })
 

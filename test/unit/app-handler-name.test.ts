@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { handlerTarget } from '../../lib/app/handler-name'
-import { loadExport, loadFunction } from '../../lib/app/load-export'
+import { Loader } from '../../lib/app/loader'
 import { at, described, placed } from '../../lib/app/place'
 import { HeddleError } from '../../lib/errors'
 import { temporaryFolder } from '../temporary-folder'
@@ -40,16 +40,45 @@ describe('what a configuration names', () => {
   }
 
   it('is loaded, or is given up where that does not come to an end', async () => {
-    expect(await loadExport(written('export const x = 5'))).toBe(5)
-    await expect(loadExport(written('export const y = 5'))).rejects.toMatchObject({
+    const loader = new Loader()
+    expect(await loader.load(written('export const x = 5'))).toBe(5)
+    await expect(loader.load(written('export const y = 5'))).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     })
-    await expect(loadExport(written('await new Promise(() => {})'), 20)).rejects.toMatchObject({
+    await expect(new Loader(20).load(written('await new Promise(() => {})'))).rejects.toMatchObject({
       code: 'ETIME',
     })
-    await expect(loadFunction(written('export const x = 5'))).rejects.toMatchObject({
+    await expect(loader.loadFunction(written('export const x = 5'))).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     })
+  })
+
+  it.each(['x.mjs', 'x.cjs'])(
+    'is read again when it has failed, and says in which file: %s',
+    async (name) => {
+      const file = join(temporaryFolder(), name)
+      const target = { module: pathToFileURL(file).href, export: 'x' }
+      const write = (value: string): void =>
+        writeFileSync(file, name === 'x.mjs' ? `export const x = ${value}` : `exports.x = ${value}`)
+      const loader = new Loader()
+      await expect(loader.load(target)).rejects.toMatchObject({ message: expect.stringContaining(file) })
+      write('{')
+      await expect(loader.load(target)).rejects.toMatchObject({
+        message: expect.stringContaining(`${file}: `),
+      })
+      write('{}')
+      const loaded = await loader.load(target)
+      expect(loaded).toEqual({})
+      expect(await loader.load(target)).toBe(loaded)
+    },
+  )
+
+  it('is waited for no longer, and not loaded, when the application ends', async () => {
+    const loader = new Loader()
+    const loading = loader.load(written('await new Promise(() => {})'))
+    loader.close()
+    await expect(loading).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    await expect(loader.load(written('export const x = 5'))).rejects.toMatchObject({ code: 'ERR_CLOSED' })
   })
 })
 

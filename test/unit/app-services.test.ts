@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { Loader } from '../../lib/app/loader'
 import type { Service, ServiceSettings } from '../../lib/app/service'
 import { Services } from '../../lib/app/services'
-import type { Eventer } from '../../lib/eventer'
 
 interface Settings extends ServiceSettings {
   readonly serves: string
@@ -53,8 +53,9 @@ function playground() {
     if (settings.serves === 'fails') throw new Error('taken')
     return new Play(settings, log)
   }
-  const services = new Services<Settings, Play>({} as Eventer, open, (error) => failed.push(error))
-  return { log, failed, services }
+  const loader = new Loader()
+  const services = new Services<Settings, Play>(loader, open, (error) => failed.push(error))
+  return { log, failed, services, loader }
 }
 
 describe('services of a configuration', () => {
@@ -94,6 +95,15 @@ describe('services of a configuration', () => {
       code: 'EADDRINUSE',
       message: 'app.conf:1: "c" listens where "b" does',
     })
+  })
+
+  it('open nothing more when the end comes in between', async () => {
+    const { log, services, loader } = playground()
+    const preparing = services.prepare([listener('a', 1), listener('b', 2)], 50)
+    loader.close()
+    await expect(preparing).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    expect(log).toEqual(['open a', 'close a 1'])
+    await expect(services.prepare([listener('a', 1)], 50)).rejects.toMatchObject({ code: 'ERR_CLOSED' })
   })
 
   it('are all closed in the end, whatever one of them does', async () => {
