@@ -28,7 +28,7 @@ export async function makeParts(options: AppOptions, failed: (error: unknown) =>
   const { defines = [], modules: folders = [] } = options
   const file = resolve(options.file)
   const searchPath = [...(await modulePathOf(file, defines)), ...folders.map((folder) => resolve(folder))]
-  const hooks = new Hooks({ phases: true })
+  const hooks = new Hooks({ phases: true, onError: failed })
   const local = options.localChangesFile
   const localChangesFile = local === undefined ? undefined : resolve(local)
   const config = new Config({ hooks, file, overrides: defines, localChangesFile })

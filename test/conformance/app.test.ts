@@ -75,6 +75,21 @@ describe('an application (CF-02)', () => {
     expect(await answer(await start(WEB.replace('#one', '#two')))).toBe('two')
   })
 
+  it('tells of providers that fail, and goes on (HK-20)', async () => {
+    const lines: string[] = []
+    const { hooks } = await start(WEB, { log: (line: string) => lines.push(line) })
+    const said = hooks.declareVoid('test', 'said')
+    const unlucky = (): never => {
+      throw new Error('no luck')
+    }
+    const window = { module: 'm', phase: 'confSetup', singleton: true, privileged: false } as const
+    hooks.during({ ...window, registry: hooks.current, infrastructure: {} }, () =>
+      said.registerLast(unlucky, {}),
+    )
+    said.call()
+    expect(lines).toEqual(['hook test.said: provider unlucky of module m: no luck'])
+  })
+
   it('is one an isolate, also while one starts', async () => {
     const file = write(WEB)
     const starts = await Promise.allSettled([App.start({ file }), App.start({ file })])
