@@ -44,6 +44,8 @@ export class HookExistsError extends HeddleError {
   }
 }
 
+/** The text of what is no code of a program. */
+const NATIVE = /\{\s*\[native code\]\s*\}$/
 const OPTIONS: ReadonlySet<string> = new Set<keyof HookOptions>(['callable', 'signature'])
 const SPEC: ReadonlySet<string> = new Set<keyof HookSpec<unknown>>([
   'callable',
@@ -68,14 +70,10 @@ export function checkedSpec(spec: HookSpec<unknown>): CheckedSpec {
   return { ...common(spec), fallback, rule: rule as ReturnRule<unknown> | undefined }
 }
 
-/** Whether two declarations say the same. Rules are the same where they are one function, or read alike. */
+/** Whether two declarations say the same. */
 export function isSameSpec(a: CheckedSpec, b: CheckedSpec): boolean {
   if (a.signature !== b.signature) return false
-  return (
-    isEqual(a.callable, b.callable) &&
-    isEqual(a.fallback, b.fallback) &&
-    (a.rule === b.rule || (a.rule !== undefined && b.rule !== undefined && textOf(a.rule) === textOf(b.rule)))
-  )
+  return isEqual(a.callable, b.callable) && isEqual(a.fallback, b.fallback) && isSameRule(a.rule, b.rule)
 }
 
 function common({ callable, signature }: HookOptions): Pick<CheckedSpec, 'callable' | 'signature'> {
@@ -100,6 +98,14 @@ function isEqual(a: unknown, b: unknown): boolean {
   } catch {
     return false
   }
+}
+
+/** One function, or two that read alike: what they close over nobody can see. Bound ones and proxies have no text of their own. */
+function isSameRule(a: CheckedSpec['rule'], b: CheckedSpec['rule']): boolean {
+  if (a === b) return true
+  if (a === undefined || b === undefined) return false
+  const text = textOf(a)
+  return text === textOf(b) && !NATIVE.test(text)
 }
 
 function textOf(fn: object): string {

@@ -41,7 +41,7 @@ export class Declarations {
   declare(declaring: Declaring): Declaration {
     const { scope, name, kind, spec, owner } = declaring
     const point = this.#roster.point(scope, name)
-    const window = this.#roster.windows.current
+    const window = this.#roster.windows.of(owner)
     const known = point.declared
     if (known !== undefined) {
       if (known.hook.kind !== kind || !isSameSpec(known.spec, spec)) throw differs(point, known, declaring)

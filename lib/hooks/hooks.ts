@@ -45,6 +45,8 @@ export class Hooks extends ModuleHooks {
   readonly scripts: Scripts
   readonly #roster: Roster
   readonly #declarations: Declarations
+  /** As many as there are names of modules. */
+  readonly #views = new Map<string, ModuleHooks>()
 
   /** ERR_INVALID_ARGUMENT. */
   constructor(options: HooksOptions = {}) {
@@ -95,8 +97,8 @@ export class Hooks extends ModuleHooks {
 
   /**
    * Runs a phase of a module: in it, and in what it awaits, providers may be registered, and belong to that module. The window
-   * closes when the function has returned, or its promise is settled. Returns what it returns. ERR_INVALID_ARGUMENT,
-   * ERR_RELEASED. (HK-08)
+   * closes when the function has returned, or what it promises is settled. Returns what it returns, a promise of the same for
+   * anything that has a `then`. ERR_INVALID_ARGUMENT, ERR_RELEASED. (HK-08)
    */
   during<T>(window: HookWindow, run: () => T): T {
     const checked = checkedWindow(window)
@@ -114,10 +116,15 @@ export class Hooks extends ModuleHooks {
     this.#roster.forget(registry, module)
   }
 
-  /** The hooks as a module sees them. ERR_INVALID_ARGUMENT. (HK-06) */
+  /** The hooks as a module sees them, one object a name. ERR_INVALID_ARGUMENT. (HK-06) */
   as(module: string): ModuleHooks {
     if (typeof module !== 'string' || module === '') throw invalid('as takes', 'the name of a module', module)
-    return new ModuleHooks(this.#roster, this.#declarations, module)
+    let view = this.#views.get(module)
+    if (view === undefined) {
+      view = new ModuleHooks(this.#roster, this.#declarations, module)
+      this.#views.set(module, view)
+    }
+    return view
   }
 }
 

@@ -86,8 +86,7 @@ export class ModuleHooks {
     options?: RegisterOptions,
   ): HookRegistration {
     const point = this.#point(scope, name)
-    const named = this.module === undefined ? options : { module: this.module, ...options }
-    return this.#roster.register({ point, place, fn, closure, options: named })
+    return this.#roster.register({ point, place, fn, closure, options, by: this.module })
   }
 
   /**

@@ -15,6 +15,8 @@ export interface Registering {
   readonly fn: unknown
   readonly closure: unknown
   readonly options?: RegisterOptions | undefined
+  /** The module through whose view of the hooks it comes: that is who registers, whatever the options say. */
+  readonly by?: string | undefined
   /** What the provider is called in lists and errors. Default: the name of the function. */
   readonly label?: string | undefined
 }
@@ -33,7 +35,6 @@ export class Roster {
   /** A retired registry holds the map as it is. */
   #isProcessShared = false
   readonly #warned = new Set<string>()
-  #removals = 0
   #registrations = 0
 
   constructor(
@@ -89,12 +90,12 @@ export class Roster {
 
   /** Registers a provider where and when that is allowed. (HK-08, HK-09) */
   register(registering: Registering): HookRegistration {
-    const { point, place, closure, label } = registering
+    const { point, place, closure, label, by } = registering
     const { fullName } = point
     const fn = registering.fn
     if (typeof fn !== 'function') throw invalid(`hook ${fullName}`, 'takes a function as a provider', fn)
     const { module, strictClosure } = checkedOptions(registering.options)
-    const window = this.windows.admit(fullName)
+    const window = this.windows.admit(`hook ${fullName}`, by)
     if (window !== undefined && !window.singleton && closure !== window.infrastructure)
       this.#foreignClosure(fullName, window.module, strictClosure ?? this.strictClosure)
     const registry = window?.registry ?? this.current
@@ -103,7 +104,7 @@ export class Roster {
       fn: fn as AnyProvider,
       closure,
       lifetime,
-      module: window?.module ?? module,
+      module: window?.module ?? by ?? module,
       label,
       isAsync: types.isAsyncFunction(fn),
     })
@@ -116,9 +117,7 @@ export class Roster {
     place: ProviderPlace,
     what: Pick<Entry, 'fn' | 'closure' | 'lifetime' | 'module' | 'label' | 'isAsync'>,
   ): HookRegistration {
-    this.checkRegistry(registry)
-    if (registry.stateNow === 'retired')
-      throw new HeddleError('ERR_PHASE', `hook ${point.fullName}: the generation is over`)
+    this.checkOpen(registry, `hook ${point.fullName}`)
     const count = ++this.#registrations
     const order = place === 'first' ? -count : count
     const { fn, closure, lifetime, module, label, isAsync } = what
@@ -143,6 +142,12 @@ export class Roster {
     return registry
   }
 
+  /** One of ours that takes providers. */
+  checkOpen(registry: HookRegistry, what: string): void {
+    this.checkRegistry(registry)
+    if (registry.stateNow === 'retired') throw new HeddleError('ERR_PHASE', `${what}: the generation is over`)
+  }
+
   /** One of ours, and not destroyed. */
   checkRegistry(registry: HookRegistry): void {
     if (!(registry instanceof HookRegistry) || registry.roster !== this)
@@ -163,12 +168,12 @@ export class Roster {
   #merge(registry: HookRegistry, point: HookPoint): ProviderList {
     const process = (registry.frozen ?? this.#process).get(point) ?? NONE
     const own = registry.own.get(point)
-    if (own === undefined && this.#removals === 0) return process
+    if (own === undefined && (point.removals === 0 || isLive(process.entries))) return process
     const known = registry.merged.get(point)
-    if (known?.process === process && known.own === own && known.removals === this.#removals)
+    if (known?.process === process && known.own === own && known.removals === point.removals)
       return known.list
     const list = listOf(process.entries, own ?? [])
-    registry.merged.set(point, { list, process, own, removals: this.#removals })
+    registry.merged.set(point, { list, process, own, removals: point.removals })
     return list
   }
 
@@ -210,7 +215,7 @@ export class Roster {
   #remove(registry: HookRegistry, point: HookPoint, entry: Entry): boolean {
     if (entry.isGone) return false
     entry.isGone = true
-    this.#removals++
+    point.removals++
     const own = registry.own.get(point)
     if (own !== undefined) setOrDrop(registry.own, point, live(own))
     const process = this.#process.get(point)
@@ -267,6 +272,10 @@ class Registered implements HookRegistration {
 
 function live(entries: readonly Entry[]): Entry[] {
   return entries.filter(({ isGone }) => !isGone)
+}
+
+function isLive(entries: readonly Entry[]): boolean {
+  return !entries.some(({ isGone }) => isGone)
 }
 
 function setOrDrop(map: Map<HookPoint, readonly Entry[]>, point: HookPoint, entries: readonly Entry[]): void {

@@ -20,7 +20,7 @@ export interface ScriptInfo {
   readonly name: string
   /** `scope.name` of the hooks that it provides. */
   readonly hooks: readonly string[]
-  /** Functions whose names are those of no hook, or of several; they wait for a hook that is declared later. */
+  /** Functions whose names are those of no hook, which wait for one that is declared later, and those that may mean several. */
   readonly unknown: readonly string[]
 }
 
@@ -28,9 +28,16 @@ interface Table {
   readonly name: string
   readonly self: object
   readonly functions: Map<string, AnyProvider>
-  /** Undefined: the program's. */
-  readonly registry: HookRegistry | undefined
+  readonly place: Place
   readonly wired: Map<string, { readonly hook: string; readonly registration: HookRegistration }>
+}
+
+/** Where a script belongs. */
+interface Place {
+  /** That it is registered in; undefined: the program's. */
+  readonly registry: HookRegistry | undefined
+  /** Of a singleton: what it registers becomes the program's with its generation. */
+  readonly isLasting: boolean
 }
 
 const OPTIONS: ReadonlySet<string> = new Set<keyof ScriptOptions>(['registry'])
@@ -62,13 +69,17 @@ export class Scripts {
     if ((typeof script !== 'object' && typeof script !== 'function') || script === null)
       throw invalid('a script', 'is an object of functions', script)
     checkOptions('registerModule', options, OPTIONS, '{ registry }')
-    const registry = this.#registry(options.registry)
+    const place = this.#admit(name, options.registry)
     const functions = functionsOf(script)
-    const tables = this.#tables(registry)
+    const tables = this.#tables(place.registry)
     this.#drop(tables, name)
-    const table: Table = { name, self: script, functions, registry, wired: new Map() }
+    const table: Table = { name, self: script, functions, place, wired: new Map() }
     tables.set(name, table)
-    this.#wireAll(table)
+    for (const [key, found] of this.#meanings(table)) {
+      this.#rewire(table, key, found)
+      if (found.length !== 1) warn(table.name, key, found)
+    }
+    if (place.isLasting) place.registry?.whenSettled((isActive) => this.#adopt(table, tables, isActive))
     return infoOf(table)
   }
 
@@ -83,25 +94,64 @@ export class Scripts {
     return [...this.#program.values(), ...(generation?.values() ?? [])].map(infoOf)
   }
 
-  /** @internal A hook was declared: functions that waited for it are its providers now. */
+  /**
+   * @internal A hook was declared: functions that waited for it are its providers now. One that may mean two hooks from now on provides
+   * neither; what the current generation uses changes only when it is sure that the hook stays.
+   */
   declared(point: HookPoint): void {
     const key = keyOf(point)
-    const window = this.#roster.windows.current?.registry
-    for (const tables of [this.#program, this.#known(this.#roster.current), this.#known(window)])
-      for (const table of tables?.values() ?? [])
-        if (table.functions.has(key) && !table.wired.has(key)) this.#wire(table, key, point)
+    const found = this.#meaning(key)
+    const pending = point.declared?.pendingFor
+    for (const table of this.#tablesWith(key, pending)) {
+      const isSure = pending === undefined || pending === table.place.registry
+      if (found.length < 2 || isSure) this.#rewire(table, key, found)
+      if (found.length > 1) warn(table.name, key, found)
+    }
+    if (found.length > 1) pending?.whenSettled(() => this.#settle(key))
   }
 
-  #known(registry: HookRegistry | undefined): Map<string, Table> | undefined {
-    return registry && this.#generations.get(registry)
+  #settle(key: string): void {
+    for (const table of this.#tablesWith(key, undefined)) this.#rewire(table, key, this.#meaning(key))
   }
 
-  #registry(given: HookRegistry | undefined): HookRegistry | undefined {
-    const registry = given ?? this.#roster.windows.current?.registry
-    if (registry === undefined) return undefined
-    if (!(registry instanceof HookRegistry)) throw invalid('registry', 'is one of hooks.fork()', registry)
-    this.#roster.checkRegistry(registry)
-    return registry
+  /** Those of the program, of the current generation, and of one that is being set up. */
+  #tablesWith(key: string, pending: HookRegistry | undefined): Table[] {
+    const generations = new Set([this.#roster.current, pending])
+    const tables = [
+      this.#program,
+      ...[...generations].map((registry) => registry && this.#generations.get(registry)),
+    ]
+    return tables
+      .flatMap((tables) => [...(tables?.values() ?? [])])
+      .filter(({ functions }) => functions.has(key))
+  }
+
+  /** The script of a singleton goes over to the program, in the place of one of that name. */
+  #adopt(table: Table, from: Map<string, Table>, isActive: boolean): void {
+    if (!isActive || from.get(table.name) !== table) return
+    from.delete(table.name)
+    this.#drop(this.#program, table.name)
+    this.#program.set(table.name, { ...table, place: { registry: undefined, isLasting: true } })
+  }
+
+  /** Where the script belongs. Whoever has the registry is setting it up, and needs no window. */
+  #admit(name: string, given: HookRegistry | undefined): Place {
+    const { windows } = this.#roster
+    const what = `script ${name}`
+    if (given !== undefined) {
+      if (!(given instanceof HookRegistry)) throw invalid('registry', 'is one of hooks.fork()', given)
+      windows.checkThread(what)
+      this.#roster.checkOpen(given, what)
+      return { registry: given, isLasting: false }
+    }
+    const window = windows.admit(what)
+    if (window === undefined) return { registry: undefined, isLasting: true }
+    const { registry, singleton } = window
+    this.#roster.checkOpen(registry, what)
+    return {
+      registry: singleton && registry.state === 'current' ? undefined : registry,
+      isLasting: singleton,
+    }
   }
 
   #tables(registry: HookRegistry | undefined): Map<string, Table> {
@@ -120,22 +170,23 @@ export class Scripts {
     return tables.delete(name)
   }
 
-  #wireAll(table: Table): void {
-    const points = this.#declaredPoints()
-    for (const key of table.functions.keys()) {
-      const found = points.get(key) ?? []
-      const [point] = found
-      if (point !== undefined && found.length === 1) this.#wire(table, key, point)
-      else warn(table.name, key, found)
-    }
+  /** Lets a function provide the one hook that it may mean, and none where it may mean none or several. */
+  #rewire(table: Table, key: string, found: readonly HookPoint[]): void {
+    const point = found.length === 1 ? found[0] : undefined
+    const known = table.wired.get(key)
+    if (known?.hook === point?.fullName) return
+    known?.registration.unregister()
+    table.wired.delete(key)
+    if (point !== undefined) this.#wire(table, key, point)
   }
 
   #wire(table: Table, key: string, point: HookPoint): void {
     const fn = table.functions.get(key) as AnyProvider
-    const registration = this.#roster.add(table.registry ?? this.#roster.current, point, 'last', {
+    const { registry, isLasting } = table.place
+    const registration = this.#roster.add(registry ?? this.#roster.current, point, 'last', {
       fn: fn.bind(table.self),
       closure: table.self,
-      lifetime: table.registry === undefined ? 'process' : 'generation',
+      lifetime: isLasting ? 'process' : 'generation',
       module: table.name,
       label: key,
       isAsync: types.isAsyncFunction(fn),
@@ -143,16 +194,19 @@ export class Scripts {
     table.wired.set(key, { hook: point.fullName, registration })
   }
 
-  /** By the name that a function of a script has for it; scopes and names hold underscores, so several may share one. */
-  #declaredPoints(): Map<string, HookPoint[]> {
-    const points = new Map<string, HookPoint[]>()
-    for (const point of this.#roster.points.values()) {
-      if (point.declared === undefined) continue
-      const known = points.get(keyOf(point))
-      if (known === undefined) points.set(keyOf(point), [point])
-      else known.push(point)
-    }
-    return points
+  /** The declared hooks that a function of that name may mean: scopes and names hold underscores, so several may share one. */
+  #meaning(key: string): HookPoint[] {
+    return [...this.#roster.points.values()].filter(
+      (point) => point.declared !== undefined && keyOf(point) === key,
+    )
+  }
+
+  /** The same for all functions of a script. */
+  #meanings({ functions }: Table): Map<string, HookPoint[]> {
+    const meanings = new Map<string, HookPoint[]>([...functions.keys()].map((key) => [key, []]))
+    for (const point of this.#roster.points.values())
+      if (point.declared !== undefined) meanings.get(keyOf(point))?.push(point)
+    return meanings
   }
 }
 
@@ -164,7 +218,11 @@ function keyOf({ scope, name }: HookPoint): string {
 function functionsOf(script: object): Map<string, AnyProvider> {
   const functions = new Map<string, AnyProvider>()
   let from: object | null = script
-  for (let depth = 0; from !== null && from !== Object.prototype && depth < MOST_PROTOTYPES; depth++) {
+  for (
+    let depth = 0;
+    from !== null && from !== Object.prototype && from !== Function.prototype && depth < MOST_PROTOTYPES;
+    depth++
+  ) {
     for (const key of Object.getOwnPropertyNames(from)) {
       if (key === 'constructor' || key.startsWith('_') || functions.has(key)) continue
       const value: unknown = Reflect.get(script, key)

@@ -3,7 +3,7 @@ import { HookError } from './hook-error'
 import type { HookPoint } from './hook-point'
 import { ASYNC, type ProviderList } from './provider-list'
 import type { Entry } from './provider'
-import { isThenable } from './thenable'
+import { isThenable, promiseOf } from './thenable'
 
 /** Takes what a provider threw that no caller hears of. */
 export type Reporter = (error: HookError) => void
@@ -50,7 +50,7 @@ export abstract class Site<R> {
 
   /** Nobody waits for this promise, but its failure is told. */
   protected abandon(entry: Entry, result: unknown): void {
-    Promise.resolve(result).catch((error) => this.reporter(this.failure(entry, error)))
+    promiseOf(result).catch((error) => this.reporter(this.failure(entry, error)))
   }
 
   protected asyncError(entry?: Entry): HeddleError {

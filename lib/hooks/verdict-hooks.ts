@@ -29,12 +29,7 @@ export class VerdictSite extends Site<Verdict> {
     let result: Verdict = 'continue'
     for (let at = from; at < list.entries.length; at++) {
       const entry = list.entries[at] as Entry
-      const said = this.#ask(entry, args)
-      if (isThenable(said)) {
-        this.abandon(entry, said)
-        throw this.asyncError(entry)
-      }
-      const verdict = this.#verdict(entry, said)
+      const verdict = this.#verdict(entry, this.#ask(entry, args))
       if (verdict === 'abort') return verdict
       if (verdict === 'done') result = verdict
     }
@@ -57,13 +52,17 @@ export class VerdictSite extends Site<Verdict> {
 
   #ask(entry: Entry, args: readonly unknown[]): unknown {
     const { fn } = entry
+    let said: unknown
+    let isPromise: boolean
     try {
-      const said = fn(entry.closure, ...args)
-      isThenable(said) // Its getter may throw: then the provider has failed.
-      return said
+      said = fn(entry.closure, ...args)
+      isPromise = isThenable(said)
     } catch (error) {
       throw this.failure(entry, error)
     }
+    if (!isPromise) return said
+    this.abandon(entry, said)
+    throw this.asyncError(entry)
   }
 
   async #askAsync(entry: Entry, args: readonly unknown[]): Promise<unknown> {

@@ -3,6 +3,7 @@ import { threadId } from 'node:worker_threads'
 import { invalid } from '../arguments'
 import { HeddleError } from '../errors'
 import type { HookRegistry } from './registry'
+import { isThenable, promiseOf } from './thenable'
 
 /** The time in which a module may register its providers: one call of its `confSetup` or `extInit`. (HK-08) */
 export interface HookWindow {
@@ -47,18 +48,22 @@ export class Windows {
       if (--this.#open === 0) this.#storage.disable()
     }
     this.#open++
+    let promise: Promise<unknown> | undefined
     let result: T
     try {
-      result = this.#storage.run(opened, run)
+      result = this.#storage.run(opened, () => {
+        const given = run()
+        // Here, since its `then` is still the phase's.
+        if (isThenable(given)) promise = promiseOf(given)
+        return given
+      })
     } catch (error) {
       close()
       throw error
     }
-    if (!(result instanceof Promise)) {
-      close()
-      return result
-    }
-    return result.finally(close) as T
+    if (promise !== undefined) return promise.finally(close) as T
+    close()
+    return result
   }
 
   /** The window of whoever runs, if there is one. */
@@ -68,19 +73,29 @@ export class Windows {
     return opened?.isOpen ? opened.window : undefined
   }
 
-  /** The window that a registration belongs to, undefined for the program's own. ERR_WRONG_THREAD, ERR_PHASE. */
-  admit(hook: string): HookWindow | undefined {
-    const window = this.current
-    const thread = window?.thread ?? this.thread
-    if (threadId !== thread) {
-      throw new HeddleError(
-        'ERR_WRONG_THREAD',
-        `hook ${hook}: providers are registered on thread ${thread}, this is ${threadId}`,
-      )
-    }
-    if (window === undefined && this.needed) throw outside(hook)
-    if (window !== undefined) checkPhase(hook, window)
+  /** The window of that module, or of anybody. A module that runs in the window of another, because that has called it, is in none. */
+  of(module: string | undefined): HookWindow | undefined {
+    const { current } = this
+    return module === undefined || module === current?.module ? current : undefined
+  }
+
+  /**
+   * The window that a registration belongs to, undefined for the program's own; `by` is who registers, where that is known, `what`
+   * is registered, or registered with. ERR_WRONG_THREAD, ERR_PHASE.
+   */
+  admit(what: string, by?: string): HookWindow | undefined {
+    this.checkThread(what, this.current?.thread)
+    const window = this.of(by)
+    if (window === undefined && this.needed) throw outside(what)
+    if (window !== undefined) checkPhase(what, window)
     return window
+  }
+
+  /** ERR_WRONG_THREAD. */
+  checkThread(what: string, thread = this.thread): void {
+    if (threadId === thread) return
+    const message = `${what}: providers are registered on thread ${thread}, this is ${threadId}`
+    throw new HeddleError('ERR_WRONG_THREAD', message)
   }
 }
 
@@ -99,18 +114,18 @@ export function checkedWindow(given: HookWindow): HookWindow {
   return { module, phase, singleton, privileged, registry, infrastructure, thread }
 }
 
-function outside(hook: string): HeddleError {
+function outside(what: string): HeddleError {
   return new HeddleError(
     'ERR_PHASE',
-    `hook ${hook}: providers are registered in confSetup or extInit of a module`,
+    `${what}: providers are registered in confSetup or extInit of the module that does so`,
   )
 }
 
-function checkPhase(hook: string, { module, phase, singleton, privileged }: HookWindow): void {
+function checkPhase(what: string, { module, phase, singleton, privileged }: HookWindow): void {
   if (singleton && phase === 'confSetup') return
   if (!singleton && phase === 'extInit' && !privileged) return
   const allowed = singleton
     ? 'a singleton registers its providers in confSetup'
     : 'a module that is no singleton registers its providers in extInit, but not in the privileged one'
-  throw new HeddleError('ERR_PHASE', `hook ${hook}, module ${module}: ${allowed}`)
+  throw new HeddleError('ERR_PHASE', `${what}, module ${module}: ${allowed}`)
 }

@@ -392,6 +392,26 @@ describe.each(CONDITIONS)('hooks $condition', ({ Hooks, isHot }) => {
     expect(errors[0]?.cause).toEqual(new Error('not to be read'))
     expect(hooks.list()[0]?.providers).toHaveLength(2)
   })
+
+  it('survives a promise whose constructor cannot be read (HK-18, HK-20)', async () => {
+    const hooks = new Hooks()
+    const hook = prepared(hooks.declareVoid('mod', 'said'), isHot)
+    const ran: string[] = []
+    hook.registerLast(() => {
+      return Object.defineProperty(Promise.resolve(), 'constructor', {
+        get() {
+          throw new RangeError('no constructor')
+        },
+      })
+    }, {})
+    hook.registerLast(() => ran.push('next'), {})
+    const reported = new Promise<unknown>((resolve) => {
+      hooks.onError = (error) => resolve(error.cause)
+    })
+    expect(() => hook.call()).toThrow(expect.objectContaining({ code: 'ERR_HOOK_ASYNC' }))
+    expect(ran).toEqual(['next'])
+    expect(await reported).toEqual(new RangeError('no constructor'))
+  })
 })
 
 describe('asynchronous calls', () => {

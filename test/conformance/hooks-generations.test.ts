@@ -281,6 +281,20 @@ describe('phases', () => {
     go()
     const outcomes = await Promise.allSettled(late)
     expect(outcomes).toEqual([1, 2].map(() => ({ status: 'rejected', reason: code('ERR_PHASE') })))
+    const waits = stage.perGeneration(
+      'w',
+      () => ({
+        // biome-ignore lint/suspicious/noThenProperty: that is what is tested
+        then: (resolve: (value: string) => void) => {
+          hook.registerLast(() => {}, self)
+          resolve('then')
+        },
+      }),
+      hooks.current,
+      self,
+    )
+    expect(await waits).toBe('then')
+    expect(hooks.list()[0]?.providers.map(({ module }) => module)).toEqual(['a', 'b', 'w'])
     const failing = stage.perGeneration('c', () => Promise.reject(new Error('set-up')), hooks.current, self)
     await expect(failing).rejects.toThrow('set-up')
     expect(() =>

@@ -44,6 +44,14 @@ describe('declarations', () => {
       expect(() => hooks.as('b').declare('mine', 'asked', spec)).toThrow(
         expect.objectContaining({ code: 'ERR_HOOK_EXISTS', owners: ['a', 'b'] }),
       )
+    const rule = function (this: unknown, rv: unknown, ret: (value: unknown) => void) {
+      ret([this, rv])
+    }
+    const [bound, other] = [rule.bind(1), rule.bind(2)]
+    const asked = hooks.as('a').declare('mine', 'bound', { onReturn: bound })
+    expect(hooks.as('b').declare('mine', 'bound', { onReturn: bound })).toBe(asked)
+    for (const onReturn of [other, new Proxy(rule, {})])
+      expect(() => hooks.as('b').declare('mine', 'bound', { onReturn })).toThrow(code('ERR_HOOK_EXISTS'))
     expect(() => hooks.declareVoid('mine', 'asked')).toThrow(
       expect.objectContaining({
         code: 'ERR_HOOK_EXISTS',
@@ -142,6 +150,38 @@ describe('owners', () => {
     expect(() => new Stage(hooks).singleton('mod', inWindow)).toThrow(code('ERR_HOOK_SCOPE'))
   })
 
+  it('knows who registers by name, whatever that says (HK-06, HK-19)', () => {
+    const hooks = new Hooks()
+    hooks.as('a').register('mine', 'said', 'last', nothing, {}, { module: 'core' })
+    expect(hooks.list()[0]?.providers[0]?.module).toBe('a')
+    expect(() => hooks.as('a').register('mine', 'said', 'last', nothing, {}, 1 as never)).toThrow(
+      code('ERR_INVALID_ARGUMENT'),
+    )
+    expect(hooks.as('a')).toBe(hooks.as('a'))
+    expect(hooks.as('a')).not.toBe(hooks.as('b'))
+  })
+
+  it('does not let a module use the phase of another one that calls it (HK-08)', () => {
+    const hooks = new Hooks({ phases: true })
+    const b = hooks.as('b')
+    const stage = new Stage(hooks)
+    const asked = hooks.declare<[], unknown>('b', 'asked')
+    const pending = hooks.fork()
+    const attempts: unknown[] = []
+    const attempt = (self: object): unknown => {
+      try {
+        return attempts.push(b.register('mod', 'said', 'last', nothing, self))
+      } catch (error) {
+        return attempts.push(error)
+      }
+    }
+    stage.perGeneration('b', (self) => asked.registerLast(attempt, self))
+    stage.perGeneration('a', () => asked.call(), pending)
+    expect(attempts).toEqual([code('ERR_PHASE')])
+    hooks.activate(pending)
+    expect(hooks.has('mod', 'said')).toBe(0)
+  })
+
   it('lets a module call its own hooks and those of related modules (HK-06, A-HK-7)', () => {
     const hooks = new Hooks()
     const [a, b, c] = [hooks.as('a'), hooks.as('b'), hooks.as('c')]
@@ -237,6 +277,23 @@ describe('verdict hooks', () => {
     expect(() => hook.invoke()).toThrow(expect.objectContaining({ provider: 'broken' }))
     expect(() => hook.register('', () => undefined, {})).toThrow(code('ERR_INVALID_ARGUMENT'))
   })
+
+  it('reads once whether a provider promises (HK-16, HK-18)', () => {
+    const hook = new Hooks().verdicts.declare('accept')
+    let reads = 0
+    const trap = {
+      // biome-ignore lint/suspicious/noThenProperty: that is what is tested
+      get then(): undefined {
+        if (++reads > 1) throw new RangeError('read twice')
+        return undefined
+      },
+    }
+    hook.register('trap', () => trap as never, {})
+    expect(() => hook.invoke()).toThrow(
+      expect.objectContaining({ provider: 'trap', cause: code('ERR_INVALID_ARGUMENT') }),
+    )
+    expect(reads).toBe(1)
+  })
 })
 
 describe('scripts', () => {
@@ -269,8 +326,10 @@ describe('scripts', () => {
     expect(await warnings()).toEqual([
       'script enqueue_test: function core_no_such_hook is the name of no hook, it provides nothing',
     ])
-    // What a script is given leads to no hook: it has itself and the arguments of the call.
-    expect(Object.values(mod).filter((value) => typeof value === 'object')).toEqual([])
+    // What a script is given leads to no hook: itself, and what it is called with.
+    expect(seen[0]).toHaveLength(3)
+    for (const name of ['hooks', 'call', 'declare', 'declareVoid', 'resolve'])
+      expect(Reflect.has(mod, name)).toBe(false)
     expect(hooks.list()[0]?.providers).toEqual([
       { name: 'core_message_enqueue', module: 'enqueue_test', lifetime: 'process', isAsync: false },
     ])
@@ -335,5 +394,104 @@ describe('scripts', () => {
     hooks.declareVoid('a', 'b_c')
     expect(hooks.scripts.registerModule('s', { a_b_c() {} }).hooks).toEqual([])
     expect((await warnings())[0]).toContain('may mean a_b.c or a.b_c')
+  })
+
+  it('provides neither, whichever of the two and the script comes first (HK-15)', async () => {
+    const warnings = warningsOf('HEDDLE_HOOK_SCRIPT')
+    const hooks = new Hooks()
+    const one = hooks.declareVoid('a_b', 'c')
+    hooks.scripts.registerModule('s', { a_b_c() {} })
+    expect(one.has()).toBe(1)
+    const failing = hooks.fork()
+    const declareOther = () => hooks.declareVoid('a', 'b_c')
+    new Stage(hooks).singleton('m', declareOther, failing)
+    expect(one.has()).toBe(1)
+    failing.destroy()
+    expect(one.has()).toBe(1)
+    const next = hooks.fork()
+    const other = new Stage(hooks).singleton('m', declareOther, next)
+    expect([one.has(), other.has()]).toEqual([1, 0])
+    hooks.activate(next)
+    expect([one.has(), other.has()]).toEqual([0, 0])
+    expect(hooks.scripts.list()).toEqual([{ name: 's', hooks: [], unknown: ['a_b_c'] }])
+    expect((await warnings()).filter((text) => text.includes('may mean a_b.c or a.b_c'))).toHaveLength(2)
+  })
+
+  it('turns to another hook where the one it provided was given up (HK-15)', () => {
+    const hooks = new Hooks()
+    hooks.scripts.registerModule('s', { a_b_c: () => 'script' })
+    const failing = hooks.fork()
+    new Stage(hooks).singleton('m', () => hooks.declareVoid('a_b', 'c'), failing)
+    failing.destroy()
+    const other = hooks.declare<[], string>('a', 'b_c', { default: 'nobody' })
+    expect(other.call()).toBe('script')
+    expect(hooks.has('a_b', 'c')).toBe(0)
+  })
+
+  it('registers when and where providers may be registered (HK-08, HK-15)', async () => {
+    const hooks = new Hooks({ phases: true })
+    const stage = new Stage(hooks)
+    const said = hooks.declare<[], string>('core', 'said', { default: 'nobody' })
+    const register = (word: string) => hooks.scripts.registerModule('s', { core_said: () => word })
+    expect(() => register('outside')).toThrow(code('ERR_PHASE'))
+    const window = { ...window0(hooks), phase: 'extInit', singleton: true } as const
+    expect(() => hooks.during(window, () => register('in a wrong phase'))).toThrow(code('ERR_PHASE'))
+    expect(said.call()).toBe('nobody')
+
+    const [first, second] = [hooks.fork(), hooks.fork()]
+    const inFirst = (word: string) =>
+      hooks.scripts.registerModule('s', { core_said: () => word }, { registry: first })
+    inFirst('first')
+    hooks.activate(first)
+    hooks.activate(second)
+    expect(() => inFirst('late')).toThrow(code('ERR_PHASE'))
+    expect(() => stage.perGeneration('m', () => register('late'), first)).toThrow(code('ERR_PHASE'))
+    expect(said.callTxn({ hookRegistry: first })).toBe('first')
+    first.destroy()
+    expect(() => inFirst('later')).toThrow(code('ERR_RELEASED'))
+
+    const elsewhere = new Hooks({ phases: true, thread: -1 })
+    expect(() => elsewhere.scripts.registerModule('s', {}, { registry: elsewhere.fork() })).toThrow(
+      code('ERR_WRONG_THREAD'),
+    )
+  })
+
+  it('lives as long as the program where a singleton registers it (HK-08, HK-15)', () => {
+    const hooks = new Hooks({ phases: true })
+    const stage = new Stage(hooks)
+    const said = hooks.declare<[], string>('core', 'said', { default: 'nobody' })
+    const register = (word: string) => () => hooks.scripts.registerModule('s', { core_said: () => word })
+    const [failing, first] = [hooks.fork(), hooks.fork()]
+    stage.singleton('m', register('failed'), failing)
+    failing.destroy()
+    expect(said.call()).toBe('nobody')
+    stage.singleton('m', register('first'), first)
+    hooks.activate(first)
+    hooks.activate(hooks.fork())
+    expect(said.call()).toBe('first')
+    stage.singleton('m', register('at once'))
+    expect([said.call(), said.has()]).toEqual(['at once', 1])
+    const next = hooks.fork()
+    stage.singleton('m', register('next'), next)
+    hooks.activate(next)
+    expect([said.call(), said.has()]).toEqual(['next', 1])
+    expect(hooks.scripts.list()).toEqual([{ name: 's', hooks: ['core.said'], unknown: [] }])
+  })
+
+  it('may be a class, whose static functions count (HK-15)', () => {
+    const hooks = new Hooks()
+    const said = hooks.declare<[], string>('core', 'said')
+    // biome-ignore lint/complexity/noStaticOnlyClass: that is what is tested
+    class Script {
+      static core_said() {
+        return 'static'
+      }
+    }
+    expect(hooks.scripts.registerModule('s', Script)).toEqual({
+      name: 's',
+      hooks: ['core.said'],
+      unknown: [],
+    })
+    expect(said.call()).toBe('static')
   })
 })

@@ -74,14 +74,20 @@ describe('providers of modules', () => {
     siteOf()
     const program = `
       const { parentPort } = require('node:worker_threads')
-      const { Hooks } = require(${JSON.stringify(join(__dirname, '../../dist/index.js'))})
-      const hooks = new Hooks({ phases: true, thread: 0 })
-      try {
-        hooks.register('test', 'told', 'last', () => undefined, {})
-        parentPort.postMessage('registered')
-      } catch (error) {
-        parentPort.postMessage(error.code)
-      }`
+      const { Config, Hooks, Modules } = require(${JSON.stringify(join(__dirname, '../../dist/index.js'))})
+      const hooks = new Hooks({ phases: true })
+      const config = new Config({ hooks })
+      const modules = new Modules({ config, hooks })
+      modules.add({
+        name: 'single',
+        singleton: true,
+        confSetup: (self) => void self.hooks.register('test', 'told', 'last', () => undefined, self),
+        extInit: () => 0,
+      })
+      config.loadText('single { }').then(
+        () => parentPort.postMessage('registered'),
+        (error) => parentPort.postMessage(error.cause.code),
+      )`
     const worker = new Worker(program, { eval: true })
     const answer = await new Promise((resolve, reject) => {
       worker.once('message', resolve)
