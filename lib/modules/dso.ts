@@ -1,10 +1,10 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, extname, isAbsolute, join } from 'node:path'
 import { checkOptions, invalid, shown } from '../arguments'
-import { importFile } from './loader'
+import { importFile } from './imports'
 import type { PhaseResult } from './module-def'
-import { ModuleError, messageOf } from './module-error'
-import { runPhase } from './phase'
+import { ModuleError, type ModulePhase, messageOf } from './module-error'
+import { type PhaseCall, runPhase, settledPhase } from './phase'
 import { foldersOf, type SearchPath } from './scan'
 
 /** What an image has as `magic`: it is one of Heddle's. */
@@ -23,7 +23,10 @@ export interface DsoSelf {
   data: unknown
 }
 
-/** What a file exports, as its default, to be loaded in libmtev's manner. Results below 0 are failures. (MO-19) */
+/**
+ * What a file exports, as its default, to be loaded in libmtev's manner. Its functions fail by throwing, by rejecting, and by a
+ * result that is neither nothing nor a number from 0 on. (MO-19)
+ */
 export interface DsoImage {
   readonly magic: number
   readonly abi: number
@@ -56,7 +59,7 @@ export interface DsoSpec {
 /** Where a Dso looks, and how much it bears. */
 export interface DsoOptions {
   readonly searchPath?: SearchPath
-  /** Milliseconds one function may take. Default 30,000. */
+  /** Milliseconds one function may take, and the top level of a file. At least 1. Default 30,000. */
   readonly timeout?: number
   /** So many images may fail before the start does. Default 0. */
   readonly tolerated?: number
@@ -85,15 +88,16 @@ export class Dso {
   readonly #timeout: number
   readonly #tolerated: number
   readonly #loaded = new Map<string, Loaded>()
+  /** Names of images that are being loaded. */
+  readonly #taken = new Set<string>()
   readonly #failures: ModuleError[] = []
 
   /** ERR_INVALID_ARGUMENT. */
   constructor(options: DsoOptions = {}) {
     checkOptions('Dso', options, OPTIONS, "{ searchPath: 'modules' }")
     const { searchPath, timeout = 30_000, tolerated = 0 } = options
-    for (const [name, value] of Object.entries({ timeout, tolerated }))
-      if (!Number.isInteger(value) || value < 0 || value >= 2 ** 31)
-        throw invalid(name, 'is a whole number', value)
+    checkNumber('timeout', timeout, 1)
+    checkNumber('tolerated', tolerated, 0)
     this.#folders = foldersOf(searchPath)
     this.#timeout = timeout
     this.#tolerated = tolerated
@@ -117,8 +121,8 @@ export class Dso {
   }
 
   /**
-   * Loads an image, calls `onload`, then `config`. What fails is counted and thrown: ERR_DSO_LOAD, ERR_DSO_SYMBOL (it is no image),
-   * ERR_DSO_ABI, ERR_MODULE_DUPLICATE, ERR_MODULE_FAILED, ETIME.
+   * Loads an image, calls `onload`, then `config`. What fails is counted and thrown: ERR_DSO_LOAD (there is none), ERR_MODULE_LOAD (the
+   * file cannot be imported), ERR_DSO_SYMBOL (it is no image), ERR_DSO_ABI, ERR_MODULE_DUPLICATE, ERR_MODULE_FAILED, ETIME.
    */
   async load(spec: DsoSpec): Promise<string> {
     checkOptions('load', spec, SPEC, "{ image: 'hello' }")
@@ -126,14 +130,7 @@ export class Dso {
     if (typeof name !== 'string' || name === '') throw invalid('image', 'is a path or a name', name)
     try {
       const { image, file } = await this.#find(spec)
-      if (this.#loaded.has(image.name))
-        throw new ModuleError('ERR_MODULE_DUPLICATE', `an image is called ${image.name} already`, {
-          module: image.name,
-        })
-      const self: DsoSelf = Object.seal({ name: image.name, file, data: undefined })
-      await this.#call(image, 'onload', () => image.onload?.(self))
-      await this.#call(image, 'config', () => image.config?.(self, Object.freeze({ ...config })))
-      this.#loaded.set(image.name, { image, self, state: 'configured' })
+      await this.#take(image, file, config)
       return image.name
     } catch (error) {
       throw this.#count(error, name)
@@ -148,6 +145,22 @@ export class Dso {
   /** Calls `postInit` of all that were initialised. ERR_MODULE_FAILED as `init`. */
   postInit(): Promise<void> {
     return this.#all('initialised', 'running', 'postInit')
+  }
+
+  /** Its first two phases. The name is its own from their begin. */
+  async #take(image: DsoImage, file: string, config: DsoConfig): Promise<void> {
+    const { name } = image
+    if (this.#loaded.has(name) || this.#taken.has(name))
+      throw new ModuleError('ERR_MODULE_DUPLICATE', `an image is called ${name} already`, { module: name })
+    this.#taken.add(name)
+    try {
+      const self: DsoSelf = Object.seal({ name, file, data: undefined })
+      await this.#call(image, 'onload', () => image.onload?.(self))
+      await this.#call(image, 'config', () => image.config?.(self, Object.freeze({ ...config })))
+      this.#loaded.set(name, { image, self, state: 'configured' })
+    } finally {
+      this.#taken.delete(name)
+    }
   }
 
   async #all(from: State, to: State, phase: 'init' | 'postInit'): Promise<void> {
@@ -178,7 +191,10 @@ export class Dso {
   }: DsoSpec): Promise<{ image: DsoImage; file: string }> {
     if (loader !== undefined) return { image: await this.#loadBy(loader, image, config), file: image }
     const file = fileOf(image, [...foldersOf(searchPath), ...this.#folders])
-    const exports = await importFile(file, { fresh: false, module: image })
+    const exports = await importFile(file, image, {
+      timeout: this.#timeout,
+      late: (error) => void this.#count(error, image),
+    })
     return { image: checkImage(exports.default, file, type), file }
   }
 
@@ -186,18 +202,27 @@ export class Dso {
     const loader = this.#loaded.get(name)
     if (loader?.image.type !== 'loader')
       throw new ModuleError('ERR_DSO_LOAD', `${image}: no loader is called ${shown(name)}`, { module: image })
-    const made = await loader.image.load?.(loader.self, image, config)
+    if (loader.state === 'failed')
+      throw new ModuleError('ERR_DSO_LOAD', `${image}: the loader ${shown(name)} has failed`, {
+        module: image,
+      })
+    const { load } = loader.image
+    const made = await settledPhase(this.#phase(name, 'load', () => load?.(loader.self, image, config)))
     return checkImage(made, image, 'generic')
   }
 
-  #call(image: DsoImage, what: string, run: () => PhaseResult): Promise<void> {
-    return runPhase({
-      module: image.name,
-      phase: what === 'config' ? 'confSetup' : what === 'onload' ? 'load' : 'extInit',
-      timeout: this.#timeout,
-      run,
-      late: (error) => void this.#count(error, image.name),
-    })
+  #call(
+    { name }: DsoImage,
+    what: 'onload' | 'config' | 'init' | 'postInit',
+    run: () => PhaseResult,
+  ): Promise<void> {
+    const phase = what === 'config' ? 'confSetup' : what === 'onload' ? 'load' : 'extInit'
+    return runPhase({ ...this.#phase(name, phase, run), isSuccess: isNotNegative })
+  }
+
+  #phase<R>(module: string, phase: ModulePhase, run: () => R): PhaseCall<R> {
+    const late = (error: ModuleError): void => void this.#count(error, module)
+    return { module, phase, timeout: this.#timeout, run, late }
   }
 
   #count(error: unknown, image: string): ModuleError {
@@ -208,6 +233,16 @@ export class Dso {
     this.#failures.push(known)
     return known
   }
+}
+
+function checkNumber(name: string, value: number, least: number): void {
+  if (Number.isInteger(value) && value >= least && value < 2 ** 31) return
+  throw invalid(name, `is a whole number from ${least} on`, value)
+}
+
+/** What libmtev takes for success. */
+function isNotNegative(result: unknown): boolean {
+  return result === undefined || (typeof result === 'number' && result >= 0)
 }
 
 function fileOf(image: string, folders: readonly string[]): string {

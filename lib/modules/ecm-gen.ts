@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { ImportLimits } from './imports'
 import { loadDefinition } from './loader'
 import { parseManifest } from './manifest'
 import type { ModuleDefinition } from './module-def'
@@ -12,6 +13,8 @@ export interface GeneratedEcm {
   readonly isChanged: boolean
 }
 
+/** What comes too late is nobody's. */
+const LIMITS: ImportLimits = { timeout: 30_000, late: () => {} }
 const AUTO = /^\s*msys\.provides\s*:\s*auto\s*=/i
 /** A path of scopes; any other single name is the stanza of a module. */
 const IN_SCOPES = /[>:]|^\s*(Global|Binding_Group|Binding|Domain|Host|Pathway)\s*$/i
@@ -20,7 +23,7 @@ const HEADER = /^\s*\[\s*([A-Za-z0-9_-]+)\s*\]/
 /**
  * The text of a manifest with the `msys.provides:auto` lines of what its modules declare as `options`, and nothing else
  * changed: lines written by hand stay, auto lines are made anew. The modules' code is imported, none of its functions is
- * called. Does not write. ERR_MANIFEST, ERR_MODULE_LOAD, ERR_MODULE_DEF. (MO-07)
+ * called. Does not write. ERR_MANIFEST, ERR_MODULE_LOAD, ERR_MODULE_DEF, ETIME. (MO-07)
  */
 export async function generateEcm(file: string): Promise<GeneratedEcm> {
   const before = await readFile(file, 'utf8')
@@ -28,7 +31,7 @@ export async function generateEcm(file: string): Promise<GeneratedEcm> {
   if (errors[0] !== undefined) throw errors[0]
   const definitions = new Map<string, ModuleDefinition>()
   for (const section of sections) {
-    const { definition } = await loadDefinition(section, true)
+    const { definition } = await loadDefinition(section, LIMITS)
     definitions.set(section.name.toLowerCase(), definition)
   }
   const text = withAutoLines(before, (name) => providedBy(definitions.get(name.toLowerCase())))

@@ -1,4 +1,5 @@
 import type { Catalogue } from './catalogue'
+import type { ImportLimits } from './imports'
 import { loadDefinition } from './loader'
 import { ModuleClass } from './module-class'
 import { type ModuleDefinition, type ModuleSpec, defineModule } from './module-def'
@@ -23,11 +24,11 @@ export class Library {
   readonly #catalogue: Catalogue
   readonly #own = new Map<string, OwnModule>()
   readonly #classes = new Map<string, ModuleClass>()
-  /** Their files were imported and are of no use: the next attempt reads them again. */
-  readonly #spoilt = new Set<string>()
+  readonly #limits: ImportLimits
 
-  constructor(catalogue: Catalogue) {
+  constructor(catalogue: Catalogue, limits: ImportLimits) {
     this.#catalogue = catalogue
+    this.#limits = limits
   }
 
   /** Takes in a module that the program brings. ERR_MODULE_DEF, ERR_MODULE_DUPLICATE, ERR_INVALID_ARGUMENT. */
@@ -83,9 +84,8 @@ export class Library {
     return made
   }
 
-  /** It was not to be: whoever asks again begins anew. */
+  /** It was not to be: whoever asks again begins anew, with the code that was imported if that has not changed. */
   forget(owner: ModuleClass): void {
-    this.#spoilt.add(owner.key)
     if (this.#classes.get(owner.key) === owner) this.#classes.delete(owner.key)
   }
 
@@ -93,14 +93,7 @@ export class Library {
     const section = this.#catalogue.section(name)
     if (section === undefined)
       throw new ModuleError('ERR_MODULE_UNKNOWN', `no manifest knows a module ${name}`, { module: name })
-    const key = name.toLowerCase()
-    try {
-      const { definition, file } = await loadDefinition(section, this.#spoilt.has(key))
-      this.#spoilt.delete(key)
-      return new ModuleClass(definition, file)
-    } catch (error) {
-      this.#spoilt.add(key)
-      throw error
-    }
+    const { definition, file } = await loadDefinition(section, this.#limits)
+    return new ModuleClass(definition, file)
   }
 }

@@ -69,7 +69,7 @@ export class Modules implements AsyncDisposable {
   readonly #timeout: number
   readonly #isStrict: boolean
   readonly #catalogue = new Catalogue()
-  readonly #library = new Library(this.#catalogue)
+  readonly #library: Library
   readonly #reports = new Reports()
   readonly #lifeCycle: LifeCycle
   readonly #scripts: ScriptModules
@@ -97,9 +97,11 @@ export class Modules implements AsyncDisposable {
     this.#hooks = hooks
     this.#timeout = timeout
     this.#isStrict = strict === true
+    const limits = { timeout, late: (error: ModuleError): void => this.#failed(error) }
+    this.#library = new Library(this.#catalogue, limits)
     this.#lifeCycle = this.#newLifeCycle()
     for (const folder of foldersOf(searchPath)) this.scan(folder)
-    this.#scripts = new ScriptModules(config, hooks)
+    this.#scripts = new ScriptModules(config, hooks, limits)
     this.#control = control ?? new Control()
     config.participant(this.#control.generations)
     config.participant({

@@ -2,14 +2,20 @@ import type { PhaseResult } from './module-def'
 import { messageOf, ModuleError, type ModulePhase } from './module-error'
 
 /** One call into a module's own code. */
-export interface PhaseCall {
+export interface PhaseCall<R = PhaseResult> {
   readonly module: string
   readonly phase: ModulePhase
   /** Milliseconds until a promise that does not settle is a failure. */
   readonly timeout: number
-  readonly run: () => PhaseResult
+  readonly run: () => R
   /** Told when a call that was given up settles after all, by failing. */
   readonly late: (error: ModuleError) => void
+}
+
+/** With what of its results is no failure. */
+export interface JudgedCall extends PhaseCall {
+  /** Default: 0 and nothing. */
+  readonly isSuccess?: (result: unknown) => boolean
 }
 
 /**
@@ -17,48 +23,76 @@ export interface PhaseCall {
  * returns anything but 0 or nothing; ETIME if its promise does not settle in time. Code that never returns cannot be
  * stopped.
  */
-export async function runPhase(call: PhaseCall): Promise<void> {
-  let result: PhaseResult
+export async function runPhase(call: JudgedCall): Promise<void> {
+  const result = start(call)
+  // A plain result is judged at once: a call without promises costs no turn.
+  const value = isObject(result) ? await settled(call, result) : result
+  const isSuccess = call.isSuccess ?? isZeroOrNothing
+  if (!isSuccess(value)) throw failure(call, `it returned ${isObject(value) ? 'an object' : String(value)}`)
+}
+
+/** The same for a call whose result somebody else judges: what it comes to. */
+export async function settledPhase(call: PhaseCall<unknown>): Promise<unknown> {
+  return await settled(call, start(call))
+}
+
+function start<R>(call: PhaseCall<R>): R {
   try {
-    result = call.run()
+    return call.run()
   } catch (error) {
     throw failure(call, messageOf(error), error)
   }
-  // A plain result is judged at once: a call without promises costs no turn.
-  checkResult(call, isObject(result) ? await settled(call, result) : result)
 }
 
-async function settled(call: PhaseCall, result: unknown): Promise<unknown> {
-  const settlement = Promise.resolve(result)
+async function settled(call: PhaseCall<unknown>, result: unknown): Promise<unknown> {
+  let overdue: ModuleError | undefined
+  const expired = (): ModuleError => {
+    overdue = timedOut(call)
+    return overdue
+  }
+  const late = (error: unknown): void => call.late(failure(call, `too late: ${messageOf(error)}`, error))
+  try {
+    return await inTime(Promise.resolve(result), { timeout: call.timeout, expired, late })
+  } catch (error) {
+    throw error === overdue ? error : failure(call, messageOf(error), error)
+  }
+}
+
+/** For how long a promise is waited for, and what becomes of it then. */
+export interface TimeLimit {
+  /** Milliseconds. */
+  readonly timeout: number
+  /** What is thrown when they are over. */
+  readonly expired: () => Error
+  /** Told when it rejects after all: the outcome comes too late to be anybody's, but a failure is not swallowed. */
+  readonly late: (error: unknown) => void
+}
+
+/** What a promise comes to, if it does so in time. */
+export async function inTime<T>(settlement: Promise<T>, { timeout, expired, late }: TimeLimit): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const overdue = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      // Its outcome comes too late to be anybody's, but a failure is not swallowed.
-      settlement.catch((error: unknown) => call.late(failure(call, `too late: ${messageOf(error)}`, error)))
-      reject(timedOut(call))
-    }, call.timeout)
+      settlement.catch(late)
+      reject(expired())
+    }, timeout)
   })
   try {
     return await Promise.race([settlement, overdue])
-  } catch (error) {
-    throw error instanceof ModuleError && error.code === 'ETIME'
-      ? error
-      : failure(call, messageOf(error), error)
   } finally {
     clearTimeout(timer)
   }
 }
 
-function checkResult(call: PhaseCall, result: unknown): void {
-  if (result === undefined || result === 0) return
-  throw failure(call, `it returned ${isObject(result) ? 'an object' : String(result)}`)
+function isZeroOrNothing(result: unknown): boolean {
+  return result === undefined || result === 0
 }
 
 function isObject(value: unknown): boolean {
   return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
-function failure({ module, phase }: PhaseCall, reason: string, cause?: unknown): ModuleError {
+function failure({ module, phase }: PhaseCall<unknown>, reason: string, cause?: unknown): ModuleError {
   return new ModuleError('ERR_MODULE_FAILED', `module ${module}: ${phase}: ${reason}`, {
     module,
     phase,
@@ -66,9 +100,20 @@ function failure({ module, phase }: PhaseCall, reason: string, cause?: unknown):
   })
 }
 
-function timedOut({ module, phase, timeout }: PhaseCall): ModuleError {
+function timedOut({ module, phase, timeout }: PhaseCall<unknown>): ModuleError {
   return new ModuleError('ETIME', `module ${module}: ${phase} did not end within ${timeout} ms`, {
     module,
     phase,
   })
+}
+
+/** Waits, but not for ever: whether the promise was settled in time. */
+export async function settlesWithin(promise: Promise<unknown>, timeout: number): Promise<boolean> {
+  const overdue = new Error('overdue')
+  try {
+    await inTime(promise, { timeout, expired: () => overdue, late: () => {} })
+    return true
+  } catch (error) {
+    return error !== overdue
+  }
 }

@@ -1,35 +1,27 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import type { Config, ConfigNode, OptionSlot, Transaction } from '../config'
 import type { Hooks } from '../hooks'
-import { importFile } from './loader'
+import { type ImportLimits, importFile } from './imports'
 import { messageOf, ModuleError } from './module-error'
-
-/** A file as it was when it was imported. */
-interface Imported {
-  readonly digest: string
-  readonly script: object
-}
 
 /**
  * Scripts of the configuration: `Script "name" { file = "x.mjs" }`. The object that a file exports provides hooks by the names
- * of its functions, in its generation; with the next one the table is made anew, from the file as it is then. A file that
- * cannot be loaded fails the configuration, and the scripts of before stay. (HK-15, MX-07)
+ * of its functions, in its generation; with the next one the table is made anew, from the file as it is then; what that imports
+ * itself is imported once. A file that cannot be loaded fails the configuration, and the scripts of before stay. (HK-15, MX-07)
  */
 export class ScriptModules {
   readonly #hooks: Hooks
   readonly #file: OptionSlot
-  /** A file that has not changed is not imported again: Node never lets go of what was imported. */
-  readonly #imported = new Map<string, Imported>()
+  readonly #limits: ImportLimits
 
-  constructor(config: Config, hooks: Hooks) {
+  constructor(config: Config, hooks: Hooks, limits: ImportLimits) {
     this.#hooks = hooks
+    this.#limits = limits
     config.defineScope({ name: 'Script' })
     this.#file = config.registerOption({ name: 'file', type: 'string', fallback: 'Script', module: 'core' })
   }
 
-  /** Registers those of a configuration that is being set up, for its generation. ERR_MODULE_LOAD. */
+  /** Registers those of a configuration that is being set up, for its generation. ERR_MODULE_LOAD, ETIME. */
   async prepare(txn: Transaction): Promise<void> {
     const stanzas = txn.root.children.filter(({ type }) => type === 'script')
     const byName = new Map(stanzas.map((stanza) => [stanza.instance, stanza]))
@@ -52,24 +44,9 @@ export class ScriptModules {
   }
 
   async #load(name: string, file: string): Promise<object> {
-    const digest = await this.#digest(name, file)
-    const known = this.#imported.get(file)
-    if (known?.digest === digest) return known.script
-    const exports = await importFile(file, { fresh: true, module: `script ${name}` })
+    const exports = await importFile(file, `script ${name}`, this.#limits)
     const whole = exports.default
-    const script = typeof whole === 'object' && whole !== null ? whole : exports
-    this.#imported.set(file, { digest, script })
-    return script
-  }
-
-  async #digest(name: string, file: string): Promise<string> {
-    try {
-      return createHash('sha256')
-        .update(await readFile(file))
-        .digest('hex')
-    } catch (error) {
-      throw failed(name, messageOf(error), file, error)
-    }
+    return typeof whole === 'object' && whole !== null ? whole : exports
   }
 }
 

@@ -54,3 +54,12 @@ export async function thrownBy(promise: Promise<unknown>): Promise<Error & { cod
   if (thrown instanceof Error) return thrown
   throw new Error('nothing was thrown')
 }
+
+/** A door that the test opens. */
+export function gateOf(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open: () => open() }
+}
