@@ -516,6 +516,8 @@ export class Config {
   }
 
   async #endLater(generation: Generation): Promise<void> {
+    // No call begins that would find an object which is being destroyed.
+    if (generation.registry !== undefined) attempt(() => generation.registry?.destroy(), 'end of hooks')
     await generation.registry?.idle()
     await this.#participants.destroy(generation.number)
     this.#destroy(generation)

@@ -116,6 +116,11 @@ export class Hooks extends ModuleHooks {
     this.#roster.forget(registry, module)
   }
 
+  /** Takes out what a singleton registered for the life of the program: it goes after all. @internal */
+  drop(module: string): void {
+    this.#roster.drop(module)
+  }
+
   /** The hooks as a module sees them, one object a name. ERR_INVALID_ARGUMENT. (HK-06) */
   as(module: string): ModuleHooks {
     if (typeof module !== 'string' || module === '') throw invalid('as takes', 'the name of a module', module)

@@ -88,6 +88,12 @@ export class Roster {
     this.#undeclare(registry, (owner) => owner === module)
   }
 
+  /** Takes out what a module registered for the life of the program. */
+  drop(module: string): void {
+    for (const [point, { entries }] of this.#process)
+      for (const entry of entries) if (entry.module === module) this.#remove(this.current, point, entry)
+  }
+
   /** Registers a provider where and when that is allowed. (HK-08, HK-09) */
   register(registering: Registering): HookRegistration {
     const { point, place, closure, label, by } = registering

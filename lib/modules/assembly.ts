@@ -1,5 +1,6 @@
 import type { Transaction } from '../config'
 import { HeddleError } from '../errors'
+import type { HookRegistry } from '../hooks'
 import type { Infrastructure } from './infrastructure'
 import type { Instance } from './instance'
 import type { Library } from './library'
@@ -20,6 +21,8 @@ export interface AssemblyHost {
   readonly singletons: ReadonlyMap<string, Instance>
   /** Capabilities that the program itself has asked for. */
   readonly pinned: ReadonlySet<string>
+  /** Waits for asynchronous calls of hooks in a generation that is over, but not for ever. */
+  drained(registry: HookRegistry): Promise<void>
   /** Runs a part of a transaction; if it fails, what it registered is taken back. */
   attempt(txn: Transaction, module: string, run: () => Promise<void>): Promise<void>
   /** Something failed, and something else is tried. */
@@ -81,9 +84,12 @@ export class Assembly {
     for (const owner of this.#newClasses) makeMemtypes(owner)
   }
 
-  /** Takes everything back, the last first. Singletons of before are told again what is active. Never rejects. */
+  /** Takes everything back, the last first, when no call uses it. Singletons of before are told again what is active. Never rejects. */
   async abort(again: (instance: Instance) => Promise<void>): Promise<void> {
-    const { lifeCycle, library, singletons } = this.#host
+    const { lifeCycle, library, singletons, drained } = this.#host
+    const { hookRegistry } = this.txn
+    hookRegistry.destroy()
+    await drained(hookRegistry)
     for (const instance of [...this.instances].reverse()) {
       if (!instance.self.singleton) await lifeCycle.destroy(instance)
       else if (!singletons.has(instance.key)) await lifeCycle.exit(instance)

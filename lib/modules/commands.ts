@@ -7,8 +7,8 @@ import { messageOf, ModuleError } from './module-error'
 /** What commands ask of Modules. */
 export interface CommandHost {
   readonly current: ModuleGeneration | undefined
-  /** Calls with the active generation, which lives until the promise is settled. */
-  hold<R>(use: (generation: ModuleGeneration) => Promise<R>): Promise<R>
+  /** Calls with the active generation, undefined where there is none, which lives until the promise is settled. */
+  hold<R>(use: (generation: ModuleGeneration | undefined) => Promise<R>): Promise<R>
 }
 
 /** Commands of the console that begin with `module` or `module:instance`. (MO-14, MO-17) */
@@ -62,11 +62,12 @@ export function targetOf(name: string): CommandTarget {
   return { module: name.slice(0, colon), instance: name.slice(colon + 1) }
 }
 
-function chosen(generation: ModuleGeneration, { module, instance }: CommandTarget): Instance {
-  const found = generation.find(module, instance)
+function chosen(generation: ModuleGeneration | undefined, { module, instance }: CommandTarget): Instance {
+  const found = generation?.find(module, instance)
   if (found !== undefined) return found
-  const ids = generation.instances
-    .filter(({ owner }) => owner.key === module.toLowerCase())
-    .map(({ id }) => id)
+  const all = generation?.instances ?? []
+  const ids = all.filter(({ owner }) => owner.key === module.toLowerCase()).map(({ id }) => id)
+  // It was there when the command was looked for.
+  if (ids.length === 0) throw new HeddleError('ENOENT', `module ${module} is not loaded any more`)
   throw new HeddleError('ENOENT', `module ${module} has the instances ${ids.join(', ')}`)
 }

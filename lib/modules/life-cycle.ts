@@ -14,6 +14,8 @@ export interface LifeCycleHost {
   readonly config: Config
   /** Milliseconds that one call into a module may take. */
   readonly timeout: number
+  /** Runs a call into a module, which may not wait for what waits for it. */
+  phase(run: () => Promise<void>): Promise<void>
   /** What an infrastructure asks of the system. */
   services(owner: ModuleClass): InfrastructureServices
   /** What failed without anybody to be told by an exception. */
@@ -133,7 +135,8 @@ export class LifeCycle {
 
   #run({ id }: Infrastructure, phase: ModulePhase, run: () => PhaseResult): Promise<void> {
     const { timeout, failed } = this.#host
-    return runPhase({ module: id, phase, timeout, run, late: (error) => failed.call(this.#host, error) })
+    const late = (error: ModuleError): void => failed.call(this.#host, error)
+    return this.#host.phase(() => runPhase({ module: id, phase, timeout, run, late }))
   }
 
   #infrastructure(owner: ModuleClass, instance: string | undefined): Infrastructure {

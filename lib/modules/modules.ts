@@ -2,7 +2,7 @@ import { checkOptions, invalid } from '../arguments'
 import { type CommandResult, Control } from '../control'
 import { type Config, OptionSlot, type ConfigReadable, type Transaction } from '../config'
 import { HeddleError } from '../errors'
-import type { Hooks } from '../hooks'
+import type { HookRegistry, Hooks } from '../hooks'
 import { Assembly } from './assembly'
 import { Catalogue } from './catalogue'
 import { ModuleCommands, targetOf } from './commands'
@@ -18,7 +18,10 @@ import type { ModuleDefinition, ModuleSpec } from './module-def'
 import { ModuleError } from './module-error'
 import { type ModuleReports, Reports, warnOf } from './reports'
 import { foldersOf, type SearchPath, scanFolder } from './scan'
+import { settlesWithin } from './phase'
 import { ScriptModules } from './scripts'
+import { Turns } from './turns'
+import { Uses } from './uses'
 
 /** What Modules is made of. */
 export interface ModulesOptions {
@@ -80,10 +83,12 @@ export class Modules implements AsyncDisposable {
   /** What a transaction is made to load. */
   readonly #asked = new WeakMap<Transaction, string>()
   #assembly: Assembly | undefined
-  /** The last of what must not overlap: set-up of a generation, post-init. */
-  #turn: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns()
   #endTurn: (() => void) | undefined
-  #isClosed = false
+  readonly #uses = new Uses()
+  /** No command finds a module any more. */
+  readonly #withdraw: () => void
+  #closing: Promise<void> | undefined
 
   /** ERR_INVALID_ARGUMENT; with `strict` the errors of manifests. Scans the search path. */
   constructor(options: ModulesOptions) {
@@ -112,7 +117,7 @@ export class Modules implements AsyncDisposable {
       destroy: (generation) => this.#destroy(generation),
     })
     const modules = this
-    this.#control.offer(
+    this.#withdraw = this.#control.offer(
       new ModuleCommands({
         get current() {
           return modules.#current
@@ -178,10 +183,12 @@ export class Modules implements AsyncDisposable {
 
   /**
    * The second part of the start, after privileges have been dropped: `extInit` with `postinit`, once for each object that has had
-   * the first. ERR_MODULE_FAILED, ETIME: the start has failed. (MO-10)
+   * the first. ERR_MODULE_FAILED, ETIME: the start has failed. ERR_CLOSED; EDEADLK in a phase of a module. (MO-10)
    */
   async postInit(): Promise<void> {
-    await this.#inTurn(async () => {
+    const end = await this.#turns.take('postInit()')
+    try {
+      this.#checkOpen()
       using snapshot = this.#config.snapshot()
       const flags = Object.freeze({ mode: 'postinit', privileged: false } as const)
       for (const instance of this.#generations.get(snapshot.generation)?.instances ?? []) {
@@ -189,7 +196,9 @@ export class Modules implements AsyncDisposable {
         instance.needsPostInit = false
         await this.#lifeCycle.init(instance, snapshot, flags)
       }
-    })
+    } finally {
+      end()
+    }
   }
 
   /**
@@ -229,18 +238,18 @@ export class Modules implements AsyncDisposable {
   }
 
   /**
-   * The end of the program: objects of the active generation are destroyed, `onExit` of singletons is called, the last set up
-   * first. Afterwards transactions of the Config fail with ERR_CLOSED. A second time does nothing.
+   * The end of the program. What is being set up comes to its end first. Then, in this order: commands of modules are gone, and their
+   * providers, those of singletons too, and of all generations, so that no call begins that would reach them; asynchronous calls,
+   * commands and closures in progress end, for which it waits no longer than `timeout`; objects are destroyed, those of
+   * older generations first, and for singletons `onExit` is called, the last set up first. Transactions of the Config fail with
+   * ERR_CLOSED from now on. Called again it waits for the same end. It never rejects but with EDEADLK in a phase of a module,
+   * which the end waits for: it comes when that is over.
    */
   async close(): Promise<void> {
-    await this.#inTurn(async () => {
-      if (this.#isClosed) return
-      this.#isClosed = true
-      for (const instance of [...(this.#current?.instances ?? [])].reverse()) {
-        if (instance.self.singleton) await this.#lifeCycle.exit(instance)
-        else await this.#lifeCycle.destroy(instance)
-      }
-    })
+    const isInPhase = this.#turns.isInPhase
+    this.#closing ??= this.#close()
+    if (isInPhase) this.#turns.check('close()')
+    await this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -250,8 +259,8 @@ export class Modules implements AsyncDisposable {
   // The participant of the configuration
 
   async #load(txn: Transaction): Promise<void> {
-    this.#endTurn = await this.#takeTurn()
-    if (this.#isClosed) throw new HeddleError('ERR_CLOSED', 'the modules are closed')
+    this.#endTurn = await this.#turns.take('a transaction')
+    this.#checkOpen()
     const capability = this.#asked.get(txn)
     const asked = capability === undefined ? [] : [capability]
     this.#assembly = new Assembly(
@@ -261,6 +270,7 @@ export class Modules implements AsyncDisposable {
         reports: this.#reports,
         singletons: this.#singletons,
         pinned: new Set([...this.#pinned, ...asked]),
+        drained: (registry) => this.#drained([registry], 'a configuration is given up'),
         attempt: (_txn, module, run) => this.#attempt(txn, module, run),
         failed: (error) => this.#failed(error),
       },
@@ -274,7 +284,8 @@ export class Modules implements AsyncDisposable {
     const assembly = this.#assembly as Assembly
     await assembly.prepare()
     const owners = new Set(assembly.instances.map(({ owner }) => owner))
-    for (const { setup } of owners) setup?.makeCommands(this.#control)
+    for (const { setup } of owners)
+      setup?.makeCommands(this.#control, (run) => this.#uses.during(run, nothing))
     await this.#scripts.prepare(txn)
   }
 
@@ -283,7 +294,7 @@ export class Modules implements AsyncDisposable {
     const asked = this.#asked.get(txn)
     if (asked !== undefined) this.#pinned.add(asked)
     const { instances, kept } = this.#assembly as Assembly
-    const generation = new ModuleGeneration(this.#config.generation, instances)
+    const generation = new ModuleGeneration(this.#config.generation, instances, txn.hookRegistry)
     this.#generations.set(generation.number, generation)
     for (const instance of instances) {
       if (instance.self.singleton) this.#singletons.set(instance.key, instance)
@@ -318,9 +329,57 @@ export class Modules implements AsyncDisposable {
   async #destroy(number: number): Promise<void> {
     const generation = this.#generations.get(number)
     if (generation === undefined) return
-    for (const instance of [...generation.instances].reverse())
-      if (!instance.self.singleton) await this.#lifeCycle.destroy(instance)
+    await this.#endOf(generation)
     this.#generations.delete(number)
+  }
+
+  /** Its objects are destroyed; singletons are of all generations. */
+  #endOf(generation: ModuleGeneration): Promise<void> {
+    return generation.end(async (instance) => {
+      if (!instance.self.singleton) await this.#lifeCycle.destroy(instance)
+    })
+  }
+
+  // The end
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new HeddleError('ERR_CLOSED', 'the modules are closed')
+  }
+
+  async #close(): Promise<void> {
+    const end = await this.#turns.queue()
+    try {
+      const current = this.#current
+      const generations = [...this.#generations.values()]
+      this.#cutOff(generations)
+      const registries = generations.map(({ registry }) => registry)
+      await this.#drained(registries, 'modules are closed', this.#uses.idle())
+      for (const generation of generations) if (generation !== current) await this.#endOf(generation)
+      await current?.end((instance) =>
+        instance.self.singleton ? this.#lifeCycle.exit(instance) : this.#lifeCycle.destroy(instance),
+      )
+    } finally {
+      end()
+    }
+  }
+
+  /** At once and for all: nothing that begins from now on reaches an object of a module. */
+  #cutOff(generations: readonly ModuleGeneration[]): void {
+    this.#withdraw()
+    for (const owner of new Set(this.#current?.instances.map(({ owner }) => owner)))
+      owner.setup?.dropCommands(this.#control)
+    this.#generations.clear()
+    this.#hooks.activate(this.#hooks.fork())
+    for (const { self } of this.#singletons.values()) this.#hooks.drop(self.name)
+    for (const { registry } of generations) registry.destroy()
+  }
+
+  /** What had begun before has ended, or has had its time. */
+  async #drained(registries: readonly HookRegistry[], what: string, more?: Promise<void>): Promise<void> {
+    const calls = registries.map((registry) => registry.idle())
+    if (await settlesWithin(Promise.all([more, ...calls]), this.#timeout)) return
+    const text = `after ${this.#timeout} ms ${what} under calls that have not ended`
+    this.#failed(new ModuleError('ETIME', text))
   }
 
   /** Loads a provider; where another transaction came first, it may have done so. */
@@ -355,6 +414,7 @@ export class Modules implements AsyncDisposable {
       hooks: this.#hooks,
       config: this.#config,
       timeout: this.#timeout,
+      phase: (run) => this.#turns.phase(run),
       services: (owner) => this.#services(owner),
       failed: (error) => this.#failed(error),
       said: (self, output) => {
@@ -378,27 +438,19 @@ export class Modules implements AsyncDisposable {
 
   #withClosure<R>(name: string, instance: string | undefined, use: (self: Infrastructure) => R): R {
     const snapshot = this.#config.snapshot()
-    let result: R
-    try {
+    const call = (): R => {
       const found = this.#generations.get(snapshot.generation)?.find(name, instance)
-      if (found === undefined)
-        throw new ModuleError('ERR_MODULE_UNKNOWN', `module ${instanceKey(name, instance)} is not loaded`, {
-          module: name,
-        })
-      result = use(found.self)
-    } catch (error) {
-      snapshot.release()
-      throw error
+      if (found !== undefined) return use(found.self)
+      const text = `module ${instanceKey(name, instance)} is not loaded`
+      throw new ModuleError('ERR_MODULE_UNKNOWN', text, { module: name })
     }
-    if (result instanceof Promise) return result.finally(() => snapshot.release()) as R
-    snapshot.release()
-    return result
+    return this.#uses.during(call, () => snapshot.release())
   }
 
-  async #hold<R>(use: (generation: ModuleGeneration) => Promise<R>): Promise<R> {
-    using snapshot = this.#config.snapshot()
-    const generation = this.#generations.get(snapshot.generation) ?? new ModuleGeneration(0, [])
-    return await use(generation)
+  #hold<R>(use: (generation: ModuleGeneration | undefined) => Promise<R>): Promise<R> {
+    const snapshot = this.#config.snapshot()
+    const call = (): Promise<R> => use(this.#generations.get(snapshot.generation))
+    return this.#uses.during(call, () => snapshot.release())
   }
 
   #log(self: Infrastructure, level: LogLevel, text: string): void {
@@ -423,26 +475,9 @@ export class Modules implements AsyncDisposable {
   #failed(error: ModuleError): void {
     this.#reports.tell('failure', error, () => warnOf(error))
   }
-
-  async #inTurn(run: () => Promise<void>): Promise<void> {
-    const end = await this.#takeTurn()
-    try {
-      await run()
-    } finally {
-      end()
-    }
-  }
-
-  async #takeTurn(): Promise<() => void> {
-    const before = this.#turn
-    let end = (): void => {}
-    this.#turn = new Promise((resolve) => {
-      end = resolve
-    })
-    await before
-    return end
-  }
 }
+
+function nothing(): void {}
 
 function warnOfKept({ id }: Instance): void {
   process.emitWarning(`module ${id} is a singleton: without its stanza it stays until the process ends`, {

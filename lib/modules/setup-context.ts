@@ -80,10 +80,18 @@ export class Setup implements SetupContext {
     for (const lazy of this.#memtypes) void lazy.memtype
   }
 
-  /** Registers the commands for the generation that is being set up. ERR_NAME_TAKEN. */
-  makeCommands(control: Control): void {
+  /** Registers the commands for the generation that is being set up, each run by `use`. ERR_NAME_TAKEN. */
+  makeCommands(control: Control, use: (run: () => unknown) => unknown): void {
     for (const { name, run, help } of this.#commands)
-      control.register(name, run, { help, scope: 'generation' })
+      control.register(name, (response, call) => use(() => run(response, call)), {
+        help,
+        scope: 'generation',
+      })
+  }
+
+  /** Takes away those of the active generation. */
+  dropCommands(control: Control): void {
+    for (const { name } of this.#commands) control.unregister(name, 'generation')
   }
 
   #checkOpen(what: string): void {
