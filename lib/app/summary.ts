@@ -1,10 +1,8 @@
 import type { CommitResult } from '../config'
+import { warningText } from '../console'
 import type { AppReload } from './app-options'
 
 /** What a commit says, a line a warning. */
 export function summary({ generation, warnings }: CommitResult): AppReload {
-  const lines = warnings.map(
-    ({ option, place, message }) => `${place === undefined ? '' : `${place}: `}${option}: ${message}`,
-  )
-  return { generation, warnings: lines }
+  return { generation, warnings: warnings.map(warningText) }
 }

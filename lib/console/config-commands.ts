@@ -6,39 +6,56 @@ import {
   parsePath,
   type Transaction,
 } from '../config'
-import type { Control, ControlResponse } from '../control'
+import type { CommandCall, Control, ControlResponse } from '../control'
 import { HeddleError } from '../errors'
-import { printStanza, printRaw } from './config-text'
+import { BY, Collected } from './collected'
+import { type Depth, printRaw, printStanza, warningText } from './config-text'
 
-/** Who sets what is set here, as its origin shows it. */
-const BY = '<console>'
+/** What stands behind the name of a command, and whose it is. */
+interface Asked {
+  readonly rest: string
+  /** EINVAL. */
+  readonly words: readonly string[]
+  /** Undefined: the program. */
+  readonly caller: AbortSignal | undefined
+}
 
-type Run = (response: ControlResponse, rest: string, words: () => readonly string[]) => void | Promise<void>
+type Run = (response: ControlResponse, asked: Asked) => void | Promise<void>
 
 /**
  * The commands `config …`. What they change is active at once, and gone with the next reload unless it is written back; after
- * `config begin` changes are collected until `config commit`, for all clients together. Those that are read show the active
+ * `config begin` the changes of that client are collected until `config commit`, or until it leaves. What is read is the active
  * generation, or what was begun. (CN-02, CN-04, CF-02, CF-28)
  */
 export class ConfigCommands {
   readonly #config: Config
-  #begun: Transaction | undefined
+  /** By whose they are. */
+  readonly #begun = new Map<AbortSignal | undefined, Collected>()
+  /** Those whose end is waited for. */
+  readonly #followed = new WeakSet<AbortSignal>()
   readonly #commands: Readonly<Record<string, Run>> = {
-    reload: (response, file) => this.#reload(response, file),
-    show: (response, path) => this.#show(response, path),
-    eval: (response, _rest, words) => this.#eval(response, words()),
-    set: (response, rest) => this.#set(response, rest),
-    unset: (response, path) =>
-      this.#change(response, (txn) => mustBe(txn.unset(path), `nothing is set at ${path}`)),
-    remove: (response, path) =>
-      this.#change(response, (txn) => mustBe(txn.remove(path), `there is no stanza ${path}`)),
-    locate: (response, _rest, words) => this.#locate(response, words()),
-    options: (response, _rest, words) => this.#options(response, words()),
-    generations: (response) => this.#generations(response),
-    write: (response) => this.#write(response),
-    begin: (response, rest) => this.#begin(response, rest),
-    commit: (response) => this.#commit(response),
-    rollback: (response) => this.#rollback(response),
+    reload: alone((response, asked) => this.#reload(response, asked)),
+    get: (response, asked) => this.#get(response, asked),
+    show: (response, asked) => this.#show(response, asked, 'heads'),
+    showrecurse: (response, asked) => this.#show(response, asked, 'all'),
+    eval: (response, asked) => this.#eval(response, asked),
+    set: (response, asked) => this.#set(response, asked),
+    unset: (response, asked) =>
+      this.#change(response, asked, (txn) =>
+        mustBe(txn.unset(asked.rest), `nothing is set at ${asked.rest}`),
+      ),
+    remove: (response, asked) =>
+      this.#change(response, asked, (txn) =>
+        mustBe(txn.remove(asked.rest), `there is no stanza ${asked.rest}`),
+      ),
+    locate: (response, asked) => this.#locate(response, asked),
+    options: (response, asked) => this.#options(response, asked),
+    generations: alone((response) => this.#generations(response)),
+    write: alone((response) => this.#write(response)),
+    begin: (response, asked) => this.#begin(response, asked),
+    commit: alone((response, asked) => this.#commit(response, asked)),
+    replay: alone((response, asked) => this.#replay(response, asked)),
+    rollback: alone((response, asked) => this.#rollback(response, asked)),
   }
 
   constructor(config: Config) {
@@ -46,14 +63,11 @@ export class ConfigCommands {
   }
 
   register(control: Control): void {
-    control.register('config', (response, call) => this.#run(response, call.rest, call), { help: HELP })
+    control.register('config', (response, call) => this.#run(response, call), { help: HELP })
   }
 
-  async #run(
-    response: ControlResponse,
-    rest: string,
-    call: { readonly words: readonly string[] },
-  ): Promise<void> {
+  async #run(response: ControlResponse, call: CommandCall): Promise<void> {
+    const { rest, caller } = call
     const [name = ''] = rest.split(/\s/, 1)
     const key = name.toLowerCase()
     const command = Object.hasOwn(this.#commands, key) ? this.#commands[key] : undefined
@@ -62,51 +76,72 @@ export class ConfigCommands {
       return
     }
     try {
-      await command(response, rest.slice(name.length).trim(), () => call.words.slice(1))
+      await command(response, {
+        rest: rest.slice(name.length).trim(),
+        caller,
+        get words() {
+          return call.words.slice(1)
+        },
+      })
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
       report(response, error)
     }
   }
 
-  async #reload(response: ControlResponse, file: string): Promise<void> {
-    tell(response, await (file === '' ? this.#config.reload() : this.#config.reload(file)))
+  async #reload(response: ControlResponse, { caller }: Asked): Promise<void> {
+    if (this.#begun.has(caller))
+      throw new HeddleError(
+        'ERR_CONFIG_TRANSACTION',
+        'not inside of a transaction: config commit, or config rollback',
+      )
+    tell(response, await this.#config.reload())
   }
 
-  #show(response: ControlResponse, path: string): void {
-    this.#read((txn) => {
-      const raw = path === '' || path.toLowerCase() === 'global' ? undefined : settingOf(txn, path)
+  #get(response: ControlResponse, { rest, caller }: Asked): void {
+    this.#read(caller, (txn) => {
+      const raw = txn.get(rest)
+      if (raw === undefined) throw new HeddleError('ENOENT', `nothing is set at ${rest}`)
+      response.push(`${printRaw(raw)}\n`)
+    })
+  }
+
+  #show(response: ControlResponse, { rest, caller }: Asked, depth: Depth): void {
+    this.#read(caller, (txn) => {
+      const raw = rest === '' || rest.toLowerCase() === 'global' ? undefined : settingOf(txn, rest)
       if (raw !== undefined) {
         response.push(`${printRaw(raw)}\n`)
         return
       }
-      const stanza = txn.stanza(path)
-      if (stanza === undefined) throw new HeddleError('ENOENT', `nothing is set at ${path}`)
-      response.push(printStanza(stanza))
+      const stanza = txn.stanza(rest)
+      if (stanza === undefined) throw new HeddleError('ENOENT', `nothing is set at ${rest}`)
+      response.push(printStanza(stanza, depth))
     })
   }
 
-  #eval(response: ControlResponse, [name = '', ...pairs]: readonly string[]): void {
+  #eval(response: ControlResponse, { words, caller }: Asked): void {
+    const [name = '', ...pairs] = words
     const [module, key] = name.includes('.') ? split(name) : [undefined, name]
     const slot = this.#config.slot(key, module)
     if (slot === undefined) throw new HeddleError('ENOENT', `no option, or more than one, is called ${name}`)
-    using value = this.#config.fetchGeneric(null, slot, null, pairs)
+    const txn = this.#begun.get(caller)?.txn ?? null
+    using value = this.#config.fetchGeneric(txn, slot, null, pairs)
     response.push(`${shown(value.value)}\n`)
   }
 
   /** `path = text`, or `path text` where the path is one word. */
-  async #set(response: ControlResponse, rest: string): Promise<void> {
-    const [path, text] = assignment(rest)
-    await this.#change(response, (txn) => void txn.setText(path, text))
+  async #set(response: ControlResponse, asked: Asked): Promise<void> {
+    const [path, text] = assignment(asked.rest)
+    await this.#change(response, asked, (txn) => void txn.setText(path, text))
   }
 
-  #locate(response: ControlResponse, [name, ...more]: readonly string[]): void {
+  #locate(response: ControlResponse, { words: [name, ...more] }: Asked): void {
     if (name === undefined || more.length > 0)
       throw new HeddleError('EINVAL', 'config locate takes a name or /expression/')
     response.table('setting', this.#config.locate(expression(name) ?? name))
   }
 
-  #options(response: ControlResponse, [module, ...more]: readonly string[]): void {
+  #options(response: ControlResponse, { words: [module, ...more] }: Asked): void {
     if (more.length > 0) throw new HeddleError('EINVAL', 'config options takes a module, or nothing')
     const found = this.#config.options(module === undefined ? {} : { module })
     if (found.length === 0 && module !== undefined)
@@ -135,42 +170,72 @@ export class ConfigCommands {
     response.push('written\n')
   }
 
-  #begin(response: ControlResponse, rest: string): void {
+  #begin(response: ControlResponse, { rest, caller }: Asked): void {
     if (rest !== '' && rest.toLowerCase() !== 'scratch')
       throw new HeddleError('EINVAL', 'config begin takes the word scratch, or nothing')
-    if (this.#begun?.state === 'open')
+    if (this.#begun.has(caller))
       throw new HeddleError('EBUSY', 'a transaction is under way: config commit, or config rollback')
-    this.#begun = this.#config.begin({ by: BY, fromScratch: rest !== '' })
-    response.push(`begun from generation ${this.#begun.generation}\n`)
+    // It has left while this command waited; nobody would end what it begins.
+    caller?.throwIfAborted()
+    const collected = new Collected(this.#config, rest !== '')
+    this.#begun.set(caller, collected)
+    if (caller !== undefined) this.#follow(caller)
+    response.push(`begun from generation ${collected.generation}\n`)
   }
 
-  async #commit(response: ControlResponse): Promise<void> {
-    const txn = this.#open()
-    this.#begun = undefined
-    tell(response, await txn.commit())
+  async #commit(response: ControlResponse, { caller }: Asked): Promise<void> {
+    const result = await this.#open(caller).commit()
+    this.#forget(caller)
+    tell(response, result)
   }
 
-  #rollback(response: ControlResponse): void {
-    this.#open().rollback()
-    this.#begun = undefined
+  #replay(response: ControlResponse, { caller }: Asked): void {
+    const collected = this.#open(caller)
+    collected.replay()
+    response.push(`begun from generation ${collected.generation}\n`)
+  }
+
+  #rollback(response: ControlResponse, { caller }: Asked): void {
+    this.#open(caller)
+    this.#forget(caller)
     response.push('forgotten\n')
   }
 
-  #open(): Transaction {
-    if (this.#begun?.state === 'open') return this.#begun
+  #follow(caller: AbortSignal): void {
+    if (this.#followed.has(caller)) return
+    this.#followed.add(caller)
+    caller.addEventListener('abort', () => this.#forget(caller), { once: true })
+  }
+
+  #forget(caller: AbortSignal | undefined): void {
+    this.#begun.get(caller)?.rollback()
+    this.#begun.delete(caller)
+  }
+
+  #open(caller: AbortSignal | undefined): Collected {
+    const collected = this.#begun.get(caller)
+    if (collected !== undefined) return collected
     throw new HeddleError('ENOENT', 'no transaction is under way: config begin')
   }
 
-  async #change(response: ControlResponse, change: (txn: Transaction) => void): Promise<void> {
-    if (this.#begun?.state === 'open') {
-      change(this.#begun)
-      response.push('noted\n')
-    } else tell(response, await this.#config.transaction(change, { by: BY }))
+  async #change(
+    response: ControlResponse,
+    { caller }: Asked,
+    change: (txn: Transaction) => void,
+  ): Promise<void> {
+    const collected = this.#begun.get(caller)
+    if (collected === undefined) {
+      tell(response, await this.#config.transaction(change, { by: BY }))
+      return
+    }
+    change(collected.txn)
+    response.push('noted\n')
   }
 
-  #read(read: (txn: Transaction) => void): void {
-    if (this.#begun?.state === 'open') {
-      read(this.#begun)
+  #read(caller: AbortSignal | undefined, read: (txn: Transaction) => void): void {
+    const collected = this.#begun.get(caller)
+    if (collected !== undefined) {
+      read(collected.txn)
       return
     }
     using txn = this.#config.begin({ by: BY })
@@ -178,9 +243,19 @@ export class ConfigCommands {
   }
 }
 
+/** Of a command with nothing behind its name. */
+function alone(run: Run): Run {
+  return (response, asked) => {
+    if (asked.rest !== '') throw new HeddleError('EINVAL', 'that command takes no words')
+    return run(response, asked)
+  }
+}
+
 const HELP = {
-  'reload [file]': 'reads the file again; what was changed here is gone',
-  'show [path]': 'shows a setting or a stanza as it was set, or all',
+  reload: 'reads the file again; what was changed here is gone',
+  'get <path>': 'shows a setting as it was set there',
+  'show [path]': 'shows a setting, or the settings of a stanza and what stanzas are in it',
+  'showrecurse [path]': 'shows a stanza, or all, with the stanzas in it',
   'eval <option> [<scope> <instance>]': 'shows the value that holds there, with fallback and default',
   'set <path> = <value>': 'sets an option',
   'unset <path>': 'takes a setting away',
@@ -189,8 +264,9 @@ const HELP = {
   'options [module]': 'lists options with type, scope, default and origin',
   generations: 'shows the active generation, and those that somebody reads',
   write: 'writes what was changed here to the files it belongs to',
-  'begin [scratch]': 'collects the changes that follow',
-  commit: 'makes them active together',
+  'begin [scratch]': 'collects the changes that follow from this client, as long as it stays',
+  commit: 'makes them active together; where that fails they are still collected',
+  replay: 'makes them again, to what is active now',
   rollback: 'forgets them',
 }
 
@@ -203,8 +279,7 @@ function tell(response: ControlResponse, { generation, warnings }: CommitResult)
     )
     return
   }
-  for (const { option, place, message } of warnings)
-    response.push(`warning: ${place}: ${option}: ${message}\n`)
+  for (const warning of warnings) response.push(`warning: ${warningText(warning)}\n`)
 }
 
 /** Every error of a configuration with its place and line. */

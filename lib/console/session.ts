@@ -91,7 +91,8 @@ export class ControlSession {
       if (isFirst && HTTP_REQUEST.test(request.toString('latin1'))) return undefined
       const line = decode(request)
       if (!this.#isTrusted) return this.#introduced(line)
-      return await this.#rules.control.run(line, { signal: this.#left.signal })
+      const { signal } = this.#left
+      return await this.#rules.control.run(line, { signal, caller: signal })
     } catch (error) {
       if (this.#left.signal.aborted) return undefined
       if (isFirst) this.#isEnding = true

@@ -12,6 +12,11 @@ export interface CommandCall {
   readonly words: readonly string[]
   /** Whether XML was asked for; `ControlResponse` takes care of it. */
   readonly xml: boolean
+  /**
+   * Whose command it is: one signal for all that a client says, aborted when it has left. Undefined: the program, or whoever
+   * called `run` without one.
+   */
+  readonly caller: AbortSignal | undefined
   /** Aborted when the caller has left or the time of the command is over. */
   readonly signal: AbortSignal
 }

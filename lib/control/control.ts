@@ -30,6 +30,8 @@ export interface RunOptions {
   readonly xml?: boolean
   /** The caller has left: a command that waits is dropped, one that runs is told. */
   readonly signal?: AbortSignal
+  /** Whose command it is; a client gives the same one with each, and aborts it when it leaves. */
+  readonly caller?: AbortSignal
 }
 
 /** Commands that others have: a line whose first word no command has is offered to them. (CN-01) */
@@ -48,6 +50,7 @@ export type AfterCommand = (call: CommandCall, result: CommandResult) => void | 
 interface Waiting {
   readonly line: CommandLine
   readonly signal: AbortSignal | undefined
+  readonly caller: AbortSignal | undefined
   /** Of the caller, whose async context the command has, not that of whoever came before it. */
   readonly context: AsyncResource
   readonly settle: (result: CommandResult | undefined) => void
@@ -148,14 +151,15 @@ export class Control {
    * ERR_INVALID_ARGUMENT for what is no line, with the reason of the signal, and with EDEADLK inside of a command, which would
    * wait for itself. (CN-09)
    */
-  async run(line: string, { xml = false, signal }: RunOptions = {}): Promise<CommandResult> {
+  async run(line: string, { xml = false, signal, caller }: RunOptions = {}): Promise<CommandResult> {
     checkLine(line)
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw invalid('signal', 'is an AbortSignal', signal)
+    for (const [name, value] of Object.entries({ signal, caller }))
+      if (value !== undefined && !(value instanceof AbortSignal))
+        throw invalid(name, 'is an AbortSignal', value)
     signal?.throwIfAborted()
     if (this.#running.getStore()?.isOver === false)
       throw new HeddleError('EDEADLK', 'a command cannot wait for another: it would wait for its own end')
-    const result = await this.#enqueue(new CommandLine(line, xml), signal)
+    const result = await this.#enqueue(new CommandLine(line, xml), signal, caller)
     if (result === undefined) throw signal?.reason
     return result
   }
@@ -185,12 +189,17 @@ export class Control {
     },
   }
 
-  #enqueue(line: CommandLine, signal: AbortSignal | undefined): Promise<CommandResult | undefined> {
+  #enqueue(
+    line: CommandLine,
+    signal: AbortSignal | undefined,
+    caller: AbortSignal | undefined,
+  ): Promise<CommandResult | undefined> {
     return new Promise((resolve) => {
       const left = (): void => waiting.settle(undefined)
       const waiting: Waiting = {
         line,
         signal,
+        caller,
         context: new AsyncResource('HeddleCommand'),
         settle: (result) => {
           signal?.removeEventListener('abort', left)
@@ -224,13 +233,14 @@ export class Control {
   }
 
   /** Never rejects. */
-  async #perform({ line, signal }: Waiting): Promise<CommandResult> {
+  async #perform({ line, signal, caller }: Waiting): Promise<CommandResult> {
     const response = new ControlResponse(line.xml, this.#maxAnswerBytes)
     const over = new AbortController()
     const call: CommandCall = {
       name: line.name,
       rest: line.rest,
       xml: line.xml,
+      caller,
       signal: over.signal,
       get words() {
         return line.words

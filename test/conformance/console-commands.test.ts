@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
-import { afterEach, describe, expect, test } from 'vitest'
-import { Config } from '../../lib/config'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { Config, type Transaction } from '../../lib/config'
 import {
   ControlClient,
   ControlServer,
@@ -11,7 +11,7 @@ import { Control } from '../../lib/control'
 import { Eventer } from '../../lib/eventer'
 import { Hooks } from '../../lib/hooks'
 import { memtypes } from '../../lib/memory'
-import { gate, socketPath } from './console-harness'
+import { eventually, gate, socketPath } from './console-harness'
 import { makeLoop } from './net-harness'
 
 const open: (ControlServer | ControlClient)[] = []
@@ -137,9 +137,7 @@ describe('commands of the core', () => {
     expect(await say('hooks greet')).toMatch(/^hook +kind/)
     expect(await say('jobq')).toEqual(expect.any(String))
     const help = await say('help')
-    for (const name of 'config reload [file],help,hooks,jobq,memory <type>,module list,pid,shutdown'.split(
-      ',',
-    ))
+    for (const name of 'config reload,help,hooks,jobq,memory <type>,module list,pid,shutdown'.split(','))
       expect(help).toContain(`\n${name} `.slice(name.startsWith('config') ? 1 : 0))
     expect(await say('help memory')).toBe(
       'memory         lists memtypes\nmemory <type>  shows one, or those of a module\n',
@@ -244,7 +242,8 @@ describe('config on the console', () => {
     expect([config.generation, config.value(number)]).toEqual([before + 1, 2])
     writeFileSync(file, 'Number = 5\nStranger = 1\n')
     expect(await say('config reload')).toMatch(/^generation: \d+\nwarning: .*:2: .*Stranger: no option/)
-    expect(await refused(`config reload ${file}.nope`)).toMatch(/ENOENT/)
+    // What another file says is not this configuration, and its name would be one in the folder of the process.
+    expect(await refused(`config reload ${file}.other`)).toMatch(/takes no words.*EINVAL/)
   })
 
   test('A-CF-2 CN-04 what is set here is visible, and gone with a reload', async () => {
@@ -258,10 +257,19 @@ describe('config on the console', () => {
     expect(config.value(number, { binding: 'b 1', domain: 'foo.com' })).toBe(3)
     expect(await say('config show Number')).toBe('2\n')
     expect(await say('config show Domain "foo.com".Number')).toBe('4\n')
+    expect(await say('config get Domain "foo.com".Number')).toBe('4\n')
+    expect(await refused('config get Domain "bar.com".Number')).toMatch(/^nothing is set at Domain "bar.com"/)
+    expect(await refused('config get Domain "foo.com"')).toMatch(/ERR_CONFIG_PATH/)
+    const top = ['Number = 2', 'Words = (a "b c" "d = e")']
     expect(await say('config show')).toBe(
+      [...top, 'Binding "b 1" { … }', 'Domain "foo.com" { … }', ''].join('\n'),
+    )
+    expect(await say('config showrecurse Binding "b 1"')).toBe(
+      'Binding "b 1" {\n  Domain "foo.com" {\n    Number = 3\n  }\n}\n',
+    )
+    expect(await say('config showrecurse')).toBe(
       [
-        'Number = 2',
-        'Words = (a "b c" "d = e")',
+        ...top,
         'Binding "b 1" {',
         '  Domain "foo.com" {',
         '    Number = 3',
@@ -324,12 +332,98 @@ describe('config on the console', () => {
     expect(await say('config rollback')).toBe('forgotten\n')
     expect(await refused('config rollback')).toMatch(/^no transaction/)
     expect(await refused('config begin nonsense')).toMatch(/EINVAL/)
+  })
+
+  test('CF-28 A-CF-19 a commit that fails keeps what was collected; replay makes it again where another came before', async () => {
+    const { config, number, words } = await configured('Number = 1\n')
+    const { say, refused } = await start({ config })
     await say('config begin')
+    await say('config set Words = ( x )')
+    await say('config set Number = many')
+    expect(await refused('config commit')).toMatch(/many/)
+    expect(await say('config show')).toBe('Number = many\nWords = (x)\n')
+    expect([config.value(number), config.value(words)]).toEqual([1, ['none']])
     await say('config set Number = 3')
-    await config.transaction((txn) => txn.set('Number', 9))
+    const before = config.generation
+    expect(await say('config commit')).toBe(`generation: ${before + 1}\n`)
+    expect([config.value(number), config.value(words)]).toEqual([3, ['x']])
+
+    await say('config begin')
+    await say('config set Words = ( y )')
+    const { generation } = await config.transaction((txn) => txn.set('Number', 9))
+    for (const line of ['config commit', 'config commit', 'config show', 'config set Number = 1'])
+      expect(await refused(line)).toMatch(/config replay.*ERR_CONFIG_CONFLICT/)
+    expect(config.value(words)).toEqual(['x'])
+    expect(await say('config replay')).toBe(`begun from generation ${generation}\n`)
+    expect(await say('config eval Number')).toBe('9\n')
+    expect(await say('config commit')).toBe(`generation: ${generation + 1}\n`)
+    expect([config.value(number), config.value(words)]).toEqual([9, ['y']])
+    expect(await refused('config replay')).toMatch(/^no transaction/)
+    expect(config.stats().liveGenerations).toBe(1)
+  })
+
+  test('CF-28 A-CF-19 a reload inside of a transaction is an error, and nothing of it is lost', async () => {
+    const { config, number, file } = await configured('Number = 1\n')
+    const { say, refused } = await start({ config })
+    await say('config begin')
+    await say('config set Words = ( x )')
+    writeFileSync(file, 'Number = 2\n')
+    expect(await refused('config reload')).toMatch(
+      /config commit, or config rollback.*ERR_CONFIG_TRANSACTION/,
+    )
+    expect(config.value(number)).toBe(1)
+    await say('config commit')
+    await say('config reload')
+    expect(config.value(number)).toBe(2)
+  })
+
+  test('CF-28 what is begun is of one client: others go on, and it goes when that leaves', async () => {
+    const { config, number, words } = await configured('Number = 1\n')
+    const { say, refused, server, client, control } = await start({ config })
+    using other = await ControlClient.connect(server.path as string)
+    await say('config begin')
+    await say('config set Words = ( x )')
+    expect((await other.command('config set Number = 5')).text).toMatch(/^generation: /)
+    expect((await other.command('config show')).text).toBe('Number = 5\n')
+    expect((await control.run('config rollback')).text).toMatch(/^no transaction/)
+    expect((await control.run('config begin')).ok).toBe(true)
+    expect((await control.run('config rollback')).ok).toBe(true)
+    expect(config.value(number)).toBe(5)
     expect(await refused('config commit')).toMatch(/ERR_CONFIG_CONFLICT/)
-    expect(await refused('config commit')).toMatch(/^no transaction/)
-    expect(config.value(number)).toBe(9)
+    const begun = vi.spyOn(config, 'begin')
+    await say('config replay')
+    const txn = begun.mock.results[0]?.value as Transaction
+    expect([txn.state, txn.isChanged]).toEqual(['open', true])
+    client.close()
+    await eventually(() => txn.state === 'ended')
+    expect([config.value(number), config.value(words)]).toEqual([5, ['none']])
+  })
+
+  test('CF-28 what is evaluated is what was begun', async () => {
+    const { config } = await configured('Number = 1\n')
+    const { say } = await start({ config })
+    await say('config begin')
+    await say('config set Domain "d".Number = 4')
+    expect(await say('config eval Number domain d')).toBe('4\n')
+    await say('config rollback')
+    expect(await say('config eval Number domain d')).toBe('1\n')
+  })
+
+  test('CF-17 a warning of what was taken away has no place, and says none', async () => {
+    const { config } = await configured('Fixed = 1\n')
+    config.registerOption({
+      name: 'Fixed',
+      type: 'int',
+      fallback: 'Global',
+      flags: { notTunableOnline: true },
+      default: '0',
+    })
+    await config.reload()
+    config.markStarted()
+    const { say } = await start({ config })
+    expect(await say('config unset Fixed')).toMatch(
+      /^generation: \d+\nwarning: (?!undefined).*Fixed: takes effect/i,
+    )
   })
 
   test('CN-05 A-CN-5 commands of a generation go with a reload, those of the process stay', async () => {
