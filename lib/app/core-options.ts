@@ -59,7 +59,7 @@ const THREAD_POOL = {
 
 const JOBQ = {
   kind: word('Kind', ['worker', 'native'], { ...FIXED, default: 'worker' }),
-  concurrency: whole('Concurrency', 1, MAX_THREADS, { default: '1' }),
+  concurrency: whole('Concurrency', 1, MAX_THREADS, {}),
   min: whole('Min', 0, MAX_THREADS, { default: '0' }),
   max: whole('Max', 0, MAX_THREADS, { default: '0' }),
   floor: whole('Floor', 0, MAX_THREADS, { default: '0' }),

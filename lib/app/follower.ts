@@ -1,3 +1,4 @@
+import type { Transaction } from '../config'
 import type { Eventer } from '../eventer'
 import type { AppHooks } from './app-hooks'
 import type { CoreSlots } from './core-options'
@@ -5,16 +6,19 @@ import { Generation, type Readable } from './generation'
 import { type HttpSettings, HttpService } from './http-service'
 import { Loader } from './loader'
 import { type ServiceChange, Services } from './services'
+import { described, placed } from './place'
+import { Problems } from './problems'
+import type { Warn } from './service'
 import { type Settings, settingsOf } from './settings'
 import { TcpService, type TcpSettings } from './tcp-service'
-import { tune } from './tunables'
+import { Tunables } from './tunables'
 
 /** A listener of the application. */
 export type AppService = HttpService | TcpService
 
 /** What runs because of the configuration, once there are loops. */
 interface Running {
-  readonly eventer: Eventer
+  readonly tunables: Tunables
   readonly http: Services<HttpSettings, HttpService>
   readonly tcp: Services<TcpSettings, TcpService>
 }
@@ -58,15 +62,16 @@ export class Follower {
     const [hooks, loader] = [this.#hooks, this.#loader]
     const ground = { eventer, loader }
     const running: Running = {
-      eventer,
+      tunables: new Tunables(eventer),
       http: new Services(loader, (settings) => HttpService.open(settings, ground, hooks), this.#failed),
       tcp: new Services(loader, (settings) => TcpService.open(settings, ground), this.#failed),
     }
-    tune(eventer, this.settings)
-    await this.#open(running, this.settings)
+    const problems = running.tunables.follow(this.settings)
+    if (problems.length > 0) throw new Problems(problems.map(([{ place }, error]) => placed(place, error)))
+    await this.#open(running, this.settings, () => {})
     this.#loader.checkOpen()
     this.#running = running
-    this.commit()
+    this.#follow()
   }
 
   /** Accepts no more, and answers what there is. What a reload is opening meanwhile is closed as well. */
@@ -82,20 +87,19 @@ export class Follower {
     await Promise.all([...drained, this.abort(), this.#opening])
   }
 
-  async prepare(txn: Readable): Promise<void> {
+  async prepare(txn: Readable & Pick<Transaction, 'warn'>): Promise<void> {
     this.#loader.checkOpen()
     const settings = settingsOf(new Generation(txn, this.#file), this.#slots)
     if (this.#running === undefined) this.#pending = { settings, changes: [] }
-    else await this.#open(this.#running, settings)
+    else await this.#open(this.#running, settings, warnOf(txn))
   }
 
-  commit(): void {
-    const pending = this.#pending
+  /** What cannot be done any more is told to whoever commits. */
+  commit(txn: Pick<Transaction, 'warn'>): void {
+    const pending = this.#follow()
     if (pending === undefined) return
-    this.#pending = undefined
-    this.#settings = pending.settings
-    for (const change of pending.changes) change.commit()
-    if (this.#running !== undefined) tune(this.#running.eventer, pending.settings)
+    const warn = warnOf(txn)
+    for (const [spot, error] of this.#running?.tunables.follow(pending) ?? []) warn(spot, described(error))
   }
 
   async abort(): Promise<void> {
@@ -104,14 +108,24 @@ export class Follower {
     for (const change of pending?.changes ?? []) await change.abort()
   }
 
-  #open(running: Running, settings: Settings): Promise<void> {
-    const opening = this.#prepareAll(running, settings)
+  /** The pending generation is there. */
+  #follow(): Settings | undefined {
+    const pending = this.#pending
+    this.#pending = undefined
+    if (pending === undefined) return undefined
+    this.#settings = pending.settings
+    for (const change of pending.changes) change.commit()
+    return pending.settings
+  }
+
+  #open(running: Running, settings: Settings, warn: Warn): Promise<void> {
+    const opening = this.#prepareAll(running, settings, warn)
     this.#opening = opening.catch(() => undefined)
     return opening
   }
 
-  async #prepareAll(running: Running, settings: Settings): Promise<void> {
-    const changes = await prepareAll(running, settings)
+  async #prepareAll(running: Running, settings: Settings, warn: Warn): Promise<void> {
+    const changes = await prepareAll(running, settings, warn)
     // Whoever stops it finds it either on its way here or pending.
     this.#pending = { settings, changes }
     if (!this.#loader.isClosed) return
@@ -120,12 +134,17 @@ export class Follower {
   }
 }
 
+/** To whoever commits, if that succeeds. */
+function warnOf(txn: Pick<Transaction, 'warn'>): Warn {
+  return ({ path, line }, message) => txn.warn({ option: path, place: line, message })
+}
+
 /** All or nothing. */
-async function prepareAll({ http, tcp }: Running, settings: Settings): Promise<ServiceChange[]> {
+async function prepareAll({ http, tcp }: Running, settings: Settings, warn: Warn): Promise<ServiceChange[]> {
   const { drainMs } = settings
-  const first = await http.prepare(settings.http, drainMs)
+  const first = await http.prepare(settings.http, drainMs, warn)
   try {
-    return [first, await tcp.prepare(settings.tcp, drainMs)]
+    return [first, await tcp.prepare(settings.tcp, drainMs, warn)]
   } catch (error) {
     await first.abort()
     throw error

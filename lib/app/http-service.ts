@@ -8,14 +8,18 @@ import { createServer } from '../servers'
 import { at } from './place'
 import type { AppHooks } from './app-hooks'
 import { loadTable, type RouteSpec } from './route-table'
-import { type Ground, type Service, warnOfWorkers } from './service'
+import {
+  type Ground,
+  OPENING_STAYS,
+  type Service,
+  type ServiceSettings,
+  type Warn,
+  WORKERS_STAY,
+} from './service'
 
 /** An `HTTP_Listener` as the configuration describes it. */
-export interface HttpSettings {
+export interface HttpSettings extends ServiceSettings {
   readonly kind: 'http'
-  readonly name: string
-  /** Where it stands, for messages. */
-  readonly place: string
   readonly pool: string | undefined
   /** The pool runs JavaScript of its own: handlers run there. */
   readonly inWorkers: boolean
@@ -75,10 +79,10 @@ export class HttpService implements Service<HttpSettings> {
   }
 
   /** Loads what the other settings serve; the result puts it into place. */
-  async change(settings: HttpSettings): Promise<() => void> {
-    const { pool, inWorkers } = this.#settings
-    const next = { ...settings, pool, inWorkers }
-    if (inWorkers && isOther(this.#settings, next)) warnOfWorkers(settings.place)
+  async change(settings: HttpSettings, warn: Warn): Promise<() => void> {
+    const next = this.#asOpened(settings)
+    if (!isDeepStrictEqual(openedWith(next), openedWith(settings))) warn(settings, OPENING_STAYS)
+    if (next.inWorkers && isOther(next, settings)) warn(settings, WORKERS_STAY)
     const serve = await serveOf(next, this.#ground)
     return () => {
       this.#settings = next
@@ -86,9 +90,21 @@ export class HttpService implements Service<HttpSettings> {
     }
   }
 
+  /** The other settings, as far as they hold before the next start. */
+  #asOpened(settings: HttpSettings): HttpSettings {
+    const { handler, routes, inWorkers } = this.#settings
+    const next = { ...settings, ...openedWith(this.#settings) }
+    return inWorkers ? { ...next, handler, routes } : next
+  }
+
   close(timeout: number): Promise<void> {
     return this.server.close({ drain: true, timeout })
   }
+}
+
+/** What does not change while it is open. */
+function openedWith({ pool, inWorkers, where, limits }: HttpSettings) {
+  return { pool, inWorkers, where, limits }
 }
 
 function isOther(a: HttpSettings, b: HttpSettings): boolean {

@@ -40,7 +40,7 @@ export async function makeParts(options: AppOptions, failed: (error: unknown) =>
   // Behind the modules: what is served may need what they set up.
   config.participant({
     prepare: (txn) => follower.prepare(txn),
-    commit: () => follower.commit(),
+    commit: (txn) => follower.commit(txn),
     abort: () => follower.abort(),
   })
   return { file, hooks, config, control, modules, slots, own, follower }

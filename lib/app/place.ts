@@ -1,5 +1,19 @@
 import { HeddleError } from '../errors'
 
+/** A stanza, as messages name it. */
+export interface Spot {
+  /** `file:line: Type "name"`, for messages. */
+  readonly place: string
+  /** `file:line`. */
+  readonly line: string
+  /** `Type "name"`. */
+  readonly path: string
+}
+
+export function spotOf(line: string, path: string): Spot {
+  return { place: `${line}: ${path}`, line, path }
+}
+
 /**
  * The same failure, with the place of the configuration that led to it before the first line of its message. The code stays,
  * what was thrown is the cause. It may be anything: nothing of it is trusted.

@@ -1,12 +1,11 @@
 import type { AddressInfo } from '../backend/backend'
 import type { Eventer } from '../eventer'
 import type { Loader } from './loader'
+import type { Spot } from './place'
 
 /** What the settings of services have in common. */
-export interface ServiceSettings {
+export interface ServiceSettings extends Spot {
   readonly name: string
-  /** Where it stands, for messages. */
-  readonly place: string
   readonly where: {
     readonly address?: string
     readonly port?: number
@@ -26,8 +25,8 @@ export interface Service<S extends ServiceSettings = ServiceSettings> {
   readonly address: AddressInfo
   /** Open connections. */
   readonly connections: number
-  /** Makes everything for other settings ready; the result puts it into place and cannot fail. */
-  change(settings: S): Promise<() => void>
+  /** Makes everything for other settings ready; the result puts it into place and cannot fail. What stays is warned of. */
+  change(settings: S, warn: Warn): Promise<() => void>
   /** Stops accepting and waits for what is under way, so many milliseconds at most; 0: as long as it takes. */
   close(timeout: number): Promise<void>
 }
@@ -41,10 +40,9 @@ export function identityOf({ name, where }: ServiceSettings): string {
   return where.port === 0 ? `name:${name}` : `tcp:${where.address ?? ''}:${where.port}`
 }
 
-/** Handlers that run in workers were loaded there when the listener was opened. */
-export function warnOfWorkers(place: string): void {
-  process.emitWarning(`${place}: handlers in a pool of workers stay as they are until the next start`, {
-    type: 'HeddleWarning',
-    code: 'HEDDLE_NOT_TUNABLE',
-  })
-}
+/** What a reload says of something that stays as it is. */
+export type Warn = (spot: Spot, message: string) => void
+
+export const WORKERS_STAY = 'handlers in a pool of workers stay as they are until the next start'
+export const OPENING_STAYS =
+  'it is open already: its pool, limits and ways to accept stay until the next start'

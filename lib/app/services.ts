@@ -1,6 +1,6 @@
 import { HeddleError } from '../errors'
 import type { Loader } from './loader'
-import { identityOf, type Service, type ServiceSettings } from './service'
+import { identityOf, type Service, type ServiceSettings, type Warn } from './service'
 
 /** What a pending generation changes among the services: exactly one of both is called. */
 export interface ServiceChange {
@@ -42,9 +42,9 @@ export class Services<S extends ServiceSettings, T extends Service<S>> {
 
   /**
    * Fails with what the first service that fails fails with, ERR_CLOSED when the application ends meanwhile; everything is as
-   * it was then.
+   * it was then. What stays as it is, although settings say otherwise, is warned of.
    */
-  async prepare(wanted: readonly S[], drainMs: number): Promise<ServiceChange> {
+  async prepare(wanted: readonly S[], drainMs: number, warn: Warn): Promise<ServiceChange> {
     const next = new Map<string, T>()
     const opened: T[] = []
     const changes: (() => void)[] = []
@@ -55,7 +55,7 @@ export class Services<S extends ServiceSettings, T extends Service<S>> {
         const id = identityOf(settings)
         if (next.has(id)) throw twice(settings, next.get(id) as T)
         const known = this.#services.get(id)
-        if (known !== undefined) changes.push(await known.change(settings))
+        if (known !== undefined) changes.push(await known.change(settings, warn))
         else opened.push(await this.#open(settings))
         next.set(id, known ?? (opened.at(-1) as T))
         this.#loader.checkOpen()

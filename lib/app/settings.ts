@@ -2,16 +2,18 @@ import { resolve } from 'node:path'
 import { HeddleError } from '../errors'
 import type { EventerOptions, PoolOptions } from '../eventer'
 import type { JobQueueOptions } from '../jobq'
+import { checkName as checkQueueName } from '../jobq/job-queues'
 import { initialLimits } from '../jobq/limits'
 import type { LocatedTarget } from '../jobq/targets'
 import type { ThreadPoolOptions } from '../threadpool'
+import { checkName as checkPoolName, poolSpec, PREDEFINED } from '../threadpool/pool-spec'
 import type { ConfigQuery } from '../config'
 import type { CoreSlot } from './core-option'
 import type { CoreSlots } from './core-options'
 import type { Generation, Stanza } from './generation'
 import { handlerTarget } from './handler-name'
 import type { HttpSettings } from './http-service'
-import { placed } from './place'
+import { placed, type Spot, spotOf } from './place'
 import { Problems } from './problems'
 import type { RouteSpec } from './route-table'
 import type { TcpSettings } from './tcp-service'
@@ -22,11 +24,17 @@ export interface ControlSettings {
   readonly place: string
 }
 
+/** A pool or queue as a stanza describes it. */
+export interface ThreadsSettings<T> extends Spot {
+  readonly name: string
+  readonly options: T
+}
+
 /** What a generation says to the core, in the words of those who are told. Plain data. */
 export interface Settings {
   readonly eventer: EventerOptions
-  readonly threadPools: Readonly<Record<string, ThreadPoolOptions>>
-  readonly jobqs: Readonly<Record<string, JobQueueOptions>>
+  readonly threadPools: readonly ThreadsSettings<ThreadPoolOptions>[]
+  readonly jobqs: readonly ThreadsSettings<JobQueueOptions>[]
   readonly http: readonly HttpSettings[]
   readonly tcp: readonly TcpSettings[]
   /** Undefined: no control socket. */
@@ -51,8 +59,8 @@ function read(from: Generation, slots: CoreSlots): Settings {
   const pools = poolsOf(from, slots)
   return {
     eventer: { ...eventerOf(from, slots), pools },
-    threadPools: byName(from, 'ThreadPool', (name) => threadPoolOf(from, slots, name)),
-    jobqs: byName(from, 'Jobq', (name, { place }) => jobqOf(from, slots, name, place)),
+    threadPools: listed(from, 'ThreadPool', (name, stanza) => threadPoolOf(from, slots, name, stanza)),
+    jobqs: listed(from, 'Jobq', (name, stanza) => jobqOf(from, slots, name, stanza)),
     http: listed(from, 'HTTP_Listener', (name, stanza) => httpOf(from, slots, name, stanza, pools)),
     tcp: listed(from, 'Listener', (name, stanza) => tcpOf(from, slots, name, stanza, pools)),
     control: from.attempt('', () => controlOf(from, slots)),
@@ -125,37 +133,64 @@ function poolsOf(from: Generation, { pool }: CoreSlots): Record<string, PoolOpti
   })
 }
 
-function threadPoolOf(from: Generation, { threadPool }: CoreSlots, name: string): ThreadPoolOptions {
+function threadPoolOf(
+  from: Generation,
+  { threadPool }: CoreSlots,
+  name: string,
+  stanza: Stanza,
+): ThreadsSettings<ThreadPoolOptions> {
   const of = query('ThreadPool', name)
-  return given<ThreadPoolOptions>({
-    concurrency: from.get(threadPool.concurrency, of),
+  const spot = spotOf(stanza.place, `ThreadPool "${name}"`)
+  const kind = from.get(threadPool.kind, of)
+  const predefined = [...PREDEFINED].find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1]
+  if (predefined !== undefined && kind === 'native')
+    throw bad(spot.place, 'a pool that is always there runs exports of modules: its Kind is worker')
+  const options = given<ThreadPoolOptions>({
+    concurrency: from.get(threadPool.concurrency, of) ?? predefined?.concurrency,
     maxQueue: from.get(threadPool.backlog, of),
     stackSize: from.get(threadPool.stackSize, of),
-    kind: from.get(threadPool.kind, of),
+    kind,
+  })
+  return checked({ name, ...spot, options }, () => {
+    checkPoolName(name)
+    poolSpec(options)
   })
 }
 
-function jobqOf(from: Generation, { jobq }: CoreSlots, name: string, place: string): JobQueueOptions {
+function jobqOf(
+  from: Generation,
+  { jobq }: CoreSlots,
+  name: string,
+  stanza: Stanza,
+): ThreadsSettings<JobQueueOptions> {
   const of = query('Jobq', name)
-  const limits = {
-    concurrency: from.get(jobq.concurrency, of),
-    min: from.get(jobq.min, of),
-    max: from.get(jobq.max, of),
-    floor: from.get(jobq.floor, of),
-  }
-  try {
-    initialLimits(limits.concurrency, limits.min, limits.max, limits.floor)
-  } catch (error) {
-    throw placed(`${place}: Jobq "${name}"`, error)
-  }
-  return {
-    ...limits,
+  const [min, max, floor] = [from.get(jobq.min, of), from.get(jobq.max, of), from.get(jobq.floor, of)]
+  const concurrency = from.get(jobq.concurrency, of) ?? Math.max(1, min)
+  const options = {
+    concurrency,
+    min,
+    max,
+    floor,
     kind: from.get(jobq.kind, of),
     maxBacklog: from.get(jobq.backlog, of),
     lifo: from.get(jobq.lifo, of),
     memorySafety: from.get(jobq.safety, of),
     stackSize: from.get(jobq.stackSize, of),
   }
+  return checked({ name, ...spotOf(stanza.place, `Jobq "${name}"`), options }, () => {
+    checkQueueName(name)
+    initialLimits(concurrency, min, max, floor)
+  })
+}
+
+/** What is wrong with it says where it stands. */
+function checked<T extends { readonly place: string }>(settings: T, check: () => void): T {
+  try {
+    check()
+  } catch (error) {
+    throw placed(settings.place, error)
+  }
+  return settings
 }
 
 type EndpointSlots = CoreSlots['listener'] | CoreSlots['httpListener']
@@ -198,7 +233,8 @@ function httpOf(
 ): HttpSettings | undefined {
   const own = slots.httpListener
   const of = query('HTTP_Listener', name)
-  const place = `${line}: HTTP_Listener "${name}"`
+  const spot = spotOf(line, `HTTP_Listener "${name}"`)
+  const { place } = spot
   if (!from.get(own.enabled, of)) return undefined
   const pool = poolNameOf(from, own, of, place, pools)
   const routes = routesOf(from, slots, name)
@@ -208,7 +244,7 @@ function httpOf(
   return {
     kind: 'http',
     name,
-    place,
+    ...spot,
     pool,
     inWorkers: pool !== undefined && pools[pool]?.kind === 'worker',
     where: whereOf(from, own, of, place),
@@ -271,7 +307,8 @@ function tcpOf(
   pools: Readonly<Record<string, PoolOptions>>,
 ): TcpSettings | undefined {
   const of = query('Listener', name)
-  const place = `${line}: Listener "${name}"`
+  const spot = spotOf(line, `Listener "${name}"`)
+  const { place } = spot
   if (!from.get(own.enabled, of)) return undefined
   const pool = poolNameOf(from, own, of, place, pools)
   const handler = targetOf(from, own.handler, of, place)
@@ -286,7 +323,7 @@ function tcpOf(
   return {
     kind: 'tcp',
     name,
-    place,
+    ...spot,
     pool,
     inWorkers,
     handler,

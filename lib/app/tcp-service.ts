@@ -9,14 +9,18 @@ import { HandlerSet } from '../net/handlers'
 import { listen } from '../servers'
 import type { Loader } from './loader'
 import { at } from './place'
-import { type Ground, type Service, warnOfWorkers } from './service'
+import {
+  type Ground,
+  OPENING_STAYS,
+  type Service,
+  type ServiceSettings,
+  type Warn,
+  WORKERS_STAY,
+} from './service'
 
 /** A `Listener` as the configuration describes it. */
-export interface TcpSettings {
+export interface TcpSettings extends ServiceSettings {
   readonly kind: 'tcp'
-  readonly name: string
-  /** Where it stands, for messages. */
-  readonly place: string
   readonly pool: string | undefined
   /** The pool runs JavaScript of its own: handlers are named there, and stay. */
   readonly inWorkers: boolean
@@ -65,10 +69,14 @@ export class TcpService implements Service<TcpSettings> {
     return this.#listener.connections
   }
 
-  async change(settings: TcpSettings): Promise<() => void> {
-    const { pool, inWorkers, handler } = this.#settings
-    const next = { ...settings, pool, inWorkers }
-    if (inWorkers && !isDeepStrictEqual(handler, next.handler)) warnOfWorkers(settings.place)
+  async change(settings: TcpSettings, warn: Warn): Promise<() => void> {
+    const { pool, inWorkers, where, handler } = this.#settings
+    const opened = { pool, inWorkers, where }
+    const { pool: otherPool, inWorkers: otherKind, where: other } = settings
+    if (!isDeepStrictEqual(opened, { pool: otherPool, inWorkers: otherKind, where: other }))
+      warn(settings, OPENING_STAYS)
+    if (inWorkers && !isDeepStrictEqual(handler, settings.handler)) warn(settings, WORKERS_STAY)
+    const next = { ...settings, ...opened, ...(inWorkers && { handler }) }
     const handlers = await at(next.place, setOf(next, this.#ground))
     return () => {
       this.#settings = next

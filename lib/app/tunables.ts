@@ -1,43 +1,106 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Eventer } from '../eventer'
-import type { JobQueueOptions } from '../jobq'
-import { ThreadPools } from '../threadpool'
-import type { Settings } from './settings'
+import type { JobQueue, JobQueueOptions } from '../jobq'
+import { initialLimits } from '../jobq/limits'
+import { type ThreadPoolOptions, ThreadPools, type ThreadPoolStanza } from '../threadpool'
+import { poolSpec } from '../threadpool/pool-spec'
+import type { Spot } from './place'
+import type { Settings, ThreadsSettings } from './settings'
+
+/** A stanza that could not be followed, and why. */
+export type Untuned = readonly [spot: Spot, error: unknown]
 
 /**
- * Brings thread pools and job queues in step with a generation: what is new is made, what is there is changed where that is
- * possible, what is named no more stays as it is. Numbers were checked when the generation was prepared.
+ * Brings thread pools and job queues in step with a generation: what is new is made, what a stanza says otherwise than before
+ * is changed, what is named no more stays as it is. What a program or the console has changed meanwhile stays, as long as the
+ * stanza says the same. Belongs to the isolate of the application.
  */
-export function tune(eventer: Eventer, { threadPools, jobqs }: Settings): void {
-  for (const [name, options] of Object.entries(jobqs)) tuneQueue(eventer, name, options)
-  const stanzas = Object.entries(threadPools)
-  if (stanzas.length === 0) return
-  const pools = ThreadPools.of(eventer)
-  for (const [name, options] of stanzas) {
-    const { concurrency, maxQueue, stackSize } = options
-    const known = pools.find(name)
-    if (known === undefined) {
+export class Tunables {
+  readonly #eventer: Eventer
+  /** As they were applied last, by the name of what they were applied to. */
+  readonly #queues = new Map<string, JobQueueOptions>()
+  readonly #pools = new Map<string, ThreadPoolOptions>()
+
+  constructor(eventer: Eventer) {
+    this.#eventer = eventer
+  }
+
+  /** What could not be done; the rest is. A stanza that failed is tried again the next time. */
+  follow({ jobqs, threadPools }: Settings): Untuned[] {
+    return [
+      ...each(
+        jobqs,
+        this.#queues,
+        (name) => name,
+        (settings, before) => this.#queue(settings, before),
+      ),
+      ...each(
+        threadPools,
+        this.#pools,
+        (name) => name.toLowerCase(),
+        (settings, before) => this.#pool(settings, before),
+      ),
+    ]
+  }
+
+  #queue({ name, options }: ThreadsSettings<JobQueueOptions>, before: JobQueueOptions | undefined): void {
+    const { jobqs } = this.#eventer
+    const queue = jobqs.get(name)
+    if (queue === undefined) jobqs.create(name, options)
+    else tuneQueue(queue, options, before)
+  }
+
+  #pool({ name, options }: ThreadsSettings<ThreadPoolOptions>, before: ThreadPoolOptions | undefined): void {
+    const pools = ThreadPools.of(this.#eventer)
+    if (pools.find(name) === undefined)
       pools.create(name, { owner: 'configuration', deferSpawn: false, ...options })
-      continue
-    }
-    const stanza = {
-      ...(concurrency !== undefined && { Concurrency: concurrency }),
-      ...(maxQueue !== undefined && { Backlog: maxQueue }),
-      ...(stackSize !== undefined && { Stack_Size: stackSize }),
-    }
-    pools.configure({ ThreadPool: { [name]: stanza } })
+    else pools.configure({ ThreadPool: { [name]: changesOf(options, before) } })
   }
 }
 
-function tuneQueue(eventer: Eventer, name: string, options: JobQueueOptions): void {
-  const queue = eventer.jobqs.get(name)
-  if (queue === undefined) {
-    eventer.jobqs.create(name, options)
-    return
+function each<T>(
+  stanzas: readonly ThreadsSettings<T>[],
+  applied: Map<string, T>,
+  keyOf: (name: string) => string,
+  apply: (settings: ThreadsSettings<T>, before: T | undefined) => void,
+): Untuned[] {
+  const failures: Untuned[] = []
+  for (const settings of stanzas) {
+    const key = keyOf(settings.name)
+    const before = applied.get(key)
+    if (isDeepStrictEqual(before, settings.options)) continue
+    try {
+      apply(settings, before)
+      applied.set(key, settings.options)
+    } catch (error) {
+      failures.push([settings, error])
+    }
   }
-  const { min = 0, max = 0, floor = 0, concurrency, maxBacklog, lifo } = options
-  queue.setMinMax(min, max)
-  queue.setFloor(floor)
-  if (concurrency !== undefined) queue.setConcurrency(concurrency)
-  if (maxBacklog !== undefined) queue.setMaxBacklog(maxBacklog)
-  if (lifo !== undefined) queue.lifo = lifo
+  return failures
+}
+
+/** Nothing before: the queue is not of this configuration's making, and all that the stanza says counts. */
+function tuneQueue(queue: JobQueue, options: JobQueueOptions, before: JobQueueOptions | undefined): void {
+  const limits = limitsOf(options)
+  if (before === undefined || !isDeepStrictEqual(limits, limitsOf(before))) queue.setLimits(limits)
+  const { maxBacklog, lifo } = options
+  if (maxBacklog !== undefined && maxBacklog !== before?.maxBacklog) queue.setMaxBacklog(maxBacklog)
+  if (lifo !== undefined && lifo !== before?.lifo) queue.lifo = lifo
+}
+
+function limitsOf({ concurrency = 1, min, max, floor }: JobQueueOptions) {
+  return initialLimits(concurrency, min, max, floor)
+}
+
+/** What a stanza no longer says is as it is by default. */
+function changesOf(options: ThreadPoolOptions, before: ThreadPoolOptions | undefined): ThreadPoolStanza {
+  const now = poolSpec(options)
+  const then = before && poolSpec(before)
+  const isSaid = before === undefined ? options : now
+  return {
+    ...(isSaid.concurrency !== undefined &&
+      now.concurrency !== then?.concurrency && { Concurrency: now.concurrency }),
+    ...(isSaid.maxQueue !== undefined && now.maxQueue !== then?.maxQueue && { Backlog: now.maxQueue }),
+    ...(isSaid.stackSize !== undefined && now.stackSize !== then?.stackSize && { Stack_Size: now.stackSize }),
+  }
 }

@@ -451,7 +451,7 @@ export class Config {
     for (const follower of this.#followers) attempt(follower, 'journal')
     // It is active: what its hooks do cannot fail it any more.
     attempt(() => this.#ownHooks?.postCommit.call(number), 'config.post_commit')
-    return { generation: number, warnings }
+    return { generation: number, warnings: [...warnings, ...txn.warnings] }
   }
 
   #commitContext() {

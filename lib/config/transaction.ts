@@ -71,6 +71,7 @@ export class Transaction implements Readable {
   #source: TreeSource | undefined
   #view: View | undefined
   #registry: HookRegistry | undefined
+  readonly #warnings: ConfigWarning[] = []
   /** Whether what it makes is active: nothing of it is taken back any more. @internal */
   hasSwapped = false
   /** Whether what it makes is what the files say. @internal */
@@ -189,6 +190,16 @@ export class Transaction implements Readable {
     this.#checkUsable()
     this.#source ??= this.#host.newSource(this.#draft.root, this)
     return this.#source
+  }
+
+  /** Of those who take part in its commit, until that is over: something to tell whoever commits, which fails nothing. */
+  warn(warning: ConfigWarning): void {
+    this.#warnings.push(warning)
+  }
+
+  /** @internal */
+  get warnings(): readonly ConfigWarning[] {
+    return this.#warnings
   }
 
   /**

@@ -178,6 +178,11 @@ export class JobQueue implements DeskQueue, AsyncDisposable {
     this.#limit((limits) => withFloor(limits, threads))
   }
 
+  /** @internal All limits in one step. */
+  setLimits(limits: JobqLimits): void {
+    this.#limit(() => limits)
+  }
+
   /** Waiting jobs from which on a job is refused that does not insist; 0: never. (JQ-06) */
   get maxBacklog(): number {
     return this.#read(JobStat.MAX_BACKLOG)

@@ -272,7 +272,8 @@ function defaultThreads(): number {
   return Math.min(availableParallelism(), MOST_DEFAULT_THREADS)
 }
 
-function checkName(name: unknown): void {
+/** ERR_INVALID_ARGUMENT. @internal */
+export function checkName(name: unknown): void {
   const isName = typeof name === 'string' && name !== '' && !name.includes('\0')
   if (!isName || Buffer.byteLength(name) > MAX_NAME_BYTES)
     throw invalid('a queue has', `a name of at most ${MAX_NAME_BYTES} bytes`, name)

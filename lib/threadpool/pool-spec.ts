@@ -34,6 +34,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof ThreadPoolOptions>([
   'onWorkerDeath',
 ])
 const MAX_THREADS = 1024
+const MAX_NAME_BYTES = 200
 const MAX_STACK_BYTES = 1 << 30
 
 /** Pools that are always there, in the order of their classes. (TP-10) */
@@ -43,6 +44,13 @@ export const PREDEFINED: ReadonlyMap<string, ThreadPoolOptions> = new Map([
   ['SwapIn', { concurrency: 2 }],
   ['SwapOut', { concurrency: 2 }],
 ])
+
+/** With what goes before it, it is the name of a queue. ERR_INVALID_ARGUMENT. */
+export function checkName(name: unknown): void {
+  const isName = typeof name === 'string' && name !== '' && !name.includes('\0')
+  if (!isName || Buffer.byteLength(name) > MAX_NAME_BYTES)
+    throw invalid('a pool has', `a name of at most ${MAX_NAME_BYTES} bytes`, name)
+}
 
 /** ERR_INVALID_ARGUMENT. */
 export function poolSpec(options: ThreadPoolOptions): ThreadPoolSpec {

@@ -7,13 +7,12 @@ import { FdEvent } from '../eventer/fd-event'
 import type { ModuleTarget } from '../jobq'
 import { AsyncJob, type AsyncJobOptions } from './async-job'
 import { stanzasOf, type ThreadPoolConfig, tune } from './pool-config'
-import { PREDEFINED, poolSpec, type ThreadPoolOptions } from './pool-spec'
+import { checkName, PREDEFINED, poolSpec, type ThreadPoolOptions } from './pool-spec'
 import { Prepared } from './prepared'
 import { SuspendedSession } from './session'
 import { ThreadJobs } from './thread-jobs'
 import { ThreadPool, type ThreadPoolStats } from './thread-pool'
 
-const MAX_NAME_BYTES = 200
 const made = new WeakMap<Eventer, ThreadPools>()
 
 /**
@@ -240,13 +239,6 @@ export class ThreadPools implements AsyncDisposable {
       this.#jobs.dropParked(pool, () => true)
     }
   }
-}
-
-/** With what goes before it, it is the name of a queue. ERR_INVALID_ARGUMENT. */
-function checkName(name: unknown): void {
-  const isName = typeof name === 'string' && name !== '' && !name.includes('\0')
-  if (!isName || Buffer.byteLength(name) > MAX_NAME_BYTES)
-    throw invalid('a pool has', `a name of at most ${MAX_NAME_BYTES} bytes`, name)
 }
 
 function checked(call: string, job: AsyncJob): AsyncJob {

@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { App } from '../../lib/app'
+import { HeddleError } from '../../lib/errors'
 import { Eventer } from '../../lib/eventer'
+import type { JobQueue } from '../../lib/jobq'
 import { ThreadPools } from '../../lib/threadpool'
 import { temporaryFolder } from '../temporary-folder'
 
@@ -228,6 +230,68 @@ describe('an application (CF-02)', () => {
     writeFileSync(running.file, queues(5, true))
     expect(await running.reload()).toEqual({ generation: 2, warnings: [] })
     expect(seen()).toEqual([5, true, 5])
+  })
+
+  it('changes of queues and pools what a stanza says otherwise, and nothing else (JQ-02 to JQ-07, TP-17)', async () => {
+    const stanzas = (queue: string, pool: string): string => `Jobq "q" { Kind = native ${queue} }
+      Jobq "least" { Kind = native Min = 2 }
+      ThreadPool "Scans" { Kind = native ${pool} }\n`
+    const running = await start(stanzas('Floor = 4', 'Concurrency = 6'))
+    const { jobqs } = running.eventer
+    const queue = jobqs.get('q') as JobQueue
+    const pool = ThreadPools.of(running.eventer).byName('scans')
+    const seen = () => [queue.stats().desired, queue.floor, queue.lifo, queue.maxBacklog, pool.concurrency]
+    expect(seen()).toEqual([4, 4, false, 0, 6])
+    expect(jobqs.get('least')?.stats().desired).toBe(2)
+    queue.setConcurrency(8)
+    queue.setMaxBacklog(9)
+    queue.lifo = true
+    pool.concurrency = 7
+    const reload = (text: string) => {
+      writeFileSync(running.file, text)
+      return running.reload()
+    }
+    await reload(`${stanzas('Floor = 4', 'Concurrency = 6')}Drain_Timeout = 3s`)
+    expect(seen()).toEqual([8, 4, true, 9, 7])
+    await reload(stanzas('Max = 2 Floor = 4', ''))
+    expect(seen()).toEqual([4, 4, true, 9, 4])
+    expect(queue.minMax).toEqual([4, 4])
+    await reload(stanzas('Concurrency = 3 Backlog = 5', 'Concurrency = 2'))
+    expect(seen()).toEqual([3, 0, true, 5, 2])
+  })
+
+  it.each([
+    ['a stack', 'ThreadPool "t" { Stack_Size = 2000000000 }', /app\.conf:1: ThreadPool "t": stackSize/],
+    ['a name', `Jobq "${'n'.repeat(300)}" { }`, /app\.conf:1: Jobq "n+": a queue has a name/],
+    ['a kind', 'ThreadPool "io" { Kind = native }', /app\.conf:1: ThreadPool "io": .*Kind is worker/],
+  ])('refuses what no pool or queue can have before anything is done: %s', async (_, text, message) => {
+    const running = await start('')
+    writeFileSync(running.file, text)
+    await expect(running.reload()).rejects.toThrow(message)
+    expect(running.config.generation).toBe(1)
+    const { problems } = await App.check({ file: running.file })
+    expect(problems).toEqual([expect.stringMatching(message)])
+  })
+
+  it('says which stanza could not be followed, and follows the others', async () => {
+    const running = await start('Jobq "b" { Concurrency = 1 }')
+    const { jobqs } = running.eventer
+    const held = jobqs.create('c')
+    const wanted = (more: string): string =>
+      `Jobq "c" { Concurrency = 2 } Jobq "b" { Concurrency = 5 } ${more}`
+    writeFileSync(running.file, wanted(''))
+    vi.spyOn(held, 'setLimits').mockImplementation(() => {
+      throw new HeddleError('ERR_JOBQ_BUSY', 'it is being drained')
+    })
+    expect(await running.reload()).toEqual({
+      generation: 2,
+      warnings: [expect.stringMatching(/app\.conf:1: Jobq "c": it is being drained/)],
+    })
+    expect(jobqs.get('b')?.stats().desired).toBe(5)
+    vi.restoreAllMocks()
+    writeFileSync(running.file, wanted('Drain_Timeout = 1s'))
+    expect(await running.reload()).toMatchObject({ warnings: [] })
+    expect(held.stats().desired).toBe(2)
   })
 
   it('warns of what cannot be changed, and keeps it (CF-17)', async () => {
