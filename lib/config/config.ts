@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Worker } from 'node:worker_threads'
 import { checkOptions, flag, invalid } from '../arguments'
 import { HeddleError } from '../errors'
 import { free, type Prepared, runCommit } from './commit'
@@ -61,7 +60,7 @@ export interface ConfigStats {
   /** The active generation. */
   readonly generation: number
   readonly liveGenerations: number
-  /** Snapshots and values that were not released, of all generations. */
+  /** Snapshots and values that were not released, of all generations and in all isolates. */
   readonly holds: number
   readonly options: number
   /** Bytes of images in shared memory; 0 unless it is shared. */
@@ -259,7 +258,7 @@ export class Config {
 
   /** Numbers of the generations that somebody reads, and of the active one. (CF-26) */
   liveGenerations(): number[] {
-    this.#publisher?.sweep()
+    this.#publisher?.look()
     return [...this.#live.keys()]
   }
 
@@ -274,12 +273,12 @@ export class Config {
   }
 
   stats(): ConfigStats {
-    this.#publisher?.sweep()
+    this.#publisher?.look()
     const live = [...this.#live.values()]
     return {
       generation: this.#current.number,
       liveGenerations: live.length,
-      holds: live.reduce((sum, { holds }) => sum + holds, 0),
+      holds: live.reduce((sum, { holds }) => sum + holds, this.#publisher?.holds ?? 0),
       options: this.#options.list().length,
       imageBytes: this.#publisher?.usedBytes ?? 0,
     }
@@ -289,8 +288,7 @@ export class Config {
 
   /**
    * Makes the active generation, and each that follows, readable for other isolates through `ConfigReader.attach()` (CF-34):
-   * for workers that are started from now on, and for those that are handed what it returns. Idempotent. A worker that was
-   * started before and attaches by the token is to be given to `watchWorker`, so that what it holds is given back when it ends.
+   * for workers that are started from now on, and for those that are handed what it returns. Idempotent.
    *
    * @throws HeddleError ERR_CONFIG_FULL if the active generation does not fit into `imageBytes`.
    */
@@ -307,12 +305,6 @@ export class Config {
     publisher.announce()
     this.#publisher = publisher
     return publisher.token
-  }
-
-  /** Gives back what that worker holds when it ends; only needed for one that was started before `share`. */
-  watchWorker(worker: Worker): void {
-    if (this.#publisher === undefined) throw new HeddleError('ERR_NOT_INIT', 'the Config is not shared')
-    this.#publisher.watch(worker)
   }
 
   /** Ends the sharing: readers in other isolates fail with ERR_CLOSED from now on. Idempotent. */

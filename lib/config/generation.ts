@@ -35,6 +35,7 @@ export class Generation {
   readonly attached: readonly Attached[]
   readonly #ended: (generation: Generation) => void
   #holds = 0
+  #isPublished = false
   #isRetired = false
 
   constructor(
@@ -54,7 +55,7 @@ export class Generation {
     this.#ended = ended
   }
 
-  /** Readers in this isolate. */
+  /** What readers in this isolate have not released. */
   get holds(): number {
     return this.#holds
   }
@@ -71,6 +72,15 @@ export class Generation {
     })
   }
 
+  /** Its image lies in shared memory, until what is returned is called: once. */
+  published(): () => void {
+    this.#isPublished = true
+    return () => {
+      this.#isPublished = false
+      this.#look()
+    }
+  }
+
   /** Another one is active now. */
   retire(): void {
     this.#isRetired = true
@@ -78,6 +88,6 @@ export class Generation {
   }
 
   #look(): void {
-    if (this.#isRetired && this.#holds === 0) this.#ended(this)
+    if (this.#isRetired && this.#holds === 0 && !this.#isPublished) this.#ended(this)
   }
 }

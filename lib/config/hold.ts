@@ -5,10 +5,13 @@
 export class Hold {
   readonly #what: string
   #giveBack: (() => void) | undefined
+  readonly #isOver: () => boolean
 
-  constructor(what: string, giveBack: () => void) {
+  /** `isOver` says whether it was given back already, with all that its reader held. */
+  constructor(what: string, giveBack: () => void, isOver = () => false) {
     this.#what = what
     this.#giveBack = giveBack
+    this.#isOver = isOver
   }
 
   /** Idempotent. */
@@ -27,7 +30,7 @@ export class Hold {
 
   /** @internal */
   forgotten(): void {
-    if (this.#giveBack === undefined) return
+    if (this.#giveBack === undefined || this.#isOver()) return
     process.emitWarning(`${this.#what} was not released; it is now, since nobody can reach it`, {
       type: 'HeddleWarning',
       code: 'HEDDLE_CONFIG_NOT_RELEASED',

@@ -52,21 +52,32 @@ class Reading {
 
   /** What it says next. Rejects if it ends without. */
   async next<T>(): Promise<T> {
-    while (this.#said.length === 0) {
-      await new Promise<void>((resolve, reject) => {
-        this.#heard = resolve
-        this.worker.once('error', reject)
-        this.worker.once('exit', () =>
-          this.#said.length === 0 ? reject(new Error('it said nothing')) : resolve(),
-        )
-      })
-    }
+    while (this.#said.length === 0) await this.#hears()
     return this.#said.shift() as T
+  }
+
+  async #hears(): Promise<void> {
+    const { worker } = this
+    const { promise, resolve, reject } = deferred()
+    const ended = () => (this.#said.length === 0 ? reject(new Error('it said nothing')) : resolve())
+    this.#heard = resolve
+    worker.once('error', reject).once('exit', ended)
+    await promise.finally(() => worker.off('error', reject).off('exit', ended))
   }
 
   tell(word: unknown): void {
     this.worker.postMessage(word)
   }
+}
+
+function deferred() {
+  let resolve = (): void => {}
+  let reject = (_: unknown): void => {}
+  const promise = new Promise<void>((done, fail) => {
+    resolve = done
+    reject = fail
+  })
+  return { promise, resolve, reject }
 }
 
 function option(
@@ -289,28 +300,216 @@ describe('in other isolates', () => {
     expect(freed).toEqual([1])
   })
 
-  it('what a worker held is given back when it ends, its own workers included (CF-26, CF-34)', async () => {
+  /** Code of a worker that holds the generation that is active when it starts, and tells which one. */
+  const HOLDS = `
+    const { ConfigReader } = require(${JSON.stringify(join(DIST, 'config'))})
+    const held = ConfigReader.attach().snapshot()
+    require('node:worker_threads').parentPort.postMessage(held.generation)
+    setInterval(() => held.generation, 1000)`
+
+  /** Starts the workers of `data`, says what they tell, and ends one when it is told to. Knows nothing of Heddle. */
+  const STARTS = `
+    const { parentPort, workerData, Worker } = require('node:worker_threads')
+    const started = workerData.map((code) => new Worker(code, { eval: true, workerData: [${JSON.stringify(HOLDS)}] }))
+    for (const worker of started) worker.on('message', (value) => parentPort.postMessage(value.value === undefined ? { value } : value))
+    parentPort.on('message', async (which) => { await started[which].terminate(); parentPort.postMessage({ value: 'ended' }) })`
+
+  async function sharedConfig(): Promise<Config> {
     const config = newConfig()
     option(config, 'key')
     await config.loadText('key = 1')
     config.share()
-    const inner = `
-      const { ConfigReader } = require(${JSON.stringify(join(DIST, 'config'))})
-      const held = ConfigReader.attach().snapshot()
-      require('node:worker_threads').parentPort.postMessage(held.generation)
-      setInterval(() => held.generation, 1000)`
+    return config
+  }
+
+  it('what a worker held is given back when it ends, its own workers included (CF-26, CF-34)', async () => {
+    const config = await sharedConfig()
     const reading = start(
       `const held = reader.snapshot()
       const worker = new Worker(data, { eval: true })
       worker.on('message', (generation) => say([held.generation, generation]))
       await told()`,
-      inner,
+      HOLDS,
     )
     expect(await reading.next()).toEqual([1, 1])
     await config.loadText('key = 2')
     expect(config.liveGenerations()).toEqual([1, 2])
     await reading.worker.terminate()
     await until(() => config.stats().liveGenerations === 1)
+  })
+
+  it('what a worker held is given back when it ends, whatever those that started it know of the Config (CF-26, CF-34)', async () => {
+    const config = await sharedConfig()
+    const middle = new Reading(STARTS, [HOLDS, HOLDS, STARTS])
+    expect([await middle.next(), await middle.next(), await middle.next()]).toEqual([1, 1, 1])
+    await config.loadText('key = 2')
+    expect(config.stats()).toMatchObject({ liveGenerations: 2, holds: 3 })
+    // One that ends alone.
+    middle.tell(0)
+    expect(await middle.next()).toBe('ended')
+    await until(() => config.stats().holds === 2)
+    expect(config.liveGenerations()).toEqual([1, 2])
+    // One whose starter ends, which does not read and was started by one that does not either.
+    middle.tell(2)
+    expect(await middle.next()).toBe('ended')
+    await until(() => config.stats().holds === 1)
+    expect(config.liveGenerations()).toEqual([1, 2])
+    await middle.worker.terminate()
+    await until(() => config.stats().liveGenerations === 1)
+    expect(config.stats().holds).toBe(0)
+  })
+
+  it('a commit that finds no room looks who is dead before it fails (CF-26)', async () => {
+    const config = await sharedConfig()
+    const inner = `
+      const { ConfigReader } = require(${JSON.stringify(join(DIST, 'config'))})
+      const { parentPort } = require('node:worker_threads')
+      const { port } = require('node:worker_threads').workerData
+      const reader = ConfigReader.attach(), held = []
+      port.on('message', () => port.postMessage({ value: held.push(reader.snapshot()) }))
+      parentPort.postMessage('holds')`
+    const middle = new Reading(
+      `const { parentPort, workerData, Worker, MessageChannel } = require('node:worker_threads')
+      const { port1, port2 } = new MessageChannel()
+      const worker = new Worker(workerData, { eval: true, workerData: { port: port2 }, transferList: [port2] })
+      port1.on('message', (value) => parentPort.postMessage(value))
+      worker.once('message', () => parentPort.postMessage({ value: 'holds' }))
+      parentPort.on('message', async (word) => {
+        if (word === 'hold') return port1.postMessage(word)
+        await worker.terminate()
+        parentPort.postMessage({ value: 'ended' })
+      })`,
+      inner,
+    )
+    expect(await middle.next()).toBe('holds')
+    for (let n = 2; n < 65; n++) {
+      middle.tell('hold')
+      expect(await middle.next()).toBe(n - 1)
+      await config.loadText(`key = ${n}`)
+    }
+    await expect(config.loadText('key = 65')).rejects.toMatchObject({ code: 'ERR_CONFIG_FULL' })
+    middle.tell('end')
+    expect(await middle.next()).toBe('ended')
+    // One that was asked a moment ago is not asked again at once.
+    await until(() =>
+      config.loadText('key = 65').then(
+        () => true,
+        () => false,
+      ),
+    )
+    expect(config.liveGenerations()).toEqual([65])
+  })
+
+  it('without being asked the owner finds out who is dead, among siblings too (CF-26, CF-34)', async () => {
+    const owner = new Reading(
+      `const { parentPort } = require('node:worker_threads')
+      const { Config } = require(${JSON.stringify(join(DIST, 'config'))})
+      const config = new Config()
+      config.registerOption({
+        name: 'key', type: 'int', fallback: 'Global', postset: (value) => value.value,
+        datafree: (data) => parentPort.postMessage({ value: ['freed', data] }),
+      })
+      parentPort.on('message', async (text) => parentPort.postMessage({ value: (await config.loadText(text)).generation }))
+      config.loadText('key = 1').then(() => parentPort.postMessage({ value: config.share() }))`,
+      undefined,
+    )
+    const token = await owner.next()
+    const reading = start(
+      'const held = reader.snapshot(); say(held.generation); await told(); held.release()',
+      token,
+      'ConfigReader.attach(data)',
+    )
+    expect(await reading.next()).toBe(1)
+    owner.tell('key = 2')
+    expect(await owner.next()).toBe(2)
+    await reading.worker.terminate()
+    expect(await owner.next()).toEqual(['freed', 1])
+  })
+
+  it('workers of an isolate whose reader is closed are given back too (CF-34)', async () => {
+    const config = await sharedConfig()
+    const reading = start(
+      `reader.close()
+      const worker = new Worker(data, { eval: true })
+      worker.on('message', say)
+      await told()
+      await worker.terminate()
+      say('ended')
+      await told()`,
+      HOLDS,
+    )
+    expect(await reading.next()).toBe(1)
+    await config.loadText('key = 2')
+    expect(config.liveGenerations()).toEqual([1, 2])
+    reading.tell('end')
+    expect(await reading.next()).toBe('ended')
+    await until(() => config.stats().liveGenerations === 1)
+  })
+
+  it('an isolate attaches as often as it likes; each reader gives back what it held (CF-34)', async () => {
+    const config = await sharedConfig()
+    const readers = Array.from({ length: 300 }, () => ConfigReader.attach(config.share()))
+    const [first, second] = readers as [ConfigReader, ConfigReader]
+    first.snapshot()
+    const kept = second.snapshot()
+    first.fetch(first.slot('key')!)
+    expect(config.stats().holds).toBe(3)
+    await config.loadText('key = 2')
+    first.close()
+    first.close()
+    expect(config.stats()).toMatchObject({ holds: 1, liveGenerations: 2 })
+    for (const reader of readers) if (reader !== second) reader.close()
+    expect(kept.value(second.slot<number>('key')!)).toBe(1)
+    kept.release()
+    expect(config.stats()).toMatchObject({ holds: 0, liveGenerations: 1 })
+    second.close()
+  })
+
+  it('what one Config leaves in the environment is its own (CF-34)', async () => {
+    const attachOf = () =>
+      new Reading(
+        `const { parentPort } = require('node:worker_threads')
+      const { ConfigReader } = require(${JSON.stringify(join(DIST, 'config'))})
+      try { parentPort.postMessage({ value: ConfigReader.attach().generation }) }
+      catch (error) { parentPort.postMessage({ value: error.code }) }`,
+        undefined,
+      )
+    const first = await sharedConfig()
+    using reader = ConfigReader.attach()
+    const second = newConfig()
+    second.share()
+    using again = ConfigReader.attach(first.share())
+    expect([reader.generation, again.generation]).toEqual([1, 1])
+    expect(await attachOf().next()).toBe(0)
+    first.close()
+    expect(await attachOf().next()).toBe(0)
+    second.close()
+    expect(await attachOf().next()).toBe('ERR_INVALID_ARGUMENT')
+  })
+
+  it('nothing is read once the Config is closed, not even what was read before (CF-34)', async () => {
+    const config = await sharedConfig()
+    const reader = ConfigReader.attach(config.share())
+    const slot = reader.slot<number>('key')!
+    expect(reader.value(slot)).toBe(1)
+    const value = reader.fetch(slot)
+    const snapshot = reader.snapshot()
+    const token = config.share()
+    config.close()
+    const closed = expect.objectContaining({ code: 'ERR_CLOSED' })
+    expect(() => reader.value(slot)).toThrow(closed)
+    expect(() => reader.generation).toThrow(closed)
+    expect(() => reader.snapshot()).toThrow(closed)
+    expect(() => reader.slot('key')).toThrow(closed)
+    expect(() => snapshot.value(slot)).toThrow(closed)
+    expect(() => ConfigReader.attach(token)).toThrow(closed)
+    expect(value.value).toBe(1)
+    snapshot.release()
+    value.release()
+    reader.close()
+    // Shared again it is another one.
+    using other = ConfigReader.attach(config.share())
+    expect(other.value(other.slot<number>('key')!)).toBe(1)
   })
 
   it('workers that are terminated in the middle of reading leave nothing held (CF-34)', async () => {
@@ -338,7 +537,7 @@ describe('in other isolates', () => {
     expect(config.stats().imageBytes).toBe(imageBytes)
   })
 
-  it('a worker from before the sharing attaches by the token, and is watched on request (CF-34)', async () => {
+  it('a worker from before the sharing attaches by the token (CF-34)', async () => {
     const config = newConfig()
     option(config, 'key')
     await config.loadText('key = 1')
@@ -349,7 +548,6 @@ describe('in other isolates', () => {
     )
     await once(reading.worker, 'online')
     const token = config.share()
-    config.watchWorker(reading.worker)
     reading.tell(token)
     expect(await reading.next()).toBe(1)
     await config.loadText('key = 2')
@@ -382,19 +580,23 @@ describe('in other isolates', () => {
 
   it('a generation for which there is no room fails its transaction, and the old one stays (CF-34)', async () => {
     const config = newConfig({ imageBytes: 256 * 1024 })
+    const full = (text: RegExp) =>
+      expect.objectContaining({ code: 'ERR_CONFIG_FULL', message: expect.stringMatching(text) })
     const key = option(config, 'key')
     await config.loadText('key = 1')
     config.share()
     const large = Array.from({ length: 20_000 }, (_, i) => `stanza${i} { text = "${i}" }`).join('\n')
-    await expect(config.loadText(`key = 2\n${large}`)).rejects.toMatchObject({ code: 'ERR_CONFIG_FULL' })
+    await expect(config.loadText(`key = 2\n${large}`)).rejects.toThrow(
+      full(
+        /image has \d{6,} bytes, and of 262144 \(imageBytes\) the images of 1 live generations take \d{3,}$/,
+      ),
+    )
     expect(config.generation).toBe(1)
     expect(config.value(key)).toBe(1)
     await config.loadText('key = 3')
     using reader = ConfigReader.attach(config.share())
     expect(reader.value(reader.slot<number>('key')!)).toBe(3)
-    expect(() => newConfig({ imageBytes: 64 }).share()).toThrow(
-      expect.objectContaining({ code: 'ERR_CONFIG_FULL' }),
-    )
+    expect(() => newConfig({ imageBytes: 64 }).share()).toThrow(full(/of 64 \(imageBytes\)/))
   })
 
   it('more live generations than there is room for fail the transaction too (CF-26)', async () => {
@@ -409,7 +611,10 @@ describe('in other isolates', () => {
     }
     expect(config.liveGenerations()).toHaveLength(64)
     held.push(reader.snapshot())
-    await expect(config.loadText('key = 99')).rejects.toMatchObject({ code: 'ERR_CONFIG_FULL' })
+    await expect(config.loadText('key = 99')).rejects.toMatchObject({
+      code: 'ERR_CONFIG_FULL',
+      message: 'no room for another generation: 64 generations are alive',
+    })
     for (const snapshot of held) snapshot.release()
     await config.loadText('key = 100')
     expect(config.liveGenerations()).toEqual([64])

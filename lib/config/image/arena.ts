@@ -12,10 +12,12 @@ interface Block {
 
 export class Arena {
   readonly buffer: SharedArrayBuffer
+  readonly maxBytes: number
   /** In the order of their offsets. */
   readonly #used: Block[] = []
 
   constructor(maxBytes: number) {
+    this.maxBytes = maxBytes
     const options = { maxByteLength: maxBytes }
     // The option is newer than the types.
     this.buffer = new (SharedArrayBuffer as GrowableConstructor)(Math.min(FIRST_BYTES, maxBytes), options)

@@ -1,4 +1,4 @@
-import { getEnvironmentData, setEnvironmentData, threadId } from 'node:worker_threads'
+import { getEnvironmentData } from 'node:worker_threads'
 import { invalid } from '../../arguments'
 import { HeddleError } from '../../errors'
 import { ConfigValue } from '../config-value'
@@ -9,11 +9,11 @@ import { Scopes } from '../scopes'
 import { OptionSlot } from '../slot'
 import type { OptionType } from '../types'
 import { View } from '../view'
-import { CLOSED, CURRENT, imageAt, imageOf } from './head'
+import { CLOSED_WORD, CURRENT, IMAGES, imageAt, imageOf } from './head'
 import { Image } from './image'
 import { ImageSource } from './image-source'
-import { claimRow, clearRow, pinning, run, unpinning } from './pins'
-import { watchWorkers } from './threads'
+import { pinning, run, unpinning } from './pins'
+import { closed, Seat } from './seat'
 import { checkedToken, type ConfigToken, ENVIRONMENT_KEY } from './token'
 import { watchWord } from './wait'
 import type { DefinitionLists } from './writer'
@@ -29,17 +29,18 @@ interface Known {
  * the generation that is active at the call. What must be of one generation is read through a `snapshot`. Values are those
  * that the owner sees, frozen; each isolate reads a setting once a generation.
  *
- * Belongs to the isolate that attached it; when that ends, however, what it held is given back.
+ * Belongs to the isolate that attached it; when that ends, however it does, what it held is given back.
  *
  * @throws HeddleError ERR_CLOSED after `close`, here or of the Config.
  */
 export class ConfigReader {
-  /** What workers that this one starts need, if their environment is not copied from here. */
+  /** What other isolates need to attach, if it is not in their environment. */
   readonly token: ConfigToken
   readonly #words: Int32Array
   readonly #arena: SharedArrayBuffer
   readonly #row: number
-  readonly #unwatch: () => void
+  /** How often this reader holds each image. */
+  readonly #held = new Uint32Array(IMAGES)
   readonly #scopes = new Scopes()
   readonly #slots: (Known | undefined)[] = []
   readonly #listeners = new Set<(generation: number) => void>()
@@ -49,35 +50,26 @@ export class ConfigReader {
   #isClosed = false
   #isWatching = false
 
-  private constructor(token: ConfigToken, row: number) {
-    this.#words = new Int32Array(token.head)
+  private constructor({ token, words, row }: Seat) {
+    this.token = token
+    this.#words = words
     this.#arena = token.arena
     this.#row = row
-    this.token = { ...token, parent: threadId + 1 }
-    this.#unwatch = watchWorkers(this.#words)
   }
 
   /**
-   * Attaches this isolate to the Config that was shared when it was started, or to that of a token from `config.share()`.
+   * Attaches this isolate to the Config that was shared when it was started, or to that of a token from `config.share()`. What this
+   * isolate holds is given back when it ends, however it does and whoever started it.
    *
-   * @throws HeddleError ERR_INVALID_ARGUMENT if there is none; ERR_CONFIG_FULL if 256 readers are attached; ERR_CLOSED.
+   * @throws HeddleError ERR_INVALID_ARGUMENT if there is none; ERR_CONFIG_FULL if 256 isolates read it; ERR_CLOSED.
    */
   static attach(token: unknown = getEnvironmentData(ENVIRONMENT_KEY)): ConfigReader {
-    const checked = checkedToken(token)
-    const words = new Int32Array(checked.head)
-    if (Atomics.load(words, CLOSED) === 1) throw closed()
-    const row = claimRow(words, threadId, checked.parent)
-    if (row === undefined)
-      throw new HeddleError('ERR_CONFIG_FULL', 'too many isolates read the configuration')
-    const reader = new ConfigReader(checked, row)
-    setEnvironmentData(ENVIRONMENT_KEY, reader.token as never)
-    return reader
+    return new ConfigReader(Seat.of(checkedToken(token)))
   }
 
   /** The number of the active generation. */
   get generation(): number {
-    this.#checkOpen()
-    return this.#numberNow()
+    return this.#pinned((image) => this.#numberOf(image))
   }
 
   /** The option of that name, if exactly one has it; `module` chooses among several. (CF-05) */
@@ -138,7 +130,7 @@ export class ConfigReader {
         this.#words,
         CURRENT,
         () => this.#tell(),
-        () => this.#isClosed || Atomics.load(this.#words, CLOSED) === 1,
+        () => this.#isClosed || Atomics.load(this.#words, CURRENT) === CLOSED_WORD,
       )
     }
     return () => void this.#listeners.delete(listener)
@@ -149,9 +141,9 @@ export class ConfigReader {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#view = undefined
-    this.#unwatch()
     this.#listeners.clear()
-    clearRow(this.#words, this.#row)
+    for (const [image, count] of this.#held.entries())
+      if (count > 0) run(unpinning(this.#words, this.#row, image, count))
     // Ends the wait of this one; others look, and wait again.
     if (this.#isWatching) Atomics.notify(this.#words, CURRENT)
   }
@@ -161,8 +153,10 @@ export class ConfigReader {
   }
 
   #tell(): void {
-    if (Atomics.load(this.#words, CLOSED) === 1) return
-    const generation = this.#numberNow()
+    const image = this.#tryPin()
+    if (image === undefined) return
+    const generation = this.#numberOf(image)
+    this.#unpin(image)
     for (const listener of [...this.#listeners]) {
       // One that throws is an uncaught exception of its isolate, and the others are called.
       queueMicrotask(() => {
@@ -171,18 +165,15 @@ export class ConfigReader {
     }
   }
 
-  #numberNow(): number {
-    const image = run(pinning(this.#words, this.#row))
-    const number = Atomics.load(this.#words, imageAt(image) + 2)
-    this.#unpin(image)
-    return number
+  #numberOf(image: number): number {
+    return Atomics.load(this.#words, imageAt(image) + 2)
   }
 
   /** The view of a pinned image: the one there is, if it is the same. */
   #refresh(image: number): View {
     const at = imageAt(image)
     const current = Atomics.load(this.#words, CURRENT)
-    const isCurrent = imageOf(current) === image
+    const isCurrent = imageOf(current) === image && current !== CLOSED_WORD
     if (this.#view !== undefined && isCurrent && current === this.#viewWord) return this.#view
     const read = new Image(this.#arena, Atomics.load(this.#words, at), Atomics.load(this.#words, at + 1))
     this.#define(read)
@@ -233,21 +224,35 @@ export class ConfigReader {
   }
 
   #pin(): number {
-    this.#checkOpen()
-    return run(pinning(this.#words, this.#row))
+    const image = this.#isClosed ? undefined : this.#tryPin()
+    if (image === undefined) throw closed()
+    return image
+  }
+
+  /** The current image, held once more; undefined if the Config is closed. */
+  #tryPin(): number | undefined {
+    const image = run(pinning(this.#words, this.#row))
+    if (image !== undefined) this.#held[image] = (this.#held[image] as number) + 1
+    return image
   }
 
   /** What was closed has given back everything already. */
   #unpin(image: number): void {
-    if (!this.#isClosed) run(unpinning(this.#words, this.#row, image))
+    if (this.#isClosed) return
+    this.#held[image] = (this.#held[image] as number) - 1
+    run(unpinning(this.#words, this.#row, image))
   }
 
   #holdOf(image: number, what: string): Hold {
-    return new Hold(what, () => this.#unpin(image))
+    return new Hold(
+      what,
+      () => this.#unpin(image),
+      () => this.#isClosed,
+    )
   }
 
   #checkOpen(): void {
-    if (this.#isClosed || Atomics.load(this.#words, CLOSED) === 1) throw closed()
+    if (this.#isClosed || Atomics.load(this.#words, CURRENT) === CLOSED_WORD) throw closed()
   }
 }
 
@@ -297,8 +302,4 @@ export class ReaderSnapshot {
     if (this.#view !== undefined) return this.#view
     throw new HeddleError('ERR_RELEASED', `the snapshot of generation ${this.generation} has been released`)
   }
-}
-
-function closed(): HeddleError {
-  return new HeddleError('ERR_CLOSED', 'the configuration is no longer shared')
 }
