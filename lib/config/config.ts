@@ -111,6 +111,8 @@ export class Config {
   readonly #followers = new Set<() => void>()
   #isDirty = false
   #isStarted = false
+  /** What the running commit makes active. */
+  #pending: ConfigNode | undefined
   /** The last commit that was asked for. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -437,7 +439,10 @@ export class Config {
         `another transaction has changed generation ${txn.generation}`,
       )
     }
-    const { warnings } = await runCommit(this.#commitContext(), txn)
+    this.#pending = txn.root
+    const { warnings } = await runCommit(this.#commitContext(), txn).finally(() => {
+      this.#pending = undefined
+    })
     const number = this.#current.number
     done()
     for (const follower of this.#followers) attempt(follower, 'journal')
@@ -532,6 +537,9 @@ export class Config {
     return {
       get root() {
         return config.#current.root
+      },
+      get pending() {
+        return runningCommit(config.#tables) && config.#pending
       },
       get generation() {
         return config.generation

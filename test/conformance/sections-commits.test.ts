@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Config, type HeddleError, Hooks } from '../../lib'
 import { codeOf, failureOf } from '../thrown'
-import { configOf, signal, turn, warning, watch } from './sections-harness'
+import { configOf, signal, turn, until, warning, watch } from './sections-harness'
 
 describe('changes of sections', () => {
   it('CX-21 A-CX-13 a release makes exactly one generation, and a snapshot before it is unchanged', async () => {
@@ -114,7 +114,11 @@ describe('changes of sections', () => {
     await conf.asOwner(async () => {
       const w = await conf.writeSection('/a')
       conf.setInt32(w, 'x', 2)
-      const other = Promise.resolve().then(() => conf.asOwner(() => conf.readSection('/a')))
+      const read = async (): Promise<number | undefined> => {
+        await using r = await conf.readSection('/a')
+        return conf.getInt32(r, 'x')
+      }
+      const other = Promise.resolve().then(() => conf.asOwner(read))
       await turn()
       const committed = w.release()
       await held.promise
@@ -126,13 +130,103 @@ describe('changes of sections', () => {
       expect((await late).code).toBe('ETIME')
       hold.give()
       await committed
-      const r = await other
-      expect(conf.getInt32(r, 'x')).toBe(2)
-      await r.release()
+      expect(await other).toBe(2)
       const w2 = await again
       conf.setInt32(w2, 'x', 3)
       expect(await w2.release()).toMatchObject({ generation: 3 })
     })
+  })
+
+  it('CX-05 CX-21 a commit by other ways and a write section never wait for each other', async () => {
+    const config = await configOf('a { x = 1 }')
+    const conf = config.sections
+    const seen: unknown[] = []
+    const released = signal()
+    config.participant({
+      async prepare() {
+        await released.promise
+        const r = await conf.asOwner(() => conf.readSection('/b'))
+        seen.push(conf.getInt32(r, 'y'), conf.lockState().readers)
+        await r.release()
+        seen.push(await conf.asOwner(() => conf.writeSection('/b')).catch((error: HeddleError) => error.code))
+      },
+    })
+    const w = await conf.writeSection('/a')
+    conf.setInt32(w, 'x', 2)
+    const made = config.transaction((txn) => txn.set('b.y', '1'))
+    await turn()
+    const release = failureOf(w.release())
+    released.give()
+    expect(await made).toMatchObject({ generation: 2 })
+    expect((await release).code).toBe('ERR_CONFIG_CONFLICT')
+    expect(seen).toEqual([1, 0, 'ERR_PHASE'])
+    expect(await config.transaction((txn) => txn.set('z', '1'))).toMatchObject({ generation: 3 })
+    expect(conf.lockState()).toMatchObject({ readers: 0, writer: undefined })
+  })
+
+  it('CX-06 CX-21 what a commit has left behind is outside of the next one', async () => {
+    const config = await configOf('n = 0')
+    const conf = config.sections
+    const [second, over] = [signal(), signal()]
+    let commits = 0
+    let left: Promise<unknown> = Promise.resolve()
+    config.participant({
+      async prepare() {
+        if (++commits === 1) {
+          left = second.promise.then(() => failureOf(conf.readSection('/', { timeout: 0 })))
+          return
+        }
+        second.give()
+        await left
+        over.give()
+      },
+    })
+    await conf.asOwner(async () => {
+      await conf.write('/', (w) => conf.setInt32(w, 'n', 1))
+      await conf.write('/', (w) => conf.setInt32(w, 'n', 2))
+    })
+    await over.promise
+    // It would have had to wait, as everybody else.
+    expect(await left).toMatchObject({ code: 'ETIME' })
+  })
+
+  it('CX-01 CX-21 `write` drops what it has changed when that throws, and commits as a whole when not', async () => {
+    const config = await configOf('a = 1  b = 1')
+    const conf = config.sections
+    const mine = new Error('mine')
+    const failed = conf.write('/', (section) => {
+      conf.setInt32(section, 'a', 2)
+      throw mine
+    })
+    expect(await failureOf(failed)).toBe(mine)
+    expect([config.generation, conf.lockState().writer]).toEqual([1, undefined])
+    const result = await conf.write('/', async (section) => {
+      conf.setInt32(section, 'a', 2)
+      await turn()
+      conf.setInt32(section, 'b', 2)
+    })
+    expect(result).toMatchObject({ generation: 2 })
+    expect(await conf.write('/', () => 1)).toBeUndefined()
+    expect((await failureOf(conf.write('/', 1 as never))).code).toBe('ERR_INVALID_ARGUMENT')
+  })
+
+  it('CX-01 CX-21 abandoned is abandoned: of all that the owner changed nothing is made, in either order', async () => {
+    const config = await configOf('n = 0')
+    const conf = config.sections
+    for (const isLast of [false, true]) {
+      const [w1, w2] = await conf.asOwner(async () => [
+        await conf.writeSection('/'),
+        await conf.writeSection('/'),
+      ])
+      conf.setInt32(w1, 'n', 1)
+      if (isLast) expect(await w1.release()).toBeUndefined()
+      w2.abandon()
+      expect(codeOf(() => w2.abandon())).toBe('ERR_LOCK_NOT_HELD')
+      if (!isLast) expect((await failureOf(w1.release())).code).toBe('ECANCELED')
+      expect([config.generation, conf.lockState().writer]).toEqual([1, undefined])
+    }
+    await conf.write('/', (w) => conf.setInt32(w, 'n', 2))
+    expect(config.generation).toBe(2)
   })
 
   it('CX-01 with `using` the commit goes on behind the block, and a failure is a warning', async () => {
@@ -165,10 +259,10 @@ describe('changes of sections', () => {
     await conf.asOwner(forget)
     const waiting = conf.asOwner(() => conf.writeSection('/a'))
     const seen = watch(waiting)
-    while (seen.state === 'waits') {
+    await until(() => {
       gc()
-      await turn()
-    }
+      return seen.state !== 'waits'
+    })
     const w = await waiting
     expect(conf.getInt32(w, 'x')).toBe(1)
     await w.release()

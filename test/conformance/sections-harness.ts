@@ -23,6 +23,14 @@ export function turn(): Promise<void> {
   })
 }
 
+/** Runs turns of the loop until something holds that each of them may bring; fails where it does not come. */
+export async function until(holds: () => boolean): Promise<void> {
+  for (let turns = 0; !holds(); turns++) {
+    if (turns === 100_000) throw new Error('what was waited for did not come')
+    await turn()
+  }
+}
+
 /** What became of a promise, as far as that is known. */
 export function watch<T>(promise: Promise<T>): { state: 'waits' | 'done' | 'failed' } {
   const watched: { state: 'waits' | 'done' | 'failed' } = { state: 'waits' }

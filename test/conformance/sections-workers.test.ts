@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { Config, type ConfigSections, Hooks } from '../../lib'
 import { failureOf } from '../thrown'
 import { DIST } from './compiled'
-import { configOf, turn, warning, watch } from './sections-harness'
+import { configOf, turn, until, warning, watch } from './sections-harness'
 
 const workers = new Set<Worker>()
 
@@ -153,9 +153,9 @@ describe('sections in worker threads', () => {
     expect(await thread.run('return 1')).toBe(1)
     const r = await conf.asOwner(() => conf.readSection('/a'))
     await thread.run("kept.w = conf.writeSection('/a'); kept.w.catch(() => {})")
-    while (conf.lockState().waitingWriters === 0) await turn()
+    await until(() => conf.lockState().waitingWriters > 0)
     await thread.terminate()
-    while (conf.lockState().waitingWriters > 0) await turn()
+    await until(() => conf.lockState().waitingWriters === 0)
     using another = await conf.asOwner(() => conf.readSection('/a', { timeout: 0 }))
     expect(another.isEmpty).toBe(false)
     await r.release()

@@ -5,11 +5,6 @@ import type { CommitResult } from '../transaction'
 import type { ConfigNode } from '../tree'
 import type { SectionStore, WorkingCopy } from './section-store'
 
-/** How to wait for a section. */
-export interface LeaseOptions extends LineWaitOptions {
-  readonly owner?: OwnerToken | undefined
-}
-
 /**
  * What one owner sees and changes for as long as it holds anything: all its sections look at the same tree, that of the
  * generation that was active when it took the first of them, or the working copy while it writes.
@@ -19,6 +14,8 @@ export class Holding {
   #root: ConfigNode
   #copy: WorkingCopy | undefined
   writes = 0
+  /** One of the write sections was given up: nothing of what they all changed is committed. */
+  isSpoilt = false
 
   constructor(owner: OwnerToken, root: ConfigNode) {
     this.owner = owner
@@ -40,24 +37,38 @@ export class Holding {
   endWrite(root: ConfigNode): void {
     this.#root = root
     this.#copy = undefined
+    this.isSpoilt = false
   }
 }
 
+/** Whom a lease is given back to. */
+interface Lender {
+  release(lease: Lease, isAbandoned?: boolean): Promise<CommitResult | undefined>
+}
+
+/** Of leases that took no lock. */
+const NOBODY: Lender = { release: () => Promise.resolve(undefined) }
+
 /** One lock of one section. Given back once. */
 export class Lease {
-  #table: LeaseTable | undefined
+  #lender: Lender | undefined
 
   /** @internal Made by the table. */
   constructor(
-    table: LeaseTable,
+    lender: Lender,
     readonly holding: Holding,
     readonly mode: LockMode,
   ) {
-    this.#table = table
+    this.#lender = lender
   }
 
   get isReleased(): boolean {
-    return this.#table === undefined
+    return this.#lender === undefined
+  }
+
+  /** Undefined for one that took no lock. */
+  get owner(): OwnerToken | undefined {
+    return this.#lender === NOBODY ? undefined : this.holding.owner
   }
 
   /**
@@ -76,11 +87,11 @@ export class Lease {
       .catch(() => {})
   }
 
-  #take(): LeaseTable {
-    const table = this.#table
-    if (!table) throw new HeddleError('ERR_LOCK_NOT_HELD', 'the section has been released')
-    this.#table = undefined
-    return table
+  #take(): Lender {
+    const lender = this.#lender
+    if (!lender) throw new HeddleError('ERR_LOCK_NOT_HELD', 'the section has been released')
+    this.#lender = undefined
+    return lender
   }
 }
 
@@ -109,12 +120,18 @@ export class LeaseTable {
     return hold ? hold.reads + hold.writes : 0
   }
 
-  /** ERR_LOCK_UPGRADE, ERR_PHASE, ETIME, the signal's reason, ERR_INVALID_ARGUMENT. */
+  /**
+   * What a commit calls must not wait for somebody who waits for that commit: it reads the tree that is being committed,
+   * which nobody changes any more, without the lock, and cannot write. ERR_LOCK_UPGRADE, ERR_PHASE, ETIME, the signal's
+   * reason, ERR_INVALID_ARGUMENT.
+   */
   async acquire(mode: LockMode, owner: OwnerToken, options: LineWaitOptions): Promise<Lease> {
     checkWait(options)
-    if (mode === 'write' && this.owners.isInCommit(owner))
-      throw new HeddleError('ERR_PHASE', 'no write section can begin inside of the commit of another')
-    owner.uses++
+    const { pending } = this.#store
+    if (pending && mode === 'write')
+      throw new HeddleError('ERR_PHASE', 'no write section can begin inside of a commit')
+    if (pending) return new Lease(NOBODY, new Holding(owner, pending), mode)
+    owner.enter()
     try {
       return await waitInLine<Lease>(
         (granted, ended) => this.#enter(mode, owner, () => this.#grant(mode, owner, granted, ended), ended),
@@ -122,7 +139,7 @@ export class LeaseTable {
         timedOut,
       )
     } catch (error) {
-      owner.uses--
+      owner.leave()
       throw error
     }
   }
@@ -130,18 +147,19 @@ export class LeaseTable {
   /** @internal For a lease, and once. */
   release(lease: Lease, isAbandoned = false): Promise<CommitResult | undefined> {
     const { holding, mode } = lease
+    if (mode === 'write' && isAbandoned) holding.isSpoilt = true
     if (mode === 'read' || holding.writes > 1) return Promise.resolve(this.#leave(lease))
-    const { copy } = holding
-    if (isAbandoned || !copy?.isChanged) {
-      copy?.rollback()
-      return Promise.resolve(this.#leave(lease))
-    }
-    return this.#commit(lease, copy)
+    const { copy, isSpoilt } = holding
+    if (copy?.isChanged && !isSpoilt) return this.#commit(lease, copy)
+    const isLost = copy?.isChanged === true && !isAbandoned
+    copy?.rollback()
+    this.#leave(lease)
+    return isLost ? Promise.reject(spoilt()) : Promise.resolve(undefined)
   }
 
   #commit(lease: Lease, copy: WorkingCopy): Promise<CommitResult> {
     const { owner } = lease.holding
-    const commit = this.owners.runCommit(owner, () => copy.commit())
+    const commit = copy.commit()
     owner.commit = commit
     const ended = (): void => {
       owner.commit = undefined
@@ -160,7 +178,7 @@ export class LeaseTable {
     )
   }
 
-  /** An owner whose commit runs waits for its end, but for what the commit itself calls. */
+  /** An owner whose commit runs waits for its end. */
   #enter(
     mode: LockMode,
     owner: OwnerToken,
@@ -168,7 +186,7 @@ export class LeaseTable {
     ended: (error: unknown) => void,
   ): () => boolean {
     const { commit } = owner
-    if (!commit || this.owners.isInCommit(owner)) return this.#lock.enter(owner, mode, granted, ended)
+    if (!commit) return this.#lock.enter(owner, mode, granted, ended)
     let leave = (): boolean => {
       leave = () => false
       return true
@@ -209,10 +227,14 @@ export class LeaseTable {
     if (mode === 'write' && --holding.writes === 0) holding.endWrite(this.#store.root)
     // Before the lock lets others in: this owner may be among them, and begins anew.
     if (this.depthOf(owner) === 1) this.#holdings.delete(owner)
-    owner.uses--
+    owner.leave()
     this.#lock.leave(owner, mode)
     return undefined
   }
+}
+
+function spoilt(): HeddleError {
+  return new HeddleError('ECANCELED', 'another write section of this owner was given up, and what it changed')
 }
 
 function timedOut(): HeddleError {

@@ -3,8 +3,10 @@ import { HeddleError } from '../../errors'
 import type { LineWaitOptions } from '../../waiting'
 import { type LockMode, OwnerToken, type Owners } from '../lock'
 import { printPath } from '../path'
+import type { CommitResult } from '../transaction'
 import { type LocatedNode, stepsTo } from './located-node'
-import { ConfigSection, type SectionLease } from './section'
+import { OwnedLease } from './owned-lease'
+import { ConfigSection, type HeldLease, type SectionLease } from './section'
 import { ConfigSectionList } from './section-list'
 import { parseSectionPath, type SectionPath, select } from './section-path'
 import { SectionValues } from './section-values'
@@ -29,25 +31,42 @@ export abstract class LockedSections extends SectionValues {
    * The last stanza of a path, for reading, together with other readers. A path that leads to nothing gives an empty
    * section. ERR_CONFIG_PATH, ETIME, the signal's reason, ERR_INVALID_ARGUMENT. (CX-01, CX-03, CX-04, CX-08)
    */
-  async readSection(path: string, options: SectionOptions = {}): Promise<ConfigSection> {
-    const { parsed, lease } = this.#ask('read', path, options)
-    return sectionOf(parsed, await lease)
+  readSection(path: string, options: SectionOptions = {}): Promise<ConfigSection> {
+    return this.#locked('read', path, options, sectionOf)
   }
 
   /**
    * The last stanza of a path, for reading and changing, alone. Errors as for `readSection`, and ERR_LOCK_UPGRADE at once
-   * for an owner that holds read sections only. (CX-01, CX-05)
+   * for an owner that holds read sections only, ERR_PHASE inside of a commit. (CX-01, CX-05)
    */
-  async writeSection(path: string, options: SectionOptions = {}): Promise<ConfigSection> {
-    const { parsed, lease } = this.#ask('write', path, options)
-    return sectionOf(parsed, await lease)
+  writeSection(path: string, options: SectionOptions = {}): Promise<ConfigSection> {
+    return this.#locked('write', path, options, sectionOf)
   }
 
   /** All stanzas of a path, in the order of the configuration, under one lock. Errors as for `readSection`. (CX-09) */
-  async readSections(path: string, options: SectionOptions = {}): Promise<ConfigSectionList> {
-    const { parsed, lease } = this.#ask('read', path, options)
-    const held = await lease
-    return new ConfigSectionList(path, held, select(topOf(held), parsed))
+  readSections(path: string, options: SectionOptions = {}): Promise<ConfigSectionList> {
+    return this.#locked('read', path, options, listOf)
+  }
+
+  /**
+   * Changes the stanza of a path, and commits: what is in `change` is active as a whole, or, where it throws or rejects,
+   * dropped. Resolves with what the release says. Errors as for `writeSection`, those of the commit, and what `change`
+   * throws. (CX-01, CX-21)
+   */
+  async write(
+    path: string,
+    change: (section: ConfigSection) => unknown,
+    options: SectionOptions = {},
+  ): Promise<CommitResult | undefined> {
+    if (typeof change !== 'function') throw invalid('write takes', 'a function', change)
+    const section = await this.writeSection(path, options)
+    try {
+      await change(section)
+    } catch (error) {
+      if (!section.isReleased) section.abandon()
+      throw error
+    }
+    return section.isReleased ? section.committed : section.release()
   }
 
   /**
@@ -80,31 +99,58 @@ export abstract class LockedSections extends SectionValues {
     return this.#owners.find()
   }
 
-  protected abstract acquire(mode: LockMode, owner: OwnerToken, wait: LineWaitOptions): Promise<SectionLease>
+  protected abstract acquire(mode: LockMode, owner: OwnerToken, wait: LineWaitOptions): Promise<HeldLease>
 
   /** Whether the stanza at a path may go. */
   protected abstract mayRemove(path: string): boolean
 
-  /** All of this runs before the caller goes on, in the caller's async context. */
-  #ask(
+  /** Asks before the caller goes on, in its async context. What awaits the promise holds what was asked for. */
+  #locked<S extends object>(
     mode: LockMode,
     path: string,
     options: SectionOptions,
-  ): { parsed: SectionPath; lease: Promise<SectionLease> } {
+    make: (path: SectionPath, lease: SectionLease) => S,
+  ): Promise<S> {
+    const asked: { flow?: OwnerToken } = {}
+    const made = this.#ask(mode, path, options, make, asked)
+    return asked.flow ? this.#owners.awaited(asked.flow, made) : made
+  }
+
+  async #ask<S extends object>(
+    mode: LockMode,
+    path: string,
+    options: SectionOptions,
+    make: (path: SectionPath, lease: SectionLease) => S,
+    asked: { flow?: OwnerToken },
+  ): Promise<S> {
     const parsed = parseSectionPath(path)
     if (typeof options !== 'object' || options === null)
       throw invalid('options of a section are', 'an object such as { timeout: 100 }', options)
-    const { owner = this.#owners.current(), timeout, signal } = options
-    if (!(owner instanceof OwnerToken)) throw invalid('owner', 'is what lockOwner() returned', owner)
-    return { parsed, lease: this.acquire(mode, owner, { timeout, signal }) }
+    const { owner: given, timeout, signal } = options
+    if (given !== undefined && !(given instanceof OwnerToken))
+      throw invalid('owner', 'is what lockOwner() returned', given)
+    const owner = given ?? this.#owners.current()
+    if (given === undefined) asked.flow = owner
+    const held = await this.acquire(mode, owner, { timeout, signal })
+    const lease = new OwnedLease(held, this.#owners, given !== undefined)
+    try {
+      const made = make(parsed, lease)
+      guard(made, lease, path)
+      return made
+    } catch (error) {
+      lease.abandon()
+      throw error
+    }
   }
 }
 
 function sectionOf(path: SectionPath, lease: SectionLease): ConfigSection {
   const at = select(topOf(lease), path).at(-1)
-  const section = new ConfigSection(path.text, lease, at && stepsTo(at))
-  guard(section, lease, path.text)
-  return section
+  return new ConfigSection(path.text, lease, at && stepsTo(at))
+}
+
+function listOf(path: SectionPath, lease: SectionLease): ConfigSectionList {
+  return new ConfigSectionList(path.text, lease, select(topOf(lease), path))
 }
 
 function topOf({ holding }: SectionLease): LocatedNode {

@@ -8,7 +8,7 @@ import type { ConfigNode } from '../tree'
 import { LockedSections } from './locked-sections'
 import type { SectionAnswer, SectionChange, SectionRequest } from './port-protocol'
 import { RemoteHolding } from './remote-holding'
-import type { SectionLease } from './section'
+import type { HeldLease } from './section'
 
 /** Somebody who waits for an answer; undefined: the one who asked has given up. */
 type Waiter = (answer: SectionAnswer) => void
@@ -26,8 +26,9 @@ type Waiter = (answer: SectionAnswer) => void
  */
 export class RemoteConfigSections extends LockedSections implements Disposable {
   readonly #port: MessagePort
-  readonly #owners: Owners
   readonly #holdings = new Map<OwnerToken, RemoteHolding>()
+  /** Requests for writing that are not answered, also those that nobody waits for any more. */
+  readonly #asks = new Map<OwnerToken, Set<Promise<void>>>()
   readonly #waiters = new Map<number, Waiter>()
   #root: ConfigNode | undefined
   #lastId = 0
@@ -37,10 +38,8 @@ export class RemoteConfigSections extends LockedSections implements Disposable {
   constructor(port: MessagePort) {
     if (!(port instanceof MessagePort))
       throw invalid('sections of a worker take', 'a port of config.sections.openPort()', port)
-    const owners = new Owners()
-    super(owners)
+    super(new Owners())
     this.#port = port
-    this.#owners = owners
     port.on('message', (answer: SectionAnswer) => this.#take(answer))
     port.on('close', () => this.#close())
     port.unref()
@@ -56,19 +55,19 @@ export class RemoteConfigSections extends LockedSections implements Disposable {
     mode: LockMode,
     owner: OwnerToken,
     wait: LineWaitOptions,
-  ): Promise<SectionLease> {
+  ): Promise<HeldLease> {
     checkWait(wait)
     if (this.#isClosed) throw closed()
     const isNow = wait.timeout === 0
-    owner.uses++
+    owner.enter()
     try {
-      return await waitInLine<SectionLease>(
+      return await waitInLine<HeldLease>(
         (granted, ended) => this.#enter({ mode, owner, isNow }, granted, ended),
         isNow ? { signal: wait.signal } : wait,
         () => new HeddleError('ETIME', 'the section was not free in time'),
       )
     } catch (error) {
-      owner.uses--
+      owner.leave()
       throw error
     }
   }
@@ -79,25 +78,45 @@ export class RemoteConfigSections extends LockedSections implements Disposable {
 
   #enter(
     { mode, owner, isNow }: { mode: LockMode; owner: OwnerToken; isNow: boolean },
-    granted: (lease: SectionLease) => void,
+    granted: (lease: HeldLease) => void,
     ended: (error: unknown) => void,
   ): () => boolean {
+    const answered = this.#noteAsk(mode, owner)
     const id = this.#ask({ kind: 'acquire', id: 0, mode, owner: owner.id, isNow }, (answer) => {
       if (answer.error) ended(errorOf(answer.error))
       else granted(this.#leaseFor(id, mode, owner))
+      answered()
     })
     return () => {
       if (!this.#waiters.has(id)) return false
       // Granted meanwhile, perhaps: then it goes back as it comes.
       this.#waiters.set(id, ({ error }) => {
-        if (!error) this.#release(id, null)
+        if (!error) this.#release(id, [])
+        answered()
       })
       this.#port.postMessage({ kind: 'cancel', id } satisfies SectionRequest)
       return true
     }
   }
 
-  #leaseFor(id: number, mode: LockMode, owner: OwnerToken): SectionLease {
+  /** A write that is asked for by an owner which writes will share its changes, so these wait for the answer. */
+  #noteAsk(mode: LockMode, owner: OwnerToken): () => void {
+    if (mode === 'read') return () => {}
+    const asks = this.#asks.get(owner) ?? new Set()
+    this.#asks.set(owner, asks)
+    let answered = (): void => {}
+    const ask = new Promise<void>((resolve) => {
+      answered = resolve
+    })
+    asks.add(ask)
+    return () => {
+      asks.delete(ask)
+      if (asks.size === 0) this.#asks.delete(owner)
+      answered()
+    }
+  }
+
+  #leaseFor(id: number, mode: LockMode, owner: OwnerToken): HeldLease {
     const holding = this.#holdings.get(owner) ?? new RemoteHolding(owner, this.#root as ConfigNode)
     this.#holdings.set(owner, holding)
     holding.leases++
@@ -107,14 +126,13 @@ export class RemoteConfigSections extends LockedSections implements Disposable {
       if (isReleased) throw new HeddleError('ERR_LOCK_NOT_HELD', 'the section has been released')
       isReleased = true
     }
-    const owners = this.#owners
     return {
       mode,
+      owner,
       holding,
       get isReleased() {
         return isReleased
       },
-      touch: () => owners.see(owner),
       release: () => {
         take()
         return this.#giveBack(id, mode, holding)
@@ -126,18 +144,19 @@ export class RemoteConfigSections extends LockedSections implements Disposable {
     }
   }
 
-  #giveBack(
+  async #giveBack(
     id: number,
     mode: LockMode,
     holding: RemoteHolding,
     isLost = false,
   ): Promise<CommitResult | undefined> {
     const { owner } = holding
+    while (mode === 'write' && this.#asks.has(owner)) await Promise.all([...(this.#asks.get(owner) ?? [])])
     const changes = mode === 'write' ? holding.endWrite() : []
     if (--holding.leases === 0) this.#holdings.delete(owner)
     return new Promise<CommitResult | undefined>((resolve, reject) => {
       this.#release(id, isLost ? null : changes, ({ error, result }) => {
-        owner.uses--
+        owner.leave()
         if (mode === 'write') holding.settle(this.#root as ConfigNode)
         if (error) reject(errorOf(error))
         else resolve(result)

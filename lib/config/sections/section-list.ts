@@ -2,7 +2,7 @@ import { HeddleError } from '../../errors'
 import type { CommitResult } from '../transaction'
 import { type LocatedNode, stepsTo } from './located-node'
 import { ConfigSection, type SectionLease } from './section'
-import { guard, warnOfCommit } from './section-warnings'
+import { warnOfCommit } from './section-warnings'
 
 /** Several sections under one lock, which is released with the list. Errors and threads as for a section. (CX-09) */
 export class ConfigSectionList implements Iterable<ConfigSection>, Disposable, AsyncDisposable {
@@ -17,7 +17,6 @@ export class ConfigSectionList implements Iterable<ConfigSection>, Disposable, A
     this.#lease = lease
     const member = this.#memberLease()
     this.sections = Object.freeze(found.map((at) => new ConfigSection(path, member, stepsTo(at))))
-    guard(this, lease, path)
   }
 
   get length(): number {
@@ -34,13 +33,16 @@ export class ConfigSectionList implements Iterable<ConfigSection>, Disposable, A
 
   /** As that of a section. */
   async release(): Promise<CommitResult | undefined> {
+    this.#lease.checkCaller()
     return this.#lease.release()
   }
 
   get [Symbol.dispose](): () => void {
     this.#lease.touch()
     return () => {
-      if (!this.isReleased) this.release().catch((error) => warnOfCommit(this.path, error))
+      if (this.isReleased) return
+      this.#lease.checkCaller()
+      this.release().catch((error) => warnOfCommit(this.path, error))
     }
   }
 
@@ -57,15 +59,17 @@ export class ConfigSectionList implements Iterable<ConfigSection>, Disposable, A
     const lease = this.#lease
     return {
       mode: lease.mode,
+      owner: lease.owner,
       holding: lease.holding,
       get isReleased() {
         return list.isReleased
       },
       touch: () => lease.touch(),
-      release: () => {
+      checkCaller: () => {
         throw new HeddleError('ERR_LOCK_NOT_HELD', 'the section is released with its list')
       },
-      abandon: () => {},
+      release: () => lease.release(),
+      abandon: () => lease.abandon(),
     }
   }
 }

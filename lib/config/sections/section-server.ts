@@ -51,7 +51,7 @@ class SectionServer {
 
   start(): void {
     this.#port.on('message', (request: SectionRequest) => {
-      this.#serve(request).catch((error) => this.#refuse(request.id, error))
+      this.#serve(request).catch((error) => this.#refuse(request, error))
     })
     this.#port.on('close', () => this.#close())
     this.#port.unref()
@@ -116,7 +116,7 @@ class SectionServer {
   }
 
   #forget(number: number, owner: OwnerToken): void {
-    if (owner.uses === 0) this.#owners.delete(number)
+    if (owner.isIdle) this.#owners.delete(number)
   }
 
   /** A tree, unless it is the last one that was sent: the thread has kept that. */
@@ -126,9 +126,10 @@ class SectionServer {
     return root
   }
 
-  #refuse(id: number, error: unknown): void {
-    const { code, message } = error as HeddleError
-    this.#answer({ id, error: { code: code ?? 'ERR_CALLBACK', message: message ?? String(error) } })
+  /** Of a commit that failed the thread sees what is active now. */
+  #refuse({ id, kind }: SectionRequest, error: unknown): void {
+    const root = kind === 'release' ? this.#news(this.#store.root) : undefined
+    this.#answer({ id, error: textsOf(error), root })
   }
 
   /** To a port that has closed nothing is sent, and nobody is there to get it. */
@@ -145,5 +146,16 @@ class SectionServer {
     const writes = held.filter(({ mode }) => mode === 'write').length
     warnOfThread('a worker thread', held.length - writes, writes)
     for (const lease of held) lease.abandon()
+  }
+}
+
+/** What somebody else has thrown, whatever it is, as what can be sent. */
+function textsOf(error: unknown): { readonly code: string; readonly message: string } {
+  try {
+    const { code, message } = error as Partial<HeddleError>
+    const text = typeof message === 'string' ? message : String(error)
+    return { code: typeof code === 'string' ? code : 'ERR_CALLBACK', message: text }
+  } catch {
+    return { code: 'ERR_CALLBACK', message: `${typeof error} was thrown` }
   }
 }

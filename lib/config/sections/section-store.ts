@@ -18,6 +18,8 @@ export interface WorkingCopy {
 export interface SectionStore {
   /** The tree that is active now. */
   readonly root: ConfigNode
+  /** The tree of the commit that the calling code runs in, if it does. */
+  readonly pending: ConfigNode | undefined
   /** Its number. */
   readonly generation: number
   /** Whether the calling code runs inside of a commit, and so must not wait for another one. */

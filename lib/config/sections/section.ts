@@ -1,5 +1,5 @@
 import { HeddleError } from '../../errors'
-import type { LockMode } from '../lock'
+import type { LockMode, OwnerToken } from '../lock'
 import { type PathStep, printPath } from '../path'
 import type { CommitResult } from '../transaction'
 import type { ConfigNode } from '../tree'
@@ -13,15 +13,24 @@ export interface SectionCopy {
   remove(path: string): boolean
 }
 
-/** What a section of this or of another isolate stands on. @internal */
-export interface SectionLease {
+/** A lock of this or of another isolate. @internal */
+export interface HeldLease {
   readonly mode: LockMode
   readonly isReleased: boolean
+  /** Undefined: it took no lock, and anybody may give it back. */
+  readonly owner: OwnerToken | undefined
   readonly holding: { readonly root: ConfigNode; readonly copy: SectionCopy | undefined }
-  /** Called by what the section's user does behind the await that gave it to them. */
-  touch(): void
   release(): Promise<CommitResult | undefined>
+  /** Gives it back without what its owner has changed. */
   abandon(): void
+}
+
+/** What a section stands on: a lock, and who may give it back. @internal */
+export interface SectionLease extends HeldLease {
+  /** Called by whoever uses the section. */
+  touch(): void
+  /** Throws ERR_LOCK_NOT_HELD for a caller that is another owner. */
+  checkCaller(): void
 }
 
 /** Where a setter may write. @internal */
@@ -90,8 +99,18 @@ export class ConfigSection implements Disposable, AsyncDisposable {
    * says, ERR_CONFIG_CONFLICT among it: then nothing has changed and the lock is free nevertheless. (CX-01, CX-21)
    */
   async release(): Promise<CommitResult | undefined> {
+    this.#lease.checkCaller()
     this.#committed = this.#lease.release()
     return this.#committed
+  }
+
+  /**
+   * Gives the lock back, once, and drops what its owner has changed: under this section, and under others that it has for
+   * writing, the last of which rejects with ECANCELED at its release. ERR_LOCK_NOT_HELD. (CX-01)
+   */
+  abandon(): void {
+    this.#lease.checkCaller()
+    this.#lease.abandon()
   }
 
   /** What `release` promised; undefined before. For those who release it with `using`, or remove it. */
@@ -100,13 +119,16 @@ export class ConfigSection implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Releases it if that was not done. A getter, so that `using` has this section's flow seen as its owner. A commit goes on
-   * behind it, and its failure is a warning: to have it thrown, use `await using`.
+   * Releases it if that was not done. A commit goes on behind it, and its failure is a warning: to have it thrown, use
+   * `await using`. Both commit what was changed when something has thrown in between; `conf.write` does not. A getter, so
+   * that whoever has it goes on as its owner.
    */
   get [Symbol.dispose](): () => void {
     this.#lease.touch()
     return () => {
-      if (!this.isReleased) this.release().catch((error) => warnOfCommit(this.path, error))
+      if (this.isReleased) return
+      this.#lease.checkCaller()
+      this.release().catch((error) => warnOfCommit(this.path, error))
     }
   }
 

@@ -7,7 +7,7 @@ import { interpolate } from './environment'
 import { LeaseTable } from './lease'
 import { type LocatedNode, stepsTo } from './located-node'
 import { LockedSections } from './locked-sections'
-import { ConfigSection, type SectionLease } from './section'
+import { ConfigSection, type HeldLease } from './section'
 import { declareSectionHooks, isDeclarer, type SectionHooks } from './section-hooks'
 import { openSectionPort } from './section-server'
 import type { SectionStore, WorkingCopy } from './section-store'
@@ -127,22 +127,7 @@ export class ConfigSections extends LockedSections {
     return !hook || hook.has() === 0 || hook.call(path) !== false
   }
 
-  protected override async acquire(
-    mode: LockMode,
-    owner: OwnerToken,
-    wait: LineWaitOptions,
-  ): Promise<SectionLease> {
-    const lease = await this.#table.acquire(mode, owner, wait)
-    const { owners } = this.#table
-    return {
-      mode,
-      holding: lease.holding,
-      get isReleased() {
-        return lease.isReleased
-      },
-      touch: () => owners.see(owner),
-      release: () => lease.release(),
-      abandon: () => lease.abandon(),
-    }
+  protected override acquire(mode: LockMode, owner: OwnerToken, wait: LineWaitOptions): Promise<HeldLease> {
+    return this.#table.acquire(mode, owner, wait)
   }
 }
