@@ -6,25 +6,24 @@
 import { HeddleError } from '../errors'
 import { ConfigValue } from './config-value'
 import type { Attached, Generation } from './generation'
-import type { Option, OptionTable } from './options'
+import type { Entry } from './entry'
+import type { Option } from './options'
 import { attempt, type ConfigParticipant, type Participants } from './participant'
 import { inCommit, type Tables } from './running'
 import type { Transaction } from './transaction'
 import type { TreeSource } from './tree-source'
-import { type ConfigWarning, type Finding, type Validation, validateTree } from './validation'
+import { type ConfigWarning, type Finding, settingsOf, type Validation, validateTree } from './validation'
 import { originText } from './value'
 
 /** What a successful preparation hands to the swap. */
 export interface Prepared {
   readonly source: TreeSource
-  readonly attached: readonly Attached[]
+  readonly attached: Attached[]
   readonly warnings: readonly ConfigWarning[]
 }
 
 export interface CommitContext extends Tables {
   readonly participants: Participants
-  /** What of it takes effect now, and what waits for the next start. */
-  tune(txn: Transaction): { readonly source: TreeSource; readonly warnings: readonly ConfigWarning[] }
   /** Makes it active. May fail, having changed nothing. Returns the one that was active. */
   swap(txn: Transaction, prepared: Prepared): Generation
 }
@@ -60,20 +59,22 @@ async function prepare(
 ): Promise<Prepared> {
   await context.participants.load(txn, called)
   // What modules registered while they were loaded is to be read by its type.
+  txn.lookAgain()
   validateTree(txn.source)
+  // From here on all read what is going to be in effect.
+  const { source, warnings } = txn.inEffect
   await context.participants.prepare(txn)
-  const { source, warnings } = context.tune(txn)
   // Also of what was registered meanwhile.
   const validation = validateTree(source)
-  attach(context.options, validation, txn, attached)
+  attach(source, validation, txn, attached)
   return { source, attached, warnings: [...warnings, ...strangersOf(validation)] }
 }
 
 /** Calls `postset` for each value, and for the default of what nothing sets. (CF-16) */
 function attach(
-  options: OptionTable,
+  source: TreeSource,
   { findings }: Validation,
-  txn: Transaction,
+  txn: Transaction | undefined,
   attached: Attached[],
 ): void {
   const set = new Set<Option>()
@@ -81,34 +82,71 @@ function attach(
     set.add(finding.option)
     if (finding.option.def.postset !== undefined) attachOne(finding, txn, attached)
   }
-  for (const option of options.list()) {
-    if (option.def.postset === undefined || set.has(option) || option.defaultEntry.value === undefined)
-      continue
-    const path = `the default of ${option.slot.name}`
-    callPostset(option, path, txn, option.defaultEntry, attached)
+  for (const option of source.options.list())
+    if (!set.has(option)) attachDefault(option, source, txn, attached)
+}
+
+/**
+ * The same for one option that the active generation has got since, whose values are valid. What it attached is freed where
+ * that fails.
+ */
+export function attachLate(option: Option, source: TreeSource): Attached[] {
+  const { def } = option
+  if (def.postset === undefined) return []
+  const attached: Attached[] = []
+  const found = settingsOf(source).filter((one) => one.option === option) as Finding[]
+  try {
+    for (const finding of found) attachOne(finding, undefined, attached)
+    if (found.length === 0) attachDefault(option, source, undefined, attached)
+    return attached
+  } catch (error) {
+    free(attached)
+    throw error
   }
 }
 
-function attachOne({ option, node, setting }: Finding, txn: Transaction, attached: Attached[]): void {
+function attachOne(
+  { option, node, setting }: Finding,
+  txn: Transaction | undefined,
+  attached: Attached[],
+): void {
   const entry = node.entry(option.slot)
   if (entry !== undefined) callPostset(option, node.path(setting.name), txn, entry, attached)
+}
+
+function attachDefault(
+  option: Option,
+  source: TreeSource,
+  txn: Transaction | undefined,
+  attached: Attached[],
+): void {
+  if (option.def.postset === undefined || option.defaultEntry.value === undefined) return
+  callPostset(option, `the default of ${option.slot.name}`, txn, source.defaultOf(option), attached)
 }
 
 function callPostset(
   { def }: Option,
   path: string,
-  txn: Transaction,
-  entry: NonNullable<ReturnType<Finding['node']['entry']>>,
+  txn: Transaction | undefined,
+  entry: Entry,
   attached: Attached[],
 ): void {
+  const context = { path, origin: entry.origin, txn }
   try {
-    entry.data = def.postset?.(ConfigValue.passing(entry) as never, { path, origin: entry.origin, txn })
+    entry.data = def.postset?.(ConfigValue.passing(entry) as never, context)
   } catch (error) {
-    throw new HeddleError('ERR_CONFIG_POSTSET', `postset of ${path} failed: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw refused(path, messageOf(error), error)
+  }
+  if (entry.data instanceof Promise) {
+    // Nobody else waits for it.
+    entry.data.catch(() => {})
+    throw refused(path, 'it is asynchronous')
   }
   attached.push({ datafree: def.datafree, data: entry.data })
+}
+
+function refused(path: string, why: string, cause?: unknown): HeddleError {
+  return new HeddleError('ERR_CONFIG_POSTSET', `postset of ${path} failed: ${why}`, { cause })
 }
 
 /** Once for each `postset`. What throws does not keep the others from it. */

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { checkOptions, flag, invalid } from '../arguments'
 import { HeddleError } from '../errors'
-import { free, type Prepared, runCommit } from './commit'
+import { attachLate, free, type Prepared, runCommit } from './commit'
 import { ConfigValue } from './config-value'
 import type { OptionType } from './types'
 import { Generation, type Readable } from './generation'
@@ -10,7 +10,7 @@ import { ConfigHooks } from './config-hooks'
 import { tuned } from './tuning'
 import { listOptions, type OptionInfo, type OptionsQuery } from './listing'
 import type { OptionDef, OptionValue } from './option-def'
-import { OptionTable } from './options'
+import { type Option, OptionTable } from './options'
 import { applyOverrides, type ConfigOverride, checkedOverrides, OVERRIDE_ORIGIN } from './overrides'
 import { attempt, type ConfigParticipant, Participants } from './participant'
 import { genericQuery } from './generic-query'
@@ -35,7 +35,13 @@ import {
   saveChanges,
   writeBack,
 } from './syntax'
-import { type BeginOptions, type CommitResult, Transaction, type TransactionHost } from './transaction'
+import {
+  type BeginOptions,
+  type CommitResult,
+  type InEffect,
+  Transaction,
+  type TransactionHost,
+} from './transaction'
 import { addStatements, type ConfigNode, emptyNode } from './tree'
 import { TreeSource } from './tree-source'
 
@@ -113,6 +119,12 @@ export class Config {
   #isStarted = false
   /** What the running commit makes active. */
   #pending: ConfigNode | undefined
+  /** No commit begins any more. */
+  #isSealed = false
+  #isEnded = false
+  #ending: Promise<void> | undefined
+  /** Ends of generations that somebody works at. */
+  readonly #endings = new Set<Promise<void>>()
   /** The last commit that was asked for. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -145,26 +157,35 @@ export class Config {
 
   /**
    * Registers an option for the life of the program, or, if the transaction that it is registered in fails, not at all.
-   * What the active configuration says for it holds at once.
+   * What the active configuration says for it holds at once, and gets its `postset`, once a configuration was committed.
    *
-   * @throws HeddleError ERR_OPTION_DEF, ERR_TYPE_DEPRECATED, ERR_OPTION_EXISTS.
+   * @throws HeddleError ERR_OPTION_DEF, ERR_TYPE_DEPRECATED, ERR_OPTION_EXISTS; ERR_CONFIG_VALUE, ERR_CONFIG_POSTSET of the value
+   * that is active.
    */
   registerOption<
     const K extends OptionType,
     const A extends boolean = false,
     const D extends string | undefined = undefined,
   >(def: OptionDef<K, A, D>): OptionSlot<OptionValue<K, A> | (D extends string ? never : undefined)> {
+    this.#checkNotEnded()
     const option = this.#options.register(def as unknown as OptionDef)
     const registered = runningCommit(this.#tables)
     try {
       // Inside of a commit all values are read later, those of the configuration that is coming.
-      if (registered === undefined) this.#current.source.readAll(option)
+      if (registered === undefined) this.#readLate(option)
     } catch (error) {
       this.#options.remove(option)
       throw error
     }
     registered?.options.push(option)
     return option.slot as never
+  }
+
+  /** What the active generation says for an option that it was made without; data too, once one was committed. (CF-16) */
+  #readLate(option: Option): void {
+    const { number, source, attached } = this.#current
+    source.readAll(option)
+    if (number > 0 && !this.#isEnded) attached.push(...attachLate(option, source))
   }
 
   /** Declares a type of scope, which is from then on as good as the standard ones. (CF-36) */
@@ -191,12 +212,12 @@ export class Config {
     return found.length === 1 ? found[0]?.slot : undefined
   }
 
-  /** Takes part in every transaction from now on. */
-  participant(participant: ConfigParticipant): void {
+  /** Takes part in every transaction that begins to commit from now on, until what is returned is called. */
+  participant(participant: ConfigParticipant): () => void {
     if (typeof participant !== 'object' || participant === null) {
       throw invalid('a participant', 'is an object of callbacks', participant)
     }
-    this.#participants.add(participant)
+    return this.#participants.add(participant)
   }
 
   // Reading
@@ -219,6 +240,7 @@ export class Config {
   /** A value with its generation, which it keeps alive until it is released. (CF-21, CF-24) */
   fetch<T>(slot: OptionSlot<T>, query?: ConfigQuery & { readonly txn?: Readable }): ConfigValue<T> {
     if (query?.txn !== undefined) return this.#fetchFrom(query.txn, slot, query)
+    this.#checkNotEnded()
     const entry = this.#current.view.place(query).entry(slot)
     return ConfigValue.holding(entry, this.#current.hold(`the value of ${slot.name}`))
   }
@@ -255,6 +277,7 @@ export class Config {
 
   /** A reference to the active generation. (CF-25) */
   snapshot(): ConfigSnapshot {
+    this.#checkNotEnded()
     return new ConfigSnapshot(this.#current)
   }
 
@@ -296,6 +319,7 @@ export class Config {
    */
   share(): ConfigToken {
     if (this.#publisher !== undefined) return this.#publisher.token
+    this.#checkNotEnded()
     const publisher = new Publisher(this.#imageBytes)
     try {
       const { number, source } = this.#current
@@ -317,6 +341,44 @@ export class Config {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  /**
+   * The first step of an orderly end: no commit, reload or transaction begins any more, those that wait for their turn included
+   * (ERR_CLOSED). Resolves when the one that is under way is over. Reading and `writeBack` go on. Idempotent.
+   *
+   * @throws HeddleError ERR_CONFIG_TRANSACTION inside of a commit, which it would wait for; nothing has changed then.
+   */
+  async seal(): Promise<void> {
+    refuseInCommit(this.#tables)
+    this.#isSealed = true
+    await this.#turn
+  }
+
+  /**
+   * The end of the Config, to be called when nothing that it configures runs any more: seals it, ends the sharing, and ends the last
+   * generation as all before it: `datafree`, `destroy` of participants, its hooks. Resolves when that is done; a generation that
+   * somebody holds, or whose hooks are being called, ends when that is over. `value` and `place` go on answering, what would hold a
+   * generation, registers or shares throws ERR_CLOSED. Idempotent.
+   *
+   * @throws HeddleError ERR_CONFIG_TRANSACTION inside of a commit.
+   */
+  async end(): Promise<void> {
+    refuseInCommit(this.#tables)
+    this.#ending ??= this.#endAll()
+    await this.#ending
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end()
+  }
+
+  async #endAll(): Promise<void> {
+    await this.seal()
+    this.#isEnded = true
+    this.close()
+    this.#current.retire()
+    await Promise.all(this.#endings)
   }
 
   // Changing
@@ -389,7 +451,7 @@ export class Config {
    * ERR_CONFIG_STALE if a file was changed meanwhile; what the system says. (CF-31)
    */
   async writeBack(): Promise<void> {
-    await this.#inTurn(async () => {
+    const write = async () => {
       const loaded = this.#loaded
       if (loaded === undefined)
         throw new HeddleError('ERR_CONFIG_READONLY', 'the configuration was not read from a file')
@@ -399,7 +461,8 @@ export class Config {
         this.#loaded = await loadConfig(loaded.root.path, this.#loading)
       }
       this.#isDirty = false
-    })
+    }
+    await this.#inTurn(write, () => this.#isEnded)
   }
 
   /** Replaces all there is by what a text says, which includes nothing. */
@@ -425,9 +488,12 @@ export class Config {
   }
 
   /** One after the other. Inside of a commit it fails at once, instead of waiting for itself. */
-  async #inTurn<T>(run: () => Promise<T>): Promise<T> {
+  async #inTurn<T>(run: () => Promise<T>, isTooLate = () => this.#isSealed): Promise<T> {
     refuseInCommit(this.#tables)
-    const done = this.#turn.then(run)
+    const done = this.#turn.then(() => {
+      if (isTooLate()) throw ended()
+      return run()
+    })
     this.#turn = done.catch(() => undefined)
     return await done
   }
@@ -454,18 +520,18 @@ export class Config {
   #commitContext() {
     return {
       ...this.#tables,
-      participants: this.#participants,
-      tune: (txn: Transaction) => this.#tune(txn),
+      participants: this.#participants.copy(),
       swap: (txn: Transaction, prepared: Prepared) => this.#swap(txn, prepared),
     }
   }
 
-  #tune(txn: Transaction) {
-    const { source } = txn
+  #inEffect(source: TreeSource): InEffect {
     if (!this.#isStarted) return { source, warnings: [] }
-    const { root, warnings } = tuned(source, this.#current.source)
+    const registered = runningCommit(this.#tables)?.options ?? []
+    const { root, warnings } = tuned(source, this.#current.source, (option) => registered.includes(option))
     if (root === source.root.node) return { source, warnings }
-    return { source: new TreeSource(root, this.#scopes, this.#options, txn), warnings }
+    const { scopes, options, txn, entries } = source
+    return { source: new TreeSource(root, scopes, options, txn, entries), warnings }
   }
 
   #swap(txn: Transaction, prepared: Prepared): Generation {
@@ -505,25 +571,34 @@ export class Config {
   /** The last reader of an old generation is gone. */
   #end(generation: Generation): void {
     if (!this.#live.has(generation.number)) return
-    if (this.#participants.isEmpty && (generation.registry?.calls ?? 0) === 0) {
+    const { registry } = generation
+    // No call begins that would find what is being destroyed.
+    if (registry !== undefined) attempt(() => registry.destroy(), 'end of hooks')
+    if (registry !== undefined && registry.calls > 0)
+      void registry.idle().then(() => this.#endIdle(generation))
+    else this.#endIdle(generation)
+  }
+
+  /** At once where there are no participants, who may take their time. */
+  #endIdle(generation: Generation): void {
+    if (this.#participants.isEmpty) {
       this.#destroy(generation)
       return
     }
-    void this.#endLater(generation)
-  }
-
-  async #endLater(generation: Generation): Promise<void> {
-    // No call begins that would find an object which is being destroyed.
-    if (generation.registry !== undefined) attempt(() => generation.registry?.destroy(), 'end of hooks')
-    await generation.registry?.idle()
-    await this.#participants.destroy(generation.number)
-    this.#destroy(generation)
+    const ending = this.#participants.destroy(generation.number).then(() => {
+      this.#destroy(generation)
+      this.#endings.delete(ending)
+    })
+    this.#endings.add(ending)
   }
 
   #destroy(generation: Generation): void {
     if (!this.#live.delete(generation.number)) return
     free(generation.attached)
-    if (generation.registry !== undefined) attempt(() => generation.registry?.destroy(), 'end of hooks')
+  }
+
+  #checkNotEnded(): void {
+    if (this.#isEnded) throw ended()
   }
 
   #fetchFrom<T>(txn: Readable, slot: OptionSlot<T>, query: ConfigQuery): ConfigValue<T> {
@@ -544,9 +619,6 @@ export class Config {
       get generation() {
         return config.generation
       },
-      get isInCommit() {
-        return config.isInCommit
-      },
       begin: (options) => this.begin(options),
       writeBack: () => this.writeBack(),
       onChange: (call) => {
@@ -563,6 +635,7 @@ export class Config {
         return config.#current
       },
       newSource: (root, txn) => new TreeSource(root, this.#scopes, this.#options, txn),
+      inEffect: (source) => this.#inEffect(source),
       newRegistry: () => {
         if (this.#hooks !== undefined) return this.#hooks.fork()
         throw new HeddleError('ERR_NOT_SUPPORTED', 'this Config was made without hooks')
@@ -572,6 +645,10 @@ export class Config {
       begin: (options) => this.begin(options),
     }
   }
+}
+
+function ended(): HeddleError {
+  return new HeddleError('ERR_CLOSED', 'the Config has come to its end')
 }
 
 /** What is read anew is no part of a transaction. */

@@ -21,11 +21,6 @@ export class Draft {
     return this.#root
   }
 
-  replace(root: ConfigNode): void {
-    this.#root = root
-    this.#own = new Set()
-  }
-
   /** Puts a setting into a stanza, which is made where it does not exist. */
   set(steps: readonly PathStep[], setting: Setting): void {
     this.#open(steps, setting.origin).settings.set(setting.key, setting)

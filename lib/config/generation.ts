@@ -32,7 +32,7 @@ export class Generation {
   readonly source: TreeSource
   readonly view: View
   readonly registry: HookRegistry | undefined
-  readonly attached: readonly Attached[]
+  readonly attached: Attached[]
   readonly #ended: (generation: Generation) => void
   #holds = 0
   #isPublished = false
@@ -43,7 +43,7 @@ export class Generation {
     root: ConfigNode,
     source: TreeSource,
     registry: HookRegistry | undefined,
-    attached: readonly Attached[],
+    attached: Attached[],
     ended: (generation: Generation) => void,
   ) {
     this.number = number

@@ -21,6 +21,7 @@ export interface Option {
   readonly def: CheckedDef
   /** Who registered it, in lower case. */
   readonly module: string
+  /** What the default was read as, shared by all generations: data of `postset` are not kept here. */
   readonly defaultEntry: Entry
 }
 
@@ -35,6 +36,8 @@ export class OptionTable {
 
   /** Stanzas of modules, and how many options they have. */
   readonly #modules = new Map<string, number>()
+  /** Numbers below were in an image: readers elsewhere know whose they are. */
+  #published = 0
   /** Grows with each change of the table. */
   changes = 0
 
@@ -64,12 +67,13 @@ export class OptionTable {
     return option
   }
 
-  /** Takes one back that a failed transaction registered. Its number is not used again. */
+  /** Takes one back that a failed transaction registered. The last numbers are used again, unless somebody may know them. */
   remove(option: Option): void {
     const { slot } = option
     this.#options[slot.index] = undefined
     this.#count(option, -1)
     for (const step of slot.fallback.steps) this.#byPlace.delete(`${step.key}.${slot.key}`)
+    while (this.#options.length > this.#published && this.#options.at(-1) === undefined) this.#options.pop()
   }
 
   /** The option of a slot. @throws HeddleError ERR_INVALID_ARGUMENT for one of another Config. */
@@ -92,9 +96,10 @@ export class OptionTable {
     return (this.#modules.get(type) ?? 0) > 0
   }
 
-  /** Slots ever given out. */
-  get size(): number {
-    return this.#options.length
+  /** Numbers given out, for an image: from now on they are not used again. */
+  publish(): number {
+    this.#published = this.#options.length
+    return this.#published
   }
 
   list(): readonly Option[] {

@@ -1,3 +1,4 @@
+import { invalid } from '../arguments'
 import type { Transaction } from './transaction'
 
 /**
@@ -18,11 +19,25 @@ export interface ConfigParticipant {
   destroy?(generation: number): Promise<void> | void
 }
 
+/** Those who take part, in the order of registration. */
 export class Participants {
-  readonly #all: ConfigParticipant[] = []
+  /** Replaced, never changed. */
+  #all: readonly ConfigParticipant[] = []
 
-  add(participant: ConfigParticipant): void {
-    this.#all.push(participant)
+  /** Returns what takes it out again. ERR_INVALID_ARGUMENT: it takes part already. */
+  add(participant: ConfigParticipant): () => void {
+    if (this.#all.includes(participant)) throw invalid('a participant', 'takes part once', participant)
+    this.#all = [...this.#all, participant]
+    return () => {
+      this.#all = this.#all.filter((one) => one !== participant)
+    }
+  }
+
+  /** As they are now, for one commit: whoever comes meanwhile takes part in the next. */
+  copy(): Participants {
+    const copy = new Participants()
+    copy.#all = this.#all
+    return copy
   }
 
   get isEmpty(): boolean {

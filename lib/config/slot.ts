@@ -8,7 +8,7 @@ import type { OptionType } from './types'
 export class OptionSlot<T = unknown> {
   /** What values of it are; never there. */
   declare readonly valueType: T
-  /** The same in all isolates, never used again. */
+  /** The same in all isolates. Not used again once another isolate may know it. */
   readonly index: number
   readonly name: string
   /** The name in lower case. */

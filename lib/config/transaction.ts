@@ -32,11 +32,19 @@ export interface BeginOptions {
 export interface TransactionHost {
   readonly current: Generation
   newSource(root: ConfigNode, txn: Readable): TreeSource
+  /** What of a tree would be in effect. */
+  inEffect(source: TreeSource): InEffect
   newRegistry(): HookRegistry
   /** Throws if somebody does not allow the change. */
   allow(change: ConfigChange): void
   commit(txn: Transaction): Promise<CommitResult>
   begin(options: BeginOptions): Transaction
+}
+
+/** What takes effect now; the warnings are of what waits for the next start. @internal */
+export interface InEffect {
+  readonly source: TreeSource
+  readonly warnings: readonly ConfigWarning[]
 }
 
 /** One step of a transaction, as it can be done again. */
@@ -69,6 +77,7 @@ export class Transaction implements Readable {
   #changes: ConfigChange[] = []
   #state: TransactionState = 'open'
   #source: TreeSource | undefined
+  #inEffect: InEffect | undefined
   #view: View | undefined
   #registry: HookRegistry | undefined
   readonly #warnings: ConfigWarning[] = []
@@ -146,19 +155,15 @@ export class Transaction implements Readable {
     return this.#draft.remove(steps)
   }
 
-  /** Puts another tree in the place of all there is: for editors of their own. @internal */
-  replaceRoot(root: ConfigNode): void {
-    this.#checkOpen()
-    this.#changed()
-    this.#draft.replace(root)
-  }
-
   /** What this very stanza sets, undefined if it sets nothing. `eval` follows fallback. */
   get(path: string): RawValue | undefined {
     return this.#setting(path)?.value
   }
 
-  /** The value a query would see after the commit, fallback and default included. */
+  /**
+   * The value a query would see after the commit, fallback and default included. Of an option that cannot be tuned online that is the
+   * one it has now; `get` says what is set.
+   */
   eval<T>(slot: OptionSlot<T>, query?: ConfigQuery): T {
     return this.place(query).value(slot)
   }
@@ -181,11 +186,23 @@ export class Transaction implements Readable {
 
   /** @internal */
   get view(): View {
-    this.#view ??= new View(this.source)
+    this.#view ??= new View(this.inEffect.source)
     return this.#view
   }
 
-  /** @internal */
+  /** Of what is set, that which would be active: options that cannot be tuned online keep their values. @internal */
+  get inEffect(): InEffect {
+    this.#inEffect ??= this.#host.inEffect(this.source)
+    return this.#inEffect
+  }
+
+  /** Options have come. @internal */
+  lookAgain(): void {
+    this.#inEffect = undefined
+    this.#view = undefined
+  }
+
+  /** What is set. @internal */
   get source(): TreeSource {
     this.#checkUsable()
     this.#source ??= this.#host.newSource(this.#draft.root, this)
@@ -234,8 +251,7 @@ export class Transaction implements Readable {
   rollback(): void {
     if (this.#state !== 'open') return
     this.#state = 'ended'
-    this.#source = undefined
-    this.#view = undefined
+    this.#changed()
     this.#registry?.destroy()
   }
 
@@ -288,7 +304,7 @@ export class Transaction implements Readable {
 
   #changed(): void {
     this.#source = undefined
-    this.#view = undefined
+    this.lookAgain()
   }
 
   #checkOpen(): void {

@@ -2,7 +2,7 @@
  * A tree as look-ups read it, in the isolate of the Config: values are read and validated when they are first asked
  * for, each once. A commit asks for all of them. Belongs to one transaction, then to the generation it made.
  */
-import type { Entry } from './entry'
+import { Entry } from './entry'
 import type { Readable } from './generation'
 import { type Option, type OptionTable, readSetting } from './options'
 import { type PathStep, printPath } from './path'
@@ -18,9 +18,19 @@ export class TreeSource implements Source {
   readonly options: OptionTable
   /** What validators are given to look at other values; undefined once it is a generation. */
   txn: Readable | undefined
-  readonly entries = new Map<Setting, Entry>()
+  readonly entries: Map<Setting, Entry>
+  /** Of options with `postset`: their data are of this generation only. */
+  readonly #defaults = new Map<Option, Entry>()
 
-  constructor(root: ConfigNode, scopes: Scopes, options: OptionTable, txn: Readable | undefined) {
+  /** `entries` of another tree are those that both have: each setting is validated once. */
+  constructor(
+    root: ConfigNode,
+    scopes: Scopes,
+    options: OptionTable,
+    txn: Readable | undefined,
+    entries = new Map<Setting, Entry>(),
+  ) {
+    this.entries = entries
     this.scopes = scopes
     this.options = options
     this.txn = txn
@@ -50,8 +60,20 @@ export class TreeSource implements Source {
     return [node, ...this.groupsOf(scope.type).flatMap((group) => node.all(group))]
   }
 
+  /** The value an option has where nothing sets it, in this generation. */
+  defaultOf(option: Option): Entry {
+    const { slot, def, defaultEntry } = option
+    if (def.postset === undefined) return defaultEntry
+    let entry = this.#defaults.get(option)
+    if (entry === undefined) {
+      entry = new Entry(slot, defaultEntry.value, undefined)
+      this.#defaults.set(option, entry)
+    }
+    return entry
+  }
+
   fallbackEntry(slot: OptionSlot): Entry {
-    return this.options.of(slot).defaultEntry
+    return this.defaultOf(this.options.of(slot))
   }
 }
 

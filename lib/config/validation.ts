@@ -31,7 +31,7 @@ export interface Stranger {
   readonly setting: Setting
 }
 
-interface Found extends Stranger {
+export interface Found extends Stranger {
   readonly option: Option | undefined
   readonly chain: string
 }

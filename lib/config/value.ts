@@ -2,7 +2,9 @@
  * Values before a type has read them, as a text, a call or an image of a generation gives them, and what they become.
  * Immutable; made and read in any isolate.
  */
+import { types } from 'node:util'
 import { invalid } from '../arguments'
+import { FrozenMap } from './frozen-map'
 import type { ValueNode } from './syntax'
 
 /** A value without a type: text, an array, or a dictionary in its order. */
@@ -60,8 +62,17 @@ export function rawOfInput(input: unknown, depth = 0): RawValue {
     throw invalid('a value', 'is text, a number, true or false, or an array or dictionary of such', input)
   }
   if (Array.isArray(input)) return Object.freeze(Array.from(input, (item) => rawOfInput(item, depth + 1)))
-  const entries: [unknown, unknown][] = input instanceof Map ? [...input] : Object.entries(input)
-  return dictionary(entries.map(([name, value]) => [checkedName(name), rawOfInput(value, depth + 1)]))
+  return dictionary(
+    entriesOf(input).map(([name, value]) => [checkedName(name), rawOfInput(value, depth + 1)]),
+  )
+}
+
+/** Of a map, a dictionary that was fetched, or a plain object: others may look empty and be none. */
+function entriesOf(input: object): [unknown, unknown][] {
+  if (types.isMap(input) || input instanceof FrozenMap) return [...(input as ReadonlyMap<unknown, unknown>)]
+  const prototype: unknown = Object.getPrototypeOf(input)
+  if (prototype === null || Object.getPrototypeOf(prototype) === null) return Object.entries(input)
+  throw invalid('a dictionary', 'is a Map or a plain object', input)
 }
 
 export function dictionary(entries: readonly (readonly [string, RawValue])[]): RawDictionary {

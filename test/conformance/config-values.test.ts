@@ -227,6 +227,23 @@ describe('types', () => {
     expect(await read('int', '[ a = 4 ]')).toBe(REFUSED)
   })
 
+  it('sets a dictionary to one that was fetched, and refuses what only looks like one (CF-12, CF-27)', async () => {
+    const config = new Config()
+    const d = config.registerOption({ name: 'd', type: 'dict', fallback: 'Global' })
+    await config.loadText('d = [ b = 1 a = "x y" ]')
+    await config.transaction((txn) => txn.set('d', config.value(d) as never))
+    expect([...(config.value(d) as ReadonlyMap<string, string>)]).toEqual([
+      ['b', '1'],
+      ['a', 'x y'],
+    ])
+    for (const given of [new Date(), new URLSearchParams('a=1'), new Set(['a']), /a/, new (class A {})()])
+      await expect(config.transaction((txn) => txn.set('d', given as never))).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+      })
+    await config.transaction((txn) => txn.set('d', Object.assign(Object.create(null), { c: 1 }) as never))
+    expect([...(config.value(d) as ReadonlyMap<string, string>)]).toEqual([['c', '1']])
+  })
+
   it('reads dictionaries in order and compiles expressions (A-CF-12, CF-12, CF-13)', async () => {
     const dict = (await read('dict', '[ b = 1 a = "x y" B = 3 ]')) as ReadonlyMap<string, string>
     expect([...dict]).toEqual([

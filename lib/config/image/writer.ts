@@ -59,7 +59,7 @@ class Writer {
     image[Header.BYTES] = bytes
     image[Header.DEFINITIONS] = text
     image[Header.DEFINITIONS_VERSION] = definitions.version
-    image[Header.OPTIONS] = this.#source.options.size
+    image[Header.OPTIONS] = this.#source.options.publish()
     image[Header.CHECKSUM] = checksumOf(image)
     return image
   }

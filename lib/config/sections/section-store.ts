@@ -22,8 +22,6 @@ export interface SectionStore {
   readonly pending: ConfigNode | undefined
   /** Its number. */
   readonly generation: number
-  /** Whether the calling code runs inside of a commit, and so must not wait for another one. */
-  readonly isInCommit?: boolean
   begin(options: { by: string }): WorkingCopy
   /** Writes what has changed into the files it belongs to. */
   writeBack(): Promise<void>

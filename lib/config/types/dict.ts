@@ -1,53 +1,20 @@
-import { isDictionary, type RawDictionary } from '../value'
-import { Refused, scalar, type ValueType } from './value-type'
+import { FrozenMap } from '../frozen-map'
+import { isDictionary, type RawDictionary, type RawValue } from '../value'
+import { Refused, type ValueType } from './value-type'
 
 /** Names and their values in the order of the configuration; nobody can change it. (CF-12, CF-27) */
-export class Dictionary implements ReadonlyMap<string, string> {
-  readonly #map: Map<string, string>
-
-  private constructor(map: Map<string, string>) {
-    this.#map = map
-    Object.freeze(this)
-  }
-
+export class Dictionary extends FrozenMap<string, string> {
   /** @internal */
   static of({ entries }: RawDictionary): Dictionary {
-    const map = new Map<string, string>()
-    for (const [name, value] of entries) map.set(name, scalar(value, `a dictionary of texts; ${name} is one`))
-    return new Dictionary(map)
+    return new Dictionary(new Map(entries.map(([name, value]) => [name, textOf(name, value)])))
   }
+}
 
-  get size(): number {
-    return this.#map.size
-  }
-
-  get(name: string): string | undefined {
-    return this.#map.get(name)
-  }
-
-  has(name: string): boolean {
-    return this.#map.has(name)
-  }
-
-  keys(): MapIterator<string> {
-    return this.#map.keys()
-  }
-
-  values(): MapIterator<string> {
-    return this.#map.values()
-  }
-
-  entries(): MapIterator<[string, string]> {
-    return this.#map.entries()
-  }
-
-  [Symbol.iterator](): MapIterator<[string, string]> {
-    return this.#map.entries()
-  }
-
-  forEach(callback: (value: string, name: string, dictionary: ReadonlyMap<string, string>) => void): void {
-    for (const [name, value] of this.#map) callback(value, name, this)
-  }
+function textOf(name: string, value: RawValue): string {
+  if (typeof value === 'string') return value
+  throw new Refused(
+    `is a dictionary of texts; its ${name} is ${isDictionary(value) ? 'a dictionary' : 'an array'}`,
+  )
 }
 
 /** `[ a = 1 b = 2 ]` */
