@@ -188,11 +188,16 @@ export class Config {
     if (number > 0 && !this.#isEnded) attached.push(...attachLate(option, source))
   }
 
-  /** Declares a type of scope, which is from then on as good as the standard ones. (CF-36) */
+  /**
+   * Declares a type of scope, which is from then on as good as the standard ones. (CF-36)
+   *
+   * @throws HeddleError ERR_CONFIG_SCOPE if it is declared in another way, stands in one that is not declared, or has the name of a
+   * module with options.
+   */
   defineScope(spec: ScopeSpec): void {
-    const isNew = this.#scopes.get(String(spec?.name)) === undefined
-    const scope = this.#scopes.define(spec)
-    if (isNew) runningCommit(this.#tables)?.scopes.push(scope)
+    const { changes } = this.#scopes
+    const scope = this.#scopes.define(spec, (type) => this.#options.hasModule(type))
+    if (this.#scopes.changes > changes) runningCommit(this.#tables)?.scopes.push(scope)
   }
 
   /** Runs a part of a transaction; options and scopes that it registered are taken back if it rejects. @internal */

@@ -64,8 +64,12 @@ export function stepOf(nested: readonly Scope[]): FallbackStep {
 }
 
 function moduleFallback(text: string, name: string, isSingleton: boolean, scopes: Scopes): Fallback {
+  if (scopes.get(name) !== undefined) throw bad(text, `names a module; '${name}' is a scope`)
+  return stanzaOf(text, name, isSingleton)
+}
+
+function stanzaOf(text: string, name: string, isSingleton: boolean): Fallback {
   const type = name.toLowerCase()
-  if (scopes.get(type) !== undefined) throw bad(text, `names a module; '${name}' is a scope`)
   const scope: Scope = Object.freeze({
     name,
     type,
@@ -75,6 +79,28 @@ function moduleFallback(text: string, name: string, isSingleton: boolean, scopes
     groups: undefined,
   })
   return Object.freeze({ text, steps: Object.freeze([stepOf([scope])]), module: type, isSingleton })
+}
+
+/** A path as other isolates get it: what it is, whatever its text would be among the scopes that came later. */
+export interface FallbackLine {
+  readonly text: string
+  /** Types of the scopes of each step; of a module's, its name as it was written. */
+  readonly steps: readonly (readonly string[])[]
+  readonly isModule: boolean
+  readonly isSingleton: boolean
+}
+
+export function lineOf({ text, steps, module, isSingleton }: Fallback): FallbackLine {
+  const isModule = module !== undefined
+  const names = steps.map(({ scopes }) => scopes.map(({ name, type }) => (isModule ? name : type)))
+  return { text, steps: names, isModule, isSingleton }
+}
+
+/** The path of a line, among scopes that came with it. */
+export function fallbackOf({ text, steps, isModule, isSingleton }: FallbackLine, scopes: Scopes): Fallback {
+  if (isModule) return stanzaOf(text, steps[0]?.[0] as string, isSingleton)
+  const parsed = steps.map((step) => stepOf(step.map((type) => scopes.get(type) as Scope)))
+  return Object.freeze({ text, steps: Object.freeze(parsed), module: undefined, isSingleton })
 }
 
 function bad(text: unknown, expected: string): HeddleError {

@@ -8,7 +8,7 @@ import { Entry } from './entry'
 import { parseFallback } from './fallback'
 import type { Readable } from './generation'
 import { type CheckedDef, checkDef, type OptionDef } from './option-def'
-import type { Scopes } from './scopes'
+import type { Scope, Scopes } from './scopes'
 import { OptionSlot } from './slot'
 import { ConfigError, parseValue } from './syntax'
 import type { Setting } from './tree'
@@ -100,6 +100,11 @@ export class OptionTable {
   publish(): number {
     this.#published = this.#options.length
     return this.#published
+  }
+
+  /** Whether the path of an option names that scope. */
+  use(scope: Scope): boolean {
+    return this.list().some(({ slot }) => slot.fallback.steps.some(({ scopes }) => scopes.includes(scope)))
   }
 
   list(): readonly Option[] {

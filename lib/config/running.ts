@@ -30,7 +30,9 @@ class Running {
 
   undo(): void {
     for (const option of this.options) this.tables.options.remove(option)
-    for (const scope of this.scopes) this.tables.scopes.remove(scope)
+    // Those that stand in others first.
+    for (const scope of this.scopes.reverse())
+      if (!this.tables.options.use(scope)) this.tables.scopes.remove(scope)
   }
 }
 

@@ -58,12 +58,15 @@ export class Scopes {
   }
 
   /** The scope of that name, which is made if it is new. The same again is the same; another of that name is refused. */
-  define(spec: ScopeSpec): Scope {
+  define(spec: ScopeSpec, isModule = (_type: string) => false): Scope {
     const scope = checked(spec)
     const known = this.#scopes.get(scope.type)
     if (known !== undefined) {
       if (JSON.stringify({ ...known, name: '' }) === JSON.stringify({ ...scope, name: '' })) return known
       throw new HeddleError('ERR_CONFIG_SCOPE', `the scope ${scope.name} is declared already, in another way`)
+    }
+    if (isModule(scope.type)) {
+      throw new HeddleError('ERR_CONFIG_SCOPE', `${scope.name} is a module with options, and no scope`)
     }
     for (const parent of scope.parents) {
       if (this.#scopes.has(parent)) continue
@@ -78,8 +81,10 @@ export class Scopes {
     return scope
   }
 
-  /** Takes one back that a failed transaction declared. */
+  /** Takes one back that a failed transaction declared, unless somebody else has built on it meanwhile. */
   remove(scope: Scope): void {
+    if (this.list().some(({ parents, groups }) => groups === scope.type || parents.includes(scope.type)))
+      return
     this.#scopes.delete(scope.type)
     this.changes++
   }

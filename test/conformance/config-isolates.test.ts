@@ -212,6 +212,47 @@ describe('in other isolates', () => {
     expect(await reading.next()).toEqual(['ERR_CLOSED', 'ERR_CLOSED', 'ERR_CLOSED', 5])
   })
 
+  it('what an option is does not change with the scopes that come later (CF-34, CF-36)', async () => {
+    const config = newConfig()
+    const single = option(config, 'single', '[pool]')
+    const many = option(config, 'many', 'Queue')
+    await config.loadText('pool { single = 1 } queue "q" { many = 2 }')
+    const refused = expect.objectContaining({ code: 'ERR_CONFIG_SCOPE' })
+    expect(() => config.defineScope({ name: 'Pool' })).toThrow(refused)
+    expect(() => config.defineScope({ name: 'queue', instances: false })).toThrow(refused)
+    // Declared in a commit that fails, and used by an option that stays.
+    let declared = () => {}
+    const used = new Promise<void>((resolve) => {
+      declared = resolve
+    }).then(() => {
+      option(config, 'late', 'Extra>Global')
+      config.defineScope({ name: 'Inner', parents: ['Outer'] })
+    })
+    let isFirst = true
+    config.participant({
+      async prepare() {
+        if (!isFirst) return
+        isFirst = false
+        config.defineScope({ name: 'Extra' })
+        config.defineScope({ name: 'Outer' })
+        config.defineScope({ name: 'Gone' })
+        config.defineScope({ name: 'Gone_Too', parents: ['Gone'] })
+        declared()
+        await used
+        throw new Error('it fails')
+      },
+    })
+    await expect(config.loadText('late = 4')).rejects.toThrow('it fails')
+    for (const name of ['Gone', 'Gone_Too']) expect(() => option(config, 'other', `${name}>Global`)).toThrow()
+    await config.loadText('pool { single = 1 } queue "q" { many = 2 } Extra "e" { late = 3 }')
+    config.share()
+    using reader = ConfigReader.attach(config.share())
+    const late = reader.slot<number>('late')!
+    expect(reader.value(reader.slot('single')!)).toBe(config.value(single))
+    expect(reader.value(reader.slot('many')!, { instance: 'q' })).toBe(config.value(many, { instance: 'q' }))
+    expect([reader.value(late, { scopes: { extra: 'e' } }), reader.value(late)]).toEqual([3, 0])
+  })
+
   it.each([
     [8, 200],
     [4, 1000],

@@ -1,4 +1,5 @@
 /** The lists of options and scopes as images carry them: one text, written anew only when they have changed. */
+import { lineOf } from '../fallback'
 import type { OptionTable } from '../options'
 import type { Scopes } from '../scopes'
 import type { DefinitionLists, Definitions } from './writer'
@@ -26,7 +27,7 @@ export class DefinitionText {
       module,
       type: slot.type,
       isArray: slot.isArray,
-      fallback: slot.fallback.text,
+      fallback: lineOf(slot.fallback),
       ...(slot.defaultText === undefined ? {} : { default: slot.defaultText }),
     }))
     const scopes = this.#scopes.list().map(({ type, ...spec }) => spec)

@@ -2,7 +2,7 @@ import { getEnvironmentData } from 'node:worker_threads'
 import { invalid } from '../../arguments'
 import { HeddleError } from '../../errors'
 import { ConfigValue } from '../config-value'
-import { parseFallback } from '../fallback'
+import { fallbackOf } from '../fallback'
 import { Hold } from '../hold'
 import type { ConfigQuery } from '../query'
 import { Scopes } from '../scopes'
@@ -193,12 +193,11 @@ export class ConfigReader {
     for (const scope of scopes) this.#scopes.define(scope)
     for (const { index, module, fallback, type, isArray, name, default: defaultText } of options) {
       if (this.#slots[index] !== undefined) continue
-      const parsed = parseFallback(fallback, this.#scopes)
       const slot = new OptionSlot(index, {
         name,
         type: type as OptionType,
         isArray,
-        fallback: parsed,
+        fallback: fallbackOf(fallback, this.#scopes),
         defaultText,
       })
       this.#slots[index] = { slot, module }

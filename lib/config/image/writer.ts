@@ -1,4 +1,5 @@
 /** Writes a generation as the words of an image. In the isolate of the Config; what it returns is private until copied. */
+import type { FallbackLine } from '../fallback'
 import type { ScopeSpec } from '../scopes'
 import { patternText } from '../source'
 import type { Setting as TreeSetting } from '../tree'
@@ -20,7 +21,7 @@ export interface OptionLine {
   readonly module: string
   readonly type: string
   readonly isArray: boolean
-  readonly fallback: string
+  readonly fallback: FallbackLine
   readonly default?: string
 }
 
