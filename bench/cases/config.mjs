@@ -12,26 +12,38 @@ export const describe =
 const runFile = promisify(execFile)
 const MEASURE = fileURLToPath(new URL('../config/measure.mjs', import.meta.url))
 const TIMEOUT_MS = 120_000
+const READERS = ['heddle', 'heddle-place', 'heddle-fetch', 'heddle-reader', 'convict', 'config', 'nconf']
+const COSTS = [
+  { key: 'ns', unit: 'ns/get', better: 'lower' },
+  { key: 'bytes', unit: 'B/get', isAside: true },
+]
 const CASES = [
+  { name: 'get a value, three steps of fallback', question: 'get', contestants: READERS, metrics: COSTS },
+  { name: 'get values of two domains in turn', question: 'turns', contestants: READERS, metrics: COSTS },
   {
-    name: 'get a value, three steps of fallback',
-    question: 'get',
-    contestants: ['heddle', 'heddle-place', 'heddle-fetch', 'heddle-reader', 'convict', 'config', 'nconf'],
-    metrics: [{ key: 'ns', unit: 'ns/get', better: 'lower' }],
-  },
-  {
-    name: 'reload 10,000 lines while another isolate reads',
+    name: 'reload 10,000 lines of 11 files while another isolate reads',
     question: 'reload',
     contestants: ['heddle'],
     metrics: [
       { key: 'ms', unit: 'ms/reload', better: 'lower' },
+      { key: 'worst', unit: 'ms worst of 20', isAside: true },
       { key: 'gap', unit: 'ms longest read', isAside: true },
+      { key: 'idleGap', unit: 'ms without reloads', isAside: true },
+    ],
+  },
+  {
+    name: 'reload 100 stanzas while four isolates check generations',
+    question: 'storm',
+    contestants: ['heddle'],
+    metrics: [
+      { key: 'reloads', unit: 'reloads/s', better: 'higher' },
+      { key: 'checks', unit: 'checks/s', isAside: true },
     ],
   },
 ]
 
 async function measure(contestant, question, seconds) {
-  const args = [MEASURE, contestant, question, String(seconds * 1000)]
+  const args = ['--expose-gc', MEASURE, contestant, question, String(seconds * 1000)]
   const { stdout } = await runFile(process.execPath, args, { timeout: TIMEOUT_MS })
   return JSON.parse(stdout)
 }
