@@ -1,6 +1,6 @@
 import { invalid } from '../arguments'
 import type { Config } from '../config'
-import { type ControlServer, registerCoreCommands } from '../console'
+import type { ControlServer } from '../console'
 import type { Control } from '../control'
 import { HeddleError } from '../errors'
 import { Eventer } from '../eventer'
@@ -54,7 +54,11 @@ export class App implements AsyncDisposable {
     const log = careful(options.log)
     let parts: Parts
     try {
-      parts = await makeParts(options, (error) => log(described(error)))
+      parts = await makeParts(
+        options,
+        (error) => log(described(error)),
+        () => running?.stop(),
+      )
     } catch (error) {
       isTaken = false
       throw error
@@ -183,7 +187,7 @@ export class App implements AsyncDisposable {
 
   /** Looks after each step whether the end has come: what was made until then is taken back by whoever ends it. */
   async #start(options: AppOptions): Promise<void> {
-    const { config, control, hooks, modules, own, follower, file } = this.#parts
+    const { config, control, modules, own, follower, file } = this.#parts
     this.#tell(summary(await config.reload()).warnings)
     this.#checkGoesOn()
     // Before there are workers, which find it when they begin.
@@ -194,7 +198,6 @@ export class App implements AsyncDisposable {
     this.#checkGoesOn()
     eventer.start()
     await follower.run(eventer)
-    registerCoreCommands(control, { config, hooks, modules, onShutdown: () => this.stop() })
     if (socket !== undefined && options.control !== false)
       this.#server = await openControl(control, socket, eventer.loops[0])
     this.#checkGoesOn()

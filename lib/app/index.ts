@@ -1,6 +1,6 @@
 export { App } from './app'
 export type { AppFindings, AppOptions, AppReload } from './app-options'
-export { controlPathOf } from './early-settings'
+export { controlOf } from './early-control'
 export type { AppService } from './follower'
 export type { HttpService, HttpSettings } from './http-service'
 export type { TcpService, TcpSettings } from './tcp-service'

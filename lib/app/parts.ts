@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { Config } from '../config'
+import { registerCoreCommands } from '../console'
 import { Control } from '../control'
 import { Hooks } from '../hooks'
 import { Modules } from '../modules'
@@ -24,7 +25,11 @@ export interface Parts {
 }
 
 /** Puts the parts together: the options of the core are registered, manifests are read, nothing is loaded yet. */
-export async function makeParts(options: AppOptions, failed: (error: unknown) => void): Promise<Parts> {
+export async function makeParts(
+  options: AppOptions,
+  failed: (error: unknown) => void,
+  onShutdown: () => void | Promise<void> = () => {},
+): Promise<Parts> {
   const { defines = [], modules: folders = [] } = options
   const file = resolve(options.file)
   const searchPath = [...(await modulePathOf(file, defines)), ...folders.map((folder) => resolve(folder))]
@@ -35,6 +40,8 @@ export async function makeParts(options: AppOptions, failed: (error: unknown) =>
   const slots = registerCoreOptions(config)
   const control = new Control()
   const modules = new Modules({ config, hooks, control, searchPath })
+  // Before there are modules: a command of theirs that has the name of one of these is refused.
+  registerCoreCommands(control, { config, hooks, modules, onShutdown })
   const own = new AppHooks(hooks)
   const follower = new Follower(file, slots, own, failed)
   // Behind the modules: what is served may need what they set up.

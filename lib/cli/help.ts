@@ -8,9 +8,12 @@ const OPTIONS: Readonly<Record<OptionName, readonly [usage: string, text: string
   ],
   control: [
     '-c, --control SOCKET',
-    'the control socket of the process (else HEDDLE_CONTROL, else that of the file)',
+    'the console of the process: a path, or [HOST]:PORT with the token in HEDDLE_TOKEN',
   ],
-  file: ['-f, --file FILE', 'the configuration that names the control socket (else heddle.conf)'],
+  file: [
+    '-f, --file FILE',
+    'the configuration that names it, if --control does not (else HEDDLE_CONTROL, else heddle.conf)',
+  ],
   modules: ['--modules FOLDER', 'looks for manifests there as well'],
   local: ['--local FILE', 'read after all other files; takes changes that have no other place'],
   xml: ['--xml', 'the answer as XML'],

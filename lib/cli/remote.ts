@@ -1,11 +1,16 @@
-import { ControlClient } from '../console'
+import { ControlClient, type ControlEndpoint } from '../console'
 import { type Command, DONE, FAILED } from './command'
 import type { CommandLine } from './command-line'
 import { findSocket } from './find-socket'
 import { complain, say, type Terminal } from './terminal'
 
 /** Sends one line to the process behind a control socket and shows its answer. The exit code says whether it was done. */
-export async function ask(socket: string, text: string, xml: boolean, terminal: Terminal): Promise<number> {
+export async function ask(
+  socket: ControlEndpoint,
+  text: string,
+  xml: boolean,
+  terminal: Terminal,
+): Promise<number> {
   const client = await ControlClient.connect(socket)
   try {
     const answer = await client.command(text, { xml })

@@ -6,6 +6,7 @@ import { resolveEndpoints } from '../net/address'
 import { size } from '../net/options'
 import { deadlineOf, Waiter, type WaitOptions } from '../net/wait'
 import { AnswerReader } from './framing'
+import { checkToken } from './token'
 
 /** Where a control socket is. */
 export interface ControlEndpoint {
@@ -65,6 +66,7 @@ export class ControlClient {
     const { token, maxAnswerBytes } = endpoint
     if (endpoint.path === undefined && endpoint.port === undefined)
       throw new HeddleError('ERR_INVALID_ARGUMENT', 'a control socket has a path or a port')
+    if (token !== undefined) checkToken(token)
     const limit = size('maxAnswerBytes', maxAnswerBytes, 64 * 1024 * 1024)
     const deadline = deadlineOf(wait)
     const client = new ControlClient(await open(endpoint, deadline, wait.signal), limit)

@@ -13,6 +13,7 @@ import { resolveEndpoints } from '../net/address'
 import { size } from '../net/options'
 import { ControlSession } from './session'
 import { SocketFile } from './socket-file'
+import { checkToken } from './token'
 
 /** Where a control socket is, and what its clients may do. One of `path` and `port` is needed. */
 export interface ControlListenOptions {
@@ -73,8 +74,7 @@ export class ControlServer {
       "{ path: '/run/app/control' }",
     )
     const { loop, token } = options
-    if (token !== undefined && (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)))
-      throw new HeddleError('ERR_INVALID_ARGUMENT', 'token is one word of visible ASCII characters')
+    if (token !== undefined) checkToken(token)
     if (loop !== undefined) return new ControlServer().#open(control, options, loop)
     return keepAlive(() => new ControlServer().#open(control, options, defaultLoop()))
   }

@@ -15,7 +15,7 @@ import { DEFAULT_LEVEL, isHeard, isLogLevel, type LogLevel } from './log-level'
 import type { ModuleManifest } from './manifest'
 import type { ModuleClass } from './module-class'
 import type { ModuleDefinition, ModuleSpec } from './module-def'
-import { ModuleError } from './module-error'
+import { messageOf, ModuleError } from './module-error'
 import { type ModuleReports, Reports, warnOf } from './reports'
 import { foldersOf, type SearchPath, scanFolder } from './scan'
 import { settlesWithin } from './phase'
@@ -284,9 +284,17 @@ export class Modules implements AsyncDisposable {
     const assembly = this.#assembly as Assembly
     await assembly.prepare()
     const owners = new Set(assembly.instances.map(({ owner }) => owner))
-    for (const { setup } of owners)
-      setup?.makeCommands(this.#control, (run) => this.#uses.during(run, nothing))
+    for (const owner of owners) this.#makeCommands(owner)
     await this.#scripts.prepare(txn)
+  }
+
+  #makeCommands({ setup, definition: { name } }: ModuleClass): void {
+    try {
+      setup?.makeCommands(this.#control, (run) => this.#uses.during(run, nothing))
+    } catch (error) {
+      const code = error instanceof HeddleError ? error.code : 'ERR_MODULE_FAILED'
+      throw new ModuleError(code, `module ${name}: ${messageOf(error)}`, { module: name, cause: error })
+    }
   }
 
   #commit(txn: Transaction): void {

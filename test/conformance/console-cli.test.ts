@@ -26,10 +26,10 @@ function terminal(isTTY: boolean, env: Record<string, string> = {}, errorsAre = 
   return { given, input, shown }
 }
 
-async function serve() {
+async function serve(where: { port: number; token: string } | { path: string } = { path: socketPath() }) {
   const commands = testControl()
   registerCoreCommands(commands.control)
-  const server = await ControlServer.listen(commands.control, { path: socketPath(), loop: makeLoop() })
+  const server = await ControlServer.listen(commands.control, { ...where, loop: makeLoop() })
   return { ...commands, server, path: server.path as string }
 }
 
@@ -46,6 +46,42 @@ describe('heddle console', () => {
     expect(shown.errors).toBe('heddle: as told\n')
     expect(await main(['console', '--control', `${path}.nope`, 'say'], given)).toBe(1)
     expect(await main(['console', '--nope'], given)).toBe(2)
+  })
+
+  test('CN-01 a console on TCP is reached by its port or its file, with the token of the file or of HEDDLE_TOKEN', async () => {
+    const { server } = await serve({ port: 0, token: 's3cret' })
+    await using _ = server
+    const file = `${socketPath()}.conf`
+    writeFileSync(file, `Control { Port = ${server.port} Token = s3cret }\n`)
+    const unsaid = `${socketPath()}.conf`
+    writeFileSync(unsaid, 'Control { Port = 0 Token = s3cret }\n')
+    const none = `${socketPath()}.conf`
+    writeFileSync(none, 'Listener "x" { Port = 1 }\n')
+    const port = `:${server.port}`
+    const said = async (env: Record<string, string>, ...options: string[]) => {
+      const { given, shown } = terminal(false, env)
+      const code = await main(['console', ...options, 'say', 'hello'], given)
+      await eventually(() => shown.output !== '' || shown.errors !== '')
+      return [code, shown.output || shown.errors]
+    }
+    const HEDDLE_TOKEN = 's3cret'
+    const good = [0, 'hello\n']
+    expect(await said({}, '--file', file)).toEqual(good)
+    expect(await said({ HEDDLE_TOKEN }, '--control', port)).toEqual(good)
+    expect(await said({ HEDDLE_TOKEN }, '-c', `127.0.0.1${port}`)).toEqual(good)
+    expect(await said({ HEDDLE_TOKEN, HEDDLE_CONTROL: `localhost${port}` })).toEqual(good)
+    expect(await said({ HEDDLE_TOKEN: 'wrong' }, '-f', file)).toEqual([
+      1,
+      expect.stringMatching(/auth and the token/),
+    ])
+    expect(await said({ HEDDLE_TOKEN: 'a\nsay x' }, '-f', file)).toEqual([
+      1,
+      expect.stringMatching(/one word/),
+    ])
+    expect(await said({}, '--control', ':65536')).toEqual([2, expect.stringMatching(/no port 65536/)])
+    expect(await said({}, '-f', unsaid)).toEqual([2, expect.stringMatching(/say --control :PORT/)])
+    expect(await said({}, '-f', none)).toEqual([2, expect.stringMatching(/no stanza Control/)])
+    expect(await said({}, '-f', `${none}.nope`)).toEqual([1, expect.stringMatching(/ENOENT|no such file/)])
   })
 
   test('text of others is written out for the stream that is a terminal, whatever the other one is', async () => {

@@ -277,12 +277,6 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
       stderr: expect.stringMatching(/none of/),
     })
     expect(await text(url)).toBe('one')
-    app.write('app.conf', 'Control { Path = "run/control"\n')
-    expect(await app.ask('config', 'reload')).toMatchObject({
-      code: 1,
-      stdout: '',
-      stderr: expect.stringMatching(/app\.conf:\d+/),
-    })
     app.write('app.conf', conf('two'))
     expect(await app.ask('config', 'reload')).toMatchObject({ code: 0 })
     expect(await text(url)).toBe('two')
@@ -338,6 +332,44 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
       code: 1,
       stderr: expect.stringMatching(/ENOENT|ECONNREFUSED/),
     })
+  })
+})
+
+describe('a process whose file is broken', () => {
+  it.each([
+    [
+      'the stanza itself',
+      'run/control',
+      'Control { Path = "run/control"\n',
+      /app\.conf:1:1: this block has no end/,
+    ],
+    ['what stands behind it', 'run/control', 'Control { Path = "run/control" }\n}\n', /app\.conf:2:1: /],
+    ['all of it, with the usual socket', 'run/heddle.sock', 'Drain_Timeout = "\n', /app\.conf:1:\d+: /],
+  ])('can be talked to while its file is broken: %s (A-CF-3, CN-02)', async (_, path, broken, message) => {
+    const conf = `Control { Path = "${path}" }\n${listener('one')}`
+    const app = await Application.start('js', { 'handlers.mjs': HANDLERS, 'app.conf': conf })
+    app.write('app.conf', broken)
+    const { code, stdout, stderr } = await app.ask('config', 'reload')
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    // First what the command met on its way, then what the process answers, with the line itself.
+    const [mine, ...process] = stderr.split('\n')
+    expect(mine).toMatch(message)
+    expect(mine).toMatch(new RegExp(`asking \\S*${path} all the same$`))
+    expect(process.join('\n')).toMatch(message)
+    expect(process.join('\n')).toMatch(/\n +\^/)
+    expect(await text(`${app.origin('web')}/`)).toBe('one')
+    expect((await app.ask('config', 'generations')).stdout).toMatch(/^generation: 1\n/)
+    const set = await app.ask(
+      'config',
+      'set',
+      'HTTP_Listener:web Route "GET /".Handler',
+      '=',
+      '"./handlers.mjs#two"',
+    )
+    expect(set).toMatchObject({ code: 0, stdout: 'generation: 2\n' })
+    expect(await text(`${app.origin('web')}/`)).toBe('two')
+    expect(await app.ask('shutdown')).toMatchObject({ code: 0 })
+    expect(await app.program.exit()).toBe(0)
   })
 })
 
@@ -466,6 +498,28 @@ describe('a configuration that cannot be served', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(message)
     expect(stderr).toMatch(/^heddle: [^\n]+\n$/)
+  })
+
+  it('ends with 1, and so does its check, where a module takes the name of a command of the core (CN-05)', async () => {
+    const folder = folderWith({
+      'handlers.mjs': HANDLERS,
+      'modules/taker.ecm': '[taker]\n',
+      'modules/taker.mjs': `
+        import { defineModule } from 'heddle'
+        export default defineModule({
+          name: 'taker',
+          confSetup(self, context) { context.registerCommand('version', () => 'mine') },
+          extInit() {},
+        })`,
+      'app.conf': withModule('taker { }'),
+    })
+    for (const command of ['run', 'check']) {
+      const { code, stdout, stderr } = await heddleResult([command, join(folder, 'app.conf')], {
+        HEDDLE_BACKEND: 'js',
+      })
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+      expect(stderr).toMatch(/taker: .*a command is called version already/)
+    }
   })
 
   it('is not served where another process has its console', async () => {
