@@ -147,6 +147,11 @@ export class Config {
     this.#host = this.#newHost()
   }
 
+  /** Whose providers follow the generations. */
+  get hooks(): Hooks | undefined {
+    return this.#hooks
+  }
+
   /** The view for editing: stanzas by their paths, locked by those who read and write them. (CX) */
   get sections(): ConfigSections {
     this.#sections ??= new ConfigSections(this.#sectionStore(), this.#hooks)
@@ -519,7 +524,7 @@ export class Config {
     for (const follower of this.#followers) attempt(follower, 'journal')
     // It is active: what its hooks do cannot fail it any more.
     attempt(() => this.#ownHooks?.postCommit.call(number), 'config.post_commit')
-    return { generation: number, warnings: [...warnings, ...txn.warnings] }
+    return { generation: number, warnings: [...warnings, ...txn.warnings], output: txn.output }
   }
 
   #commitContext() {
@@ -556,7 +561,7 @@ export class Config {
     source.txn = undefined
     const next = this.#newGeneration(old.number + 1, root, registry, source, attached)
     this.#current = next
-    this.#isDirty = !txn.isFromFile
+    if (txn.isFromFile || txn.isChanged) this.#isDirty = !txn.isFromFile
     if (placed !== undefined) this.#publisher?.makeCurrent(placed, next)
     return old
   }

@@ -66,6 +66,7 @@ export {
 } from './syntax'
 export {
   type BeginOptions,
+  type CommitOutput,
   type CommitResult,
   type ConfigChange,
   Transaction,

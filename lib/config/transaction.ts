@@ -18,6 +18,15 @@ export interface CommitResult {
   /** The number of the generation that is active now. */
   readonly generation: number
   readonly warnings: readonly ConfigWarning[]
+  /** What modules had to say about their set-up. (MO-10) */
+  readonly output: readonly CommitOutput[]
+}
+
+/** A text of a module about its set-up. */
+export interface CommitOutput {
+  /** `name` or `name:instance`. */
+  readonly module: string
+  readonly text: string
 }
 
 /** Options of `config.begin`. */
@@ -81,6 +90,8 @@ export class Transaction implements Readable {
   #view: View | undefined
   #registry: HookRegistry | undefined
   readonly #warnings: ConfigWarning[] = []
+  /** What modules have said so far. @internal */
+  readonly output: CommitOutput[] = []
   /** Whether what it makes is active: nothing of it is taken back any more. @internal */
   hasSwapped = false
   /** Whether what it makes is what the files say. @internal */

@@ -270,16 +270,21 @@ const HELP = {
   rollback: 'forgets them',
 }
 
-function tell(response: ControlResponse, { generation, warnings }: CommitResult): void {
+function tell(response: ControlResponse, { generation, warnings, output }: CommitResult): void {
   response.fields({ generation })
   if (response.xml) {
     response.table(
       'warning',
       warnings.map(({ option, place, message }) => ({ option, place, message })),
     )
+    response.table(
+      'output',
+      output.map(({ module, text }) => ({ module, text })),
+    )
     return
   }
   for (const warning of warnings) response.push(`warning: ${warningText(warning)}\n`)
+  for (const { module, text } of output) response.push(`${module}: ${text}\n`)
 }
 
 /** Every error of a configuration with its place and line. */

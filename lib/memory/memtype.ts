@@ -83,6 +83,14 @@ export class MemtypeTable {
     throw new HeddleError('EINVAL', `memtype '${def.description}' ${why}`)
   }
 
+  /** Throws what `register` would, as far as that is known before, and registers nothing. */
+  checkDefinition(def: MemtypeDef): void {
+    // One that is there takes nothing but its own definition.
+    if (typeof def?.description === 'string' && this.#backend.find(def.description) > 0) this.register(def)
+    else if (this.#closed) this.register(def)
+    else checked(def)
+  }
+
   close(): void {
     this.#closed = true
   }

@@ -52,6 +52,11 @@ export class Memtypes {
     return this.#table.register(def)
   }
 
+  /** Throws what `register` would, as far as that is known before, and registers nothing. @internal */
+  checkDefinition(def: MemtypeDef): void {
+    this.#table.checkDefinition(def)
+  }
+
   /** From now on this isolate registers no new memtypes: set-up is over. (MT-03) */
   closeRegistration(): void {
     this.#table.close()

@@ -36,7 +36,7 @@ describe('transactions', () => {
     expect([config.generation, config.value(other), config.dirty]).toEqual([0, 'none', false])
     const done = config.transaction((txn) => txn.set('Other', 'new').set('Domain:foo.com.Limit', 5))
     expect(config.value(other)).toBe('none')
-    expect(await done).toEqual({ generation: 1, warnings: [] })
+    expect(await done).toEqual({ generation: 1, warnings: [], output: [] })
     expect([config.value(other), config.value(limit, { domain: 'foo.com' }), config.dirty]).toEqual([
       'new',
       5,

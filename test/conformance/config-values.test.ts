@@ -147,7 +147,7 @@ describe('fallback', () => {
       expect(txn.unset('Domain "d".MyKey')).toBe(true)
       expect(txn.unset('Domain "d".MyKey')).toBe(false)
     })
-    expect(result).toEqual({ generation: 2, warnings: [] })
+    expect(result).toEqual({ generation: 2, warnings: [], output: [] })
     expect(config.value(slot, { domain: 'd' })).toBe('Two')
   })
 })
