@@ -18,6 +18,10 @@ const LIMITS: ImportLimits = { timeout: 30_000, late: () => {} }
 const AUTO = /^\s*msys\.provides\s*:\s*auto\s*=/i
 /** A path of scopes; any other single name is the stanza of a module. */
 const IN_SCOPES = /[>:]|^\s*(Global|Binding_Group|Binding|Domain|Host|Pathway)\s*$/i
+/** Each with its own end. */
+const LINES = /[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$/g
+/** A blank line, or a comment. */
+const NOTHING = /^\s*([#;].*)?\s*$/
 const HEADER = /^\s*\[\s*([A-Za-z0-9_-]+)\s*\]/
 
 /**
@@ -40,17 +44,18 @@ export async function generateEcm(file: string): Promise<GeneratedEcm> {
 
 /** A manifest's text with other auto lines: `provided` gives the values for each section. (MO-07) */
 export function withAutoLines(text: string, provided: (module: string) => readonly string[]): string {
-  const newline = text.includes('\r\n') ? '\r\n' : '\n'
+  const newline = /\r\n|\n|\r/.exec(text)?.[0] ?? '\n'
   const out: string[] = []
   let pending: readonly string[] = []
   // Behind the last line of a section that says something: comments above the next header stay with that.
   const flush = (): void => {
     let at = out.length
-    while (at > 0 && /^\s*([#;].*)?$/.test(out[at - 1] as string)) at -= 1
-    out.splice(at, 0, ...pending.map((value) => `msys.provides:auto = ${value}`))
+    while (at > 0 && NOTHING.test(out[at - 1] as string)) at -= 1
+    if (pending.length > 0 && at > 0) out[at - 1] = ended(out[at - 1] as string, newline)
+    out.splice(at, 0, ...pending.map((value) => `msys.provides:auto = ${value}${newline}`))
     pending = []
   }
-  for (const line of text.split(/\r\n|\n|\r/)) {
+  for (const line of text.match(LINES) ?? []) {
     const name = HEADER.exec(line)?.[1]
     if (name !== undefined) {
       flush()
@@ -59,8 +64,11 @@ export function withAutoLines(text: string, provided: (module: string) => readon
     if (!AUTO.test(line)) out.push(line)
   }
   flush()
-  const made = out.join(newline)
-  return text !== '' && !/[\r\n]$/.test(made) && /[\r\n]$/.test(text) ? made + newline : made
+  return out.join('')
+}
+
+function ended(line: string, newline: string): string {
+  return /[\r\n]$/.test(line) ? line : line + newline
 }
 
 /** Values of the lines for the options that may stand outside of the module's stanza, in a fixed order. */

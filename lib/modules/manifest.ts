@@ -74,9 +74,12 @@ export function parseManifest(text: string, file: string): ModuleManifest {
   return { file, sections: kept(found, file, errors), errors }
 }
 
-/** Without blanks around it and without the comment behind it, which begins after a blank or at the start. */
+/** A value in quotation marks, and what may come behind it. */
+const QUOTED = /^([^"#;]*=\s*"[^"]*")\s*(?:[#;].*)?$/
+
+/** Without blanks around it and without the comment behind it, which begins after a blank or at the start, but not in quotes. */
 function withoutComment(raw: string): string {
-  return raw.replace(/(^|\s)[#;].*$/, '').trim()
+  return QUOTED.exec(raw)?.[1]?.trim() ?? raw.replace(/(^|\s)[#;].*$/, '').trim()
 }
 
 function header(content: string, line: number, file: string): OpenSection {
