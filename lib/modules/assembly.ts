@@ -19,7 +19,9 @@ export interface AssemblyHost {
   readonly reports: Reports
   /** Singletons of active and past generations, by key. */
   readonly singletons: ReadonlyMap<string, Instance>
-  /** Capabilities that the program itself has asked for. */
+  /** Whether the active generation has a module. */
+  isActive(name: string): boolean
+  /** Capabilities, and modules, that the program itself has asked for. */
   readonly pinned: ReadonlySet<string>
   /** Waits for asynchronous calls of hooks in a generation that is over, but not for ever. */
   drained(registry: HookRegistry): Promise<void>
@@ -66,11 +68,12 @@ export class Assembly {
     for (const [name, stanzas] of this.#wanted)
       if (stanzas.some(({ isDisabled }) => !isDisabled)) await requirements.load(name)
     for (const used of usedOptions(root, isModule)) {
-      const option = printProvides(used)
-      if (library.providers(option).length > 0) await this.#loadImplicitly(requirements, option)
+      // Where those that could provide it are switched off it is nobody's.
+      if (library.providers(used).some((name) => !this.#isDisabled(name)))
+        await this.#loadImplicitly(requirements, printProvides(used))
     }
-    for (const capability of pinned) await requirements.loadProvider(capability)
-    this.#keepSingletons()
+    for (const capability of pinned) await requirements.satisfy(capability)
+    await this.#keepSingletons(requirements)
   }
 
   /** Calls `extInit` of all. Their options have been validated. */
@@ -81,7 +84,21 @@ export class Assembly {
       await this.#host.lifeCycle.init(instance, this.txn, flags)
       instance.needsPostInit = this.isStart
     }
-    for (const owner of this.#newClasses) makeMemtypes(owner)
+  }
+
+  /** It is active: what is for life is made. */
+  commit(): void {
+    for (const { setup, definition } of this.#newClasses) {
+      try {
+        setup?.makeMemtypes()
+      } catch (cause) {
+        const { name } = definition
+        const text = `module ${name}: ${messageOf(cause)}`
+        this.#host.failed(
+          new ModuleError('ERR_MODULE_FAILED', text, { module: name, phase: 'confSetup', cause }),
+        )
+      }
+    }
   }
 
   /** Takes everything back, the last first, when no call uses it. Singletons of before are told again what is active. Never rejects. */
@@ -103,17 +120,33 @@ export class Assembly {
     return {
       known: (name) => library.knows(name),
       requires: (name) => library.requires(name),
-      providers: (capability) => library.providers(capability),
+      providers: (capability) => this.#ranked(library.providers(capability)),
       load: (name) => this.#load(name),
       failed: (name, capability, error) => this.#host.failed(alternative(name, capability, error)),
     }
+  }
+
+  /** Those with stanzas first, then those that are active now; those that are switched off last. In their order otherwise. */
+  #ranked(providers: readonly string[]): readonly string[] {
+    const rankOf = (name: string): number => {
+      if (this.#isDisabled(name)) return 3
+      if (this.#wanted.has(name.toLowerCase())) return 0
+      return this.#host.isActive(name) ? 1 : 2
+    }
+    return [0, 1, 2, 3].flatMap((rank) => providers.filter((name) => rankOf(name) === rank))
+  }
+
+  /** Whether it has stanzas, and `enabled = false` stands in all of them. */
+  #isDisabled(name: string): boolean {
+    const stanzas = this.#wanted.get(name.toLowerCase())
+    return stanzas?.every(({ isDisabled }) => isDisabled) === true
   }
 
   /** A module whose requirements are met. */
   async #load(name: string): Promise<void> {
     const stanzas = this.#wanted.get(name.toLowerCase()) ?? []
     const enabled = stanzas.filter(({ isDisabled }) => !isDisabled)
-    if (enabled.length === 0 && stanzas.length > 0)
+    if (this.#isDisabled(name))
       throw new ModuleError(
         'ERR_MODULE_DEP',
         `module ${name} is needed, but enabled = false stands in its stanza`,
@@ -124,14 +157,11 @@ export class Assembly {
     const owner = await this.#host.library.load(name)
     const { singleton } = owner.definition
     const names = enabled.length === 0 ? [undefined] : enabled.map(({ instance }) => instance)
-    if (singleton && names.length > 1)
-      throw new ModuleError(
-        'ERR_MODULE_DEF',
-        `module ${name} is a singleton and has ${names.length} stanzas`,
-        {
-          module: name,
-        },
-      )
+    // The options of a singleton stand in the one stanza that has no instance.
+    if (singleton && names.some((instance) => instance !== undefined))
+      throw new ModuleError('ERR_MODULE_DEF', `module ${name} is a singleton: its stanza has no instance`, {
+        module: name,
+      })
     if (owner.setup !== undefined) this.#add(owner, names)
     else if (singleton) await this.#setUpSingleton(owner, names[0])
     else await this.#setUpClass(owner, names)
@@ -190,24 +220,26 @@ export class Assembly {
     this.#host.reports.tell('implicit-load', { module, option })
   }
 
-  /** They stay, after all others, for the life of the process. (MO-12, MO-15) */
-  #keepSingletons(): void {
+  /** They stay for the life of the process, after all others and after what they require. (MO-12, MO-15) */
+  async #keepSingletons(requirements: Requirements): Promise<void> {
     for (const instance of this.#host.singletons.values()) {
       if (this.instances.includes(instance)) continue
+      try {
+        await requirements.keep(instance.self.name)
+      } catch (error) {
+        // Taking a stanza out does not fail.
+        this.#host.failed(withoutRequirement(instance, error))
+      }
       this.instances.push(instance)
       this.kept.push(instance)
     }
   }
 }
 
-/** The last thing that may fail: what was registered as a memtype stays. */
-function makeMemtypes({ setup, definition: { name } }: ModuleClass): void {
-  try {
-    setup?.makeMemtypes()
-  } catch (error) {
-    const details = { module: name, phase: 'confSetup', cause: error } as const
-    throw new ModuleError('ERR_MODULE_FAILED', `module ${name}: ${messageOf(error)}`, details)
-  }
+function withoutRequirement({ id }: Instance, error: unknown): ModuleError {
+  const code = error instanceof HeddleError ? error.code : 'ERR_MODULE_DEP'
+  const text = `module ${id} stays, but not what it requires: ${messageOf(error)}`
+  return new ModuleError(code, text, { module: id, cause: error })
 }
 
 function alternative(name: string, capability: string, error: unknown): ModuleError {

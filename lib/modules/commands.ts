@@ -2,6 +2,7 @@ import type { CommandFunction, CommandSource } from '../control'
 import { HeddleError } from '../errors'
 import type { ModuleGeneration } from './generation'
 import type { Instance } from './instance'
+import type { ModuleClass } from './module-class'
 import { messageOf, ModuleError } from './module-error'
 
 /** What commands ask of Modules. */
@@ -48,6 +49,25 @@ export class ModuleCommands implements CommandSource {
       does: self.description.replace(/\s+/g, ' '),
     }))
   }
+}
+
+/**
+ * Commands that modules register have names of their own: they would take the place of those that begin with a module's name.
+ * ERR_NAME_TAKEN names both.
+ */
+export function checkCommandNames(owners: readonly ModuleClass[]): void {
+  const taken = new Map(owners.map(({ key, definition }) => [key, definition.name]))
+  for (const { definition, setup } of owners)
+    for (const command of setup?.commands ?? []) {
+      const other = taken.get(command) ?? taken.get(targetOf(command).module)
+      if (other !== undefined) throw nameTaken(definition.name, command, other)
+      taken.set(command, definition.name)
+    }
+}
+
+function nameTaken(module: string, command: string, other: string): ModuleError {
+  const text = `module ${module} cannot have the command ${command}, which is one of module ${other}`
+  return new ModuleError('ERR_NAME_TAKEN', text, { module, phase: 'confSetup' })
 }
 
 export interface CommandTarget {

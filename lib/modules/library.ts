@@ -45,7 +45,9 @@ export class Library {
 
   /** Whether there is a module of that name. */
   knows(name: string): boolean {
-    return this.#own.has(name.toLowerCase()) || this.#catalogue.knows(name)
+    const key = name.toLowerCase()
+    // Also one whose manifest is gone, as long as its code is here.
+    return this.#own.has(key) || this.#catalogue.knows(key) || this.#classes.has(key)
   }
 
   /** What a module requires. ERR_MODULE_DUPLICATE. */
@@ -54,8 +56,9 @@ export class Library {
   }
 
   /** Who provides a capability: who has registered such an option, then who says so, in this order. */
-  providers(capability: string): readonly string[] {
-    const key = capabilityKey(parseProvides(capability))
+  providers(given: Pick<Provides, 'scopes' | 'key'> | string): readonly string[] {
+    const capability = typeof given === 'string' ? parseProvides(given) : given
+    const key = capabilityKey(capability)
     const registered = [...this.#classes.values()].filter(({ provided }) => provided.has(key))
     const own = [...this.#own.values()].filter(({ provides }) =>
       provides.some((what) => capabilityKey(what) === key),

@@ -20,8 +20,8 @@ export interface LifeCycleHost {
   services(owner: ModuleClass): InfrastructureServices
   /** What failed without anybody to be told by an exception. */
   failed(error: ModuleError): void
-  /** What a module wrote into `output`. */
-  said(self: Infrastructure, output: readonly string[]): void
+  /** What a module wrote into `output`: of the configuration that it was called for. */
+  said(self: Infrastructure, output: readonly string[], txn?: ModuleTransaction): void
 }
 
 /** A transaction in which nothing can be asked any more: what `extInit` gets to destroy. */
@@ -80,7 +80,7 @@ export class LifeCycle {
         owner.definition.extInit(self, txn, output, flags),
       )
     } finally {
-      this.#host.said(self, output)
+      this.#host.said(self, textsOf(output), txn)
     }
   }
 
@@ -93,7 +93,7 @@ export class LifeCycle {
     const output: InitOutput = []
     const flags: InitFlags = Object.freeze({ mode: 'destroy', privileged: false })
     await this.#quietly(self, 'extInit', () => owner.definition.extInit(self, OVER, output, flags))
-    this.#host.said(self, output)
+    this.#host.said(self, textsOf(output))
   }
 
   /** Calls `onExit` of a singleton that goes after all. */
@@ -142,5 +142,14 @@ export class LifeCycle {
   #infrastructure(owner: ModuleClass, instance: string | undefined): Infrastructure {
     const { definition, file } = owner
     return new Infrastructure(definition, { instance, file }, this.#host.services(owner))
+  }
+}
+
+/** Whatever a module has made of its array. */
+function textsOf(output: InitOutput): string[] {
+  try {
+    return Array.from(output).filter((text) => typeof text === 'string')
+  } catch {
+    return []
   }
 }

@@ -13,7 +13,10 @@ export interface InitFlags {
   readonly privileged: boolean
 }
 
-/** Text a module has to say about its set-up; it goes into the result of the transaction. */
+/**
+ * Text a module has to say about its set-up: it goes into the `output` of the result of the transaction, and into the log as
+ * `notice`. In `postinit` and `destroy`, which are part of none, into the log alone.
+ */
 export type InitOutput = string[]
 
 /**
@@ -25,7 +28,7 @@ export interface ModuleTransaction {
   readonly hookRegistry: HookRegistry
 }
 
-/** 0, nothing, or a promise of these: success. -1, an exception, a rejection: failure. */
+/** 0, undefined, or a promise of these: success. Anything else, -1, null, an exception, a rejection: failure. */
 export type PhaseResult = number | void | undefined | Promise<number | undefined> | Promise<void>
 
 /** How the client of a command wants its answer. */

@@ -1,11 +1,11 @@
-import { checkOptions, invalid } from '../arguments'
+import { checkOptions, flag, invalid } from '../arguments'
 import { type CommandResult, Control } from '../control'
-import { type Config, OptionSlot, type ConfigReadable, type Transaction } from '../config'
+import { type Config, OptionSlot, type ConfigReadable, Transaction } from '../config'
 import { HeddleError } from '../errors'
 import type { HookRegistry, Hooks } from '../hooks'
 import { Assembly } from './assembly'
 import { Catalogue } from './catalogue'
-import { ModuleCommands, targetOf } from './commands'
+import { checkCommandNames, ModuleCommands, targetOf } from './commands'
 import { ModuleGeneration } from './generation'
 import type { Infrastructure, InfrastructureServices } from './infrastructure'
 import { type Instance, instanceKey } from './instance'
@@ -17,7 +17,7 @@ import type { ModuleClass } from './module-class'
 import type { ModuleDefinition, ModuleSpec } from './module-def'
 import { messageOf, ModuleError } from './module-error'
 import { type ModuleReports, Reports, warnOf } from './reports'
-import { foldersOf, type SearchPath, scanFolder } from './scan'
+import { foldersOf, ManifestFolders, type ScannedFolder, type SearchPath } from './scan'
 import { settlesWithin } from './phase'
 import { ScriptModules } from './scripts'
 import { Turns } from './turns'
@@ -71,6 +71,7 @@ export class Modules implements AsyncDisposable {
   readonly #control: Control
   readonly #timeout: number
   readonly #isStrict: boolean
+  readonly #folders = new ManifestFolders()
   readonly #catalogue = new Catalogue()
   readonly #library: Library
   readonly #reports = new Reports()
@@ -89,23 +90,30 @@ export class Modules implements AsyncDisposable {
   /** No command finds a module any more. */
   readonly #withdraw: () => void
   #closing: Promise<void> | undefined
+  /** Until a generation has modules, or post-init comes: then what is set up gets its privileged part. */
+  #isStarting = true
 
-  /** ERR_INVALID_ARGUMENT; with `strict` the errors of manifests. Scans the search path. */
+  /**
+   * ERR_INVALID_ARGUMENT. Scans the search path: ERR_MANIFEST for a folder that cannot be read, with `strict` the errors of
+   * manifests; without that they are told when listeners have had time to come, in the next turn of the loop.
+   */
   constructor(options: ModulesOptions) {
     checkOptions('Modules', options, KNOWN, EXAMPLE)
     const { config, hooks, control, searchPath, timeout = 30_000, strict = false } = options
     if (typeof config?.participant !== 'function') throw invalid('config', 'is a Config', config)
     if (typeof hooks?.during !== 'function') throw invalid('hooks', 'are Hooks', hooks)
+    if (config.hooks !== hooks) throw invalid('config', 'is a Config with the same hooks', config)
     if (!Number.isInteger(timeout) || timeout < 1 || timeout > MAX_TIMEOUT)
       throw invalid('timeout', 'is a number of milliseconds', timeout)
     this.#config = config
     this.#hooks = hooks
     this.#timeout = timeout
-    this.#isStrict = strict === true
+    this.#isStrict = flag('strict', strict, false)
     const limits = { timeout, late: (error: ModuleError): void => this.#failed(error) }
     this.#library = new Library(this.#catalogue, limits)
     this.#lifeCycle = this.#newLifeCycle()
-    for (const folder of foldersOf(searchPath)) this.scan(folder)
+    const errors = foldersOf(searchPath).flatMap((folder) => this.#read(folder).errors)
+    if (errors.length > 0) setImmediate(() => this.#allFailed(errors))
     this.#scripts = new ScriptModules(config, hooks, limits)
     this.#control = control ?? new Control()
     config.participant(this.#control.generations)
@@ -130,15 +138,13 @@ export class Modules implements AsyncDisposable {
   // What there is
 
   /**
-   * Reads the manifests of a folder; those of a file that was read before are skipped. What is wrong in them is told as
-   * `failure`, or thrown with `strict`. Gives back what was read. ERR_MANIFEST: the folder cannot be read. (MO-01)
+   * Reads the manifests of a folder. They are looked at again at each load of a configuration: what is new or was written since
+   * is read, and what is gone is forgotten. What is wrong in them is told as `failure`, or thrown with `strict`. Gives back what was
+   * read; a folder that is known by another path keeps that. ERR_MANIFEST: the folder cannot be read. (MO-01)
    */
   scan(folder: string): readonly ModuleManifest[] {
-    if (typeof folder !== 'string') throw invalid('scan takes', 'a folder', folder)
-    const manifests = scanFolder(folder)
-    const errors = this.#catalogue.add(manifests)
-    if (this.#isStrict && errors[0] !== undefined) throw errors[0]
-    for (const error of errors) this.#failed(error)
+    const { manifests, errors } = this.#read(folder)
+    this.#allFailed(errors)
     return manifests
   }
 
@@ -189,6 +195,7 @@ export class Modules implements AsyncDisposable {
     const end = await this.#turns.take('postInit()')
     try {
       this.#checkOpen()
+      this.#isStarting = false
       using snapshot = this.#config.snapshot()
       const flags = Object.freeze({ mode: 'postinit', privileged: false } as const)
       for (const instance of this.#generations.get(snapshot.generation)?.instances ?? []) {
@@ -202,14 +209,17 @@ export class Modules implements AsyncDisposable {
   }
 
   /**
-   * The name of a module that provides a capability. One that is not loaded is loaded, by a new generation; of several the first
-   * that can be, and what kept the others is told as `failure`. From now on every generation has it. ERR_MODULE_DEP, and
-   * what a transaction rejects with. (MO-16)
+   * The name of a module that provides a capability, or has that name. One that is not loaded is loaded, by a new generation, which
+   * conflicts with transactions that are open; of several the first that can be, and what kept the others is told as `failure`.
+   * From now on every generation has it. ERR_MODULE_DEP, EDEADLK in a phase of a module, and what a transaction rejects with. (MO-16)
    */
   async resolve(capability: string): Promise<string> {
+    if (typeof capability !== 'string')
+      throw invalid('resolve takes', 'a capability, or a module', capability)
     const loaded = (): string | undefined => {
       const generation = this.#current
-      return this.#library.providers(capability).find((name) => generation?.has(name) === true)
+      const names = [capability, ...this.#library.providers(capability)]
+      return names.find((name) => generation?.has(name) === true)
     }
     for (;;) {
       const found = loaded()
@@ -261,6 +271,7 @@ export class Modules implements AsyncDisposable {
   async #load(txn: Transaction): Promise<void> {
     this.#endTurn = await this.#turns.take('a transaction')
     this.#checkOpen()
+    this.#rescan()
     const capability = this.#asked.get(txn)
     const asked = capability === undefined ? [] : [capability]
     this.#assembly = new Assembly(
@@ -269,13 +280,14 @@ export class Modules implements AsyncDisposable {
         lifeCycle: this.#lifeCycle,
         reports: this.#reports,
         singletons: this.#singletons,
+        isActive: (name) => this.#current?.has(name) === true,
         pinned: new Set([...this.#pinned, ...asked]),
         drained: (registry) => this.#drained([registry], 'a configuration is given up'),
         attempt: (_txn, module, run) => this.#attempt(txn, module, run),
         failed: (error) => this.#failed(error),
       },
       txn,
-      this.#generations.size === 0,
+      this.#isStarting,
     )
     await this.#assembly.load()
   }
@@ -283,7 +295,8 @@ export class Modules implements AsyncDisposable {
   async #prepare(txn: Transaction): Promise<void> {
     const assembly = this.#assembly as Assembly
     await assembly.prepare()
-    const owners = new Set(assembly.instances.map(({ owner }) => owner))
+    const owners = [...new Set(assembly.instances.map(({ owner }) => owner))]
+    checkCommandNames(owners)
     for (const owner of owners) this.#makeCommands(owner)
     await this.#scripts.prepare(txn)
   }
@@ -301,7 +314,10 @@ export class Modules implements AsyncDisposable {
     // Before the next transaction begins, which is to have it as well.
     const asked = this.#asked.get(txn)
     if (asked !== undefined) this.#pinned.add(asked)
-    const { instances, kept } = this.#assembly as Assembly
+    const assembly = this.#assembly as Assembly
+    const { instances, kept } = assembly
+    if (instances.length > 0) this.#isStarting = false
+    assembly.commit()
     const generation = new ModuleGeneration(this.#config.generation, instances, txn.hookRegistry)
     this.#generations.set(generation.number, generation)
     for (const instance of instances) {
@@ -327,6 +343,8 @@ export class Modules implements AsyncDisposable {
   async #initAgain(instance: Instance): Promise<void> {
     using snapshot = this.#config.snapshot()
     const flags = Object.freeze({ mode: 'init', privileged: false } as const)
+    // Without privileges it does the rest as well.
+    instance.needsPostInit = false
     try {
       await this.#lifeCycle.init(instance, snapshot, flags)
     } catch (error) {
@@ -346,6 +364,25 @@ export class Modules implements AsyncDisposable {
     return generation.end(async (instance) => {
       if (!instance.self.singleton) await this.#lifeCycle.destroy(instance)
     })
+  }
+
+  // Manifests
+
+  #read(folder: string): { readonly manifests: readonly ModuleManifest[]; readonly errors: ModuleError[] } {
+    if (typeof folder !== 'string') throw invalid('scan takes', 'a folder', folder)
+    const scanned = this.#folders.scan(folder)
+    return { manifests: scanned.manifests, errors: this.#take(scanned) }
+  }
+
+  #rescan(): void {
+    for (const scanned of this.#folders.changed((error) => this.#failed(error)))
+      this.#allFailed(this.#take(scanned))
+  }
+
+  #take({ folder, manifests }: ScannedFolder): ModuleError[] {
+    const errors = this.#catalogue.set(folder, manifests)
+    if (this.#isStrict && errors[0] !== undefined) throw errors[0]
+    return errors
   }
 
   // The end
@@ -425,8 +462,9 @@ export class Modules implements AsyncDisposable {
       phase: (run) => this.#turns.phase(run),
       services: (owner) => this.#services(owner),
       failed: (error) => this.#failed(error),
-      said: (self, output) => {
-        for (const text of output) if (typeof text === 'string') this.#log(self, 'notice', text)
+      said: (self, output, txn) => {
+        for (const text of output) this.#log(self, 'notice', text)
+        if (txn instanceof Transaction) txn.output.push(...output.map((text) => ({ module: self.id, text })))
       },
     })
   }
@@ -478,6 +516,10 @@ export class Modules implements AsyncDisposable {
 
   get #current(): ModuleGeneration | undefined {
     return this.#generations.get(this.#config.generation)
+  }
+
+  #allFailed(errors: readonly ModuleError[]): void {
+    for (const error of errors) this.#failed(error)
   }
 
   #failed(error: ModuleError): void {

@@ -36,7 +36,7 @@ export class Requirements {
     const chain = [...path, name]
     if (path.some((other) => other.toLowerCase() === key)) throw cycle(chain, key)
     if (this.#failed.has(key)) throw this.#failed.get(key)
-    for (const needed of this.#visitor.requires(name)) await this.#satisfy(needed, chain)
+    for (const needed of this.#visitor.requires(name)) await this.satisfy(needed, chain)
     try {
       await this.#visitor.load(name)
     } catch (error) {
@@ -64,9 +64,16 @@ export class Requirements {
     throw this.#unsatisfied(capability, path, failures)
   }
 
-  async #satisfy(needed: string, chain: readonly string[]): Promise<void> {
+  /** Loads a module, or a provider of a capability, by name. */
+  async satisfy(needed: string, chain: readonly string[] = []): Promise<void> {
     if (this.#visitor.known(needed)) await this.load(needed, chain)
     else await this.loadProvider(needed, chain)
+  }
+
+  /** What a module requires that is there itself. */
+  async keep(name: string): Promise<void> {
+    for (const needed of this.#visitor.requires(name)) await this.satisfy(needed, [name])
+    this.#done.add(name.toLowerCase())
   }
 
   #unsatisfied(needed: string, path: readonly string[], failures: readonly unknown[]): unknown {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { invalid } from '../arguments'
 import { type ModuleManifest, parseManifest } from './manifest'
@@ -20,20 +20,93 @@ export function foldersOf(path: SearchPath | undefined): string[] {
   return [...new Set(folders.map((folder) => resolve(folder)))]
 }
 
+/** What lies in a folder. */
+export interface ScannedFolder {
+  /** The one path that it has, however it was given. */
+  readonly folder: string
+  readonly manifests: readonly ModuleManifest[]
+}
+
+interface KnownFolder {
+  /** As it was given first, absolute. */
+  readonly path: string
+  /** By which a change is seen. */
+  stamp: string
+}
+
+/** The folders that are looked into for manifests, each once, by whatever path it is given. Owner: Modules. */
+export class ManifestFolders {
+  readonly #known = new Map<string, KnownFolder>()
+
+  /** Reads a folder, from now on one of these. ERR_MANIFEST. */
+  scan(given: string): ScannedFolder {
+    const folder = realPath(given)
+    const path = this.#known.get(folder)?.path ?? resolve(given)
+    const stamp = stampOf(path)
+    const manifests = scanFolder(path)
+    this.#known.set(folder, { path, stamp })
+    return { folder, manifests }
+  }
+
+  /** Those in which something was written, added or taken out. One that cannot be read is told once, and stays as it was. */
+  changed(failed: (error: ModuleError) => void): ScannedFolder[] {
+    return [...this.#known].flatMap(([folder, known]) => {
+      try {
+        const stamp = stampOf(known.path)
+        if (stamp === known.stamp) return []
+        known.stamp = stamp
+        return [{ folder, manifests: scanFolder(known.path) }]
+      } catch (error) {
+        if (known.stamp !== UNREADABLE) failed(error as ModuleError)
+        known.stamp = UNREADABLE
+        return []
+      }
+    })
+  }
+}
+
+const UNREADABLE = 'unreadable'
+
+function realPath(folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch (error) {
+    throw unreadable(folder, error)
+  }
+}
+
+function stampOf(folder: string): string {
+  return namesIn(folder)
+    .map((name) => {
+      const status = statSync(join(folder, name), { bigint: true, throwIfNoEntry: false })
+      return `${name} ${status?.ino} ${status?.size} ${status?.mtimeNs} ${status?.ctimeNs}`
+    })
+    .join('\n')
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^[^.].*\.ecm$/i.test(name))
+      .sort()
+  } catch (error) {
+    throw unreadable(folder, error)
+  }
+}
+
+function unreadable(folder: string, cause: unknown): ModuleError {
+  return new ModuleError('ERR_MANIFEST', `${folder}: ${messageOf(cause)}`, { file: folder, cause })
+}
+
 /**
  * Reads every `.ecm` of a folder, in the order of their names; sub-folders and names that begin with a dot are skipped.
  * What cannot be read is in the `errors` of its manifest; only a folder that cannot be read throws. ERR_MANIFEST.
  * (MO-01)
  */
 export function scanFolder(folder: string): ModuleManifest[] {
-  let names: string[]
-  try {
-    names = readdirSync(folder)
-  } catch (error) {
-    throw new ModuleError('ERR_MANIFEST', `${folder}: ${messageOf(error)}`, { file: folder, cause: error })
-  }
-  const manifests = names.filter((name) => /^[^.].*\.ecm$/i.test(name)).sort()
-  return manifests.map((name) => join(folder, name)).flatMap((file) => readManifest(file) ?? [])
+  return namesIn(folder)
+    .map((name) => join(folder, name))
+    .flatMap((file) => readManifest(file) ?? [])
 }
 
 /** A manifest, undefined for a folder of such a name. */

@@ -15,7 +15,7 @@ export interface SetupContext {
   registerOption(def: OptionDef): OptionSlot
   /** As `config.defineScope`. (CF-36) */
   defineScope(spec: ScopeSpec): void
-  /** As `memtypes.register`. */
+  /** As `memtypes.register`; what that would refuse is refused here. */
   registerMemtype(def: MemtypeDef): ModuleMemtype
   /** A command of the console while the module is loaded, beside those that begin with its name. (CN-05) */
   registerCommand(name: string, run: CommandFunction, help?: string): void
@@ -43,7 +43,7 @@ export class Setup implements SetupContext {
 
   registerOption(def: OptionDef): OptionSlot {
     this.#checkOpen('options')
-    const slot = this.#config.registerOption({ module: this.#module, ...def })
+    const slot = this.#config.registerOption({ ...def, module: this.#module })
     this.#slots.push(slot)
     return slot
   }
@@ -55,7 +55,9 @@ export class Setup implements SetupContext {
 
   registerMemtype(def: MemtypeDef): ModuleMemtype {
     this.#checkOpen('memtypes')
-    const memtype = new LazyMemtype(def)
+    const copy = Object.freeze({ ...def })
+    memtypes.checkDefinition(copy)
+    const memtype = new LazyMemtype(copy)
     this.#memtypes.push(memtype)
     return memtype
   }
@@ -63,6 +65,11 @@ export class Setup implements SetupContext {
   registerCommand(name: string, run: CommandFunction, help = ''): void {
     this.#checkOpen('commands')
     this.#commands.push({ name, run, help })
+  }
+
+  /** Names of commands, in lower case. */
+  get commands(): readonly string[] {
+    return this.#commands.map(({ name }) => `${name}`.toLowerCase())
   }
 
   /** Options in the order of their registration. */
@@ -75,7 +82,7 @@ export class Setup implements SetupContext {
     this.#isOpen = false
   }
 
-  /** Registers memtypes that nobody has used: the last step that may fail. */
+  /** Registers memtypes that nobody has used. They are for life, so this comes when nothing else can fail any more. */
   makeMemtypes(): void {
     for (const lazy of this.#memtypes) void lazy.memtype
   }

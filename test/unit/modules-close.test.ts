@@ -155,6 +155,7 @@ describe('a configuration that is given up', () => {
     const gate = gateOf()
     const hook = hooks.declare<[], string>('test', 'slow', { default: 'nobody' })
     await config.loadText('')
+    await modules.postInit()
     let call: Promise<string> | undefined
     modules.add(counted(log, () => gate.opened))
     modules.add({

@@ -65,6 +65,7 @@ describe('providers of modules', () => {
       void self.hooks.register('test', 'told', 'last', provider, {})
     modules.add(trying('plain', { init: register }, codes))
     await config.loadText('')
+    await modules.postInit()
     await config.loadText('plain { }')
     expect(codes).toEqual(['init ERR_HOOK_CLOSURE'])
   })
@@ -77,16 +78,15 @@ describe('providers of modules', () => {
       const { Config, Hooks, Modules } = require(${JSON.stringify(join(__dirname, '../../dist/index.js'))})
       const hooks = new Hooks({ phases: true })
       const config = new Config({ hooks })
-      const modules = new Modules({ config, hooks })
-      modules.add({
-        name: 'single',
+      new Modules({ config, hooks }).add({
+        name: 'mod',
         singleton: true,
         confSetup: (self) => void self.hooks.register('test', 'told', 'last', () => undefined, self),
         extInit: () => 0,
       })
-      config.loadText('single { }').then(
+      config.loadText('mod { }').then(
         () => parentPort.postMessage('registered'),
-        (error) => parentPort.postMessage(error.cause.code),
+        ({ module, cause }) => parentPort.postMessage([module, cause && cause.code]),
       )`
     const worker = new Worker(program, { eval: true })
     const answer = await new Promise((resolve, reject) => {
@@ -94,7 +94,7 @@ describe('providers of modules', () => {
       worker.once('error', reject)
     })
     await worker.terminate()
-    expect(answer).toBe('ERR_WRONG_THREAD')
+    expect(answer).toEqual(['mod', 'ERR_WRONG_THREAD'])
   })
 
   it('are called in the order of the stanzas (HK-03)', async () => {
@@ -115,6 +115,7 @@ describe('providers of modules', () => {
         ),
       )
     await config.loadText('')
+    await modules.postInit()
     await config.loadText('two { }\none { }')
     hook.call()
     expect(order).toEqual(['two', 'one'])
@@ -262,6 +263,38 @@ describe('commands of modules', () => {
     expect(text).toContain('<state>&lt;up&gt;</state>')
     expect(text).not.toContain('\u0001')
     expect(text).not.toContain('a < b')
+  })
+
+  it.each([
+    ['that of a module', 'two', 'two'],
+    ['that of an instance', 'two:a', 'two'],
+    ['that of another one', 'shared', 'one'],
+  ])('cannot have a name that is taken: %s (MO-14, CN-05)', async (_what, name, other) => {
+    const { config, modules } = siteOf()
+    const registers = (module: string, command: string): ModuleSpec => ({
+      name: module,
+      confSetup: (_self, context) => context.registerCommand(command, () => 'x'),
+      extInit: () => 0,
+    })
+    modules.add(registers('one', name))
+    modules.add(registers('two', 'shared'))
+    const error = await thrownBy(config.loadText('one { }\ntwo { }'))
+    expect(error).toMatchObject({ code: 'ERR_NAME_TAKEN', message: expect.stringContaining(other) })
+    expect(error.message).toContain(name)
+    expect(config.generation).toBe(0)
+    await config.loadText('one { }')
+  })
+
+  it('are of the module that registers them, as its options are (MO-09)', async () => {
+    const { config, modules } = siteOf()
+    modules.add({
+      name: 'mod',
+      confSetup: (_self, context) =>
+        void context.registerOption({ name: 'Mine', type: 'int', fallback: 'Global', module: 'core' }),
+      extInit: () => 0,
+    })
+    await config.loadText('mod { }')
+    expect(config.options({ name: 'Mine' }).map(({ module }) => module)).toEqual(['mod'])
   })
 
   it('keep their generation while they run (MO-14)', async () => {

@@ -99,13 +99,53 @@ describe('a singleton', () => {
     expect(await thrownBy(config.loadText(''))).toMatchObject({ code: 'ERR_CLOSED' })
   })
 
-  it('has one stanza (MO-12)', async () => {
+  it.each(['mod "a" { }\nmod "b" { }', 'mod "a" { size = 2 }', 'mod { }\nmod "a" { }'])(
+    'has one stanza, without an instance, where its options are looked for: %j (MO-12)',
+    async (text) => {
+      const { config, modules, log } = siteOf()
+      const options = { size: defineOption({ type: 'int', default: '1' }) }
+      modules.add(logging(log, 'mod', { singleton: true, options }))
+      expect(await thrownBy(config.loadText(text))).toMatchObject({ code: 'ERR_MODULE_DEF', module: 'mod' })
+      expect(log).toEqual([])
+      await config.loadText('mod { size = 2 }')
+      const before = modules.loaded()
+      expect(await thrownBy(config.loadText(text))).toMatchObject({ code: 'ERR_MODULE_DEF' })
+      expect(modules.loaded()).toEqual(before)
+    },
+  )
+
+  it('that stays keeps what it requires, set up before it (MO-03, MO-12)', async () => {
     const { config, modules, log } = siteOf()
-    modules.add(logging(log, 'mod', { singleton: true }))
-    expect(await thrownBy(config.loadText('mod "a" { }\nmod "b" { }'))).toMatchObject({
-      code: 'ERR_MODULE_DEF',
-    })
-    expect(log).toEqual([])
+    modules.add(logging(log, 'base'))
+    modules.add(logging(log, 'dep'), { requires: ['base'], provides: ['store'] })
+    modules.add(logging(log, 'single', { singleton: true }), { requires: ['store'] })
+    await config.loadText('single { }')
+    await modules.postInit()
+    log.length = 0
+    await config.loadText('')
+    await nextTurn()
+    expect(modules.loaded().map(({ name, isKept }) => [name, isKept])).toEqual([
+      ['base', false],
+      ['dep', false],
+      ['single', true],
+    ])
+    expect(log).toEqual([
+      'base init #2',
+      'dep init #2',
+      'single init #1',
+      'dep destroy #1',
+      'base destroy #1',
+    ])
+  })
+
+  it('stays also without what it requires, which is told (MO-03, MO-15)', async () => {
+    const { config, modules, log, failures } = siteOf()
+    modules.add(logging(log, 'dep'))
+    modules.add(logging(log, 'single', { singleton: true }), { requires: ['dep'] })
+    await config.loadText('single { }')
+    await config.loadText('dep { enabled = no }')
+    expect(modules.loaded()).toMatchObject([{ name: 'single', isKept: true }])
+    expect(failures).toMatchObject([{ code: 'ERR_MODULE_DEP', module: 'single' }])
   })
 })
 
@@ -194,7 +234,7 @@ describe('a module that is no singleton', () => {
     expect(log).toEqual(['mod confSetup', 'mod:a init privileged #1', 'mod:b init privileged #2'])
     expect(await modules.control('mod:a status')).toEqual({
       ok: true,
-      text: `${'a: '.replace('a', 'mod:a')}status 3`,
+      text: 'mod:a: status 3',
     })
     expect((await modules.control('mod:b status')).text).toBe('mod:b: status 1')
     const wrong = await modules.control('mod status')
@@ -215,6 +255,70 @@ describe('a module that a reload adds', () => {
     expect(modules.loaded().map(({ startedWithSystem }) => startedWithSystem)).toEqual([false, false])
     await modules.postInit()
     expect(log).toHaveLength(4)
+  })
+})
+
+describe('the start', () => {
+  it('is the first configuration that has modules, not the first of all (MO-10, MO-11)', async () => {
+    const { config, modules, log } = siteOf()
+    modules.add(logging(log, 'mod'))
+    await config.transaction((txn) => void txn.set('Anything', 1))
+    await config.loadText('mod { }')
+    expect(modules.loaded()).toMatchObject([{ startedWithSystem: true }])
+    await modules.postInit()
+    await config.loadText('mod { }')
+    const set = log.filter((line) => !line.includes('destroy'))
+    expect(set).toEqual(['mod confSetup', 'mod init privileged #1', 'mod postinit #1', 'mod init #2'])
+  })
+
+  it('has one post-init, also where a configuration fails before it (A-MO-5, MO-10)', async () => {
+    const { config, modules, log } = siteOf()
+    let isBroken = false
+    modules.add(
+      logging(log, 'single', {
+        singleton: true,
+        extInit: (_self, _txn, _output, { mode }) => (isBroken && mode === 'init' ? -1 : 0),
+      }),
+    )
+    await config.loadText('single { }')
+    isBroken = true
+    await thrownBy(config.loadText('single { }'))
+    isBroken = false
+    await modules.postInit()
+    // It has done the rest without privileges by then: told once more what is active.
+    expect(log.slice(2)).toEqual(['single init #1', 'single init #1'])
+  })
+})
+
+describe('what a module says of its set-up', () => {
+  it('is in the result of the transaction, in the order of the set-up (MO-10)', async () => {
+    const { config, modules } = siteOf()
+    for (const name of ['one', 'two'])
+      modules.add({
+        name,
+        confSetup: () => 0,
+        extInit: (self, _txn, output, { mode }) => {
+          if (mode === 'init') output.push(`${self.id} is ready`, 5 as never)
+        },
+      })
+    modules.add({
+      name: 'odd',
+      confSetup: () => 0,
+      extInit: (_self, _txn, output) => {
+        output.push('never read')
+        Object.defineProperty(output, 0, {
+          get() {
+            throw new Error('no')
+          },
+        })
+      },
+    })
+    const { output } = await config.loadText('two { }\none "a" { }\nodd { }')
+    expect(output).toEqual([
+      { module: 'two', text: 'two is ready' },
+      { module: 'one:a', text: 'one:a is ready' },
+    ])
+    expect((await config.transaction(() => undefined)).output).toHaveLength(2)
   })
 })
 

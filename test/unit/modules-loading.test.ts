@@ -8,6 +8,7 @@ import {
   generateEcm,
   HeddleError,
   type ModuleSpec,
+  memtypes,
   withAutoLines,
 } from '../../lib'
 import { put, siteOf, thrownBy } from './modules-harness'
@@ -95,6 +96,13 @@ describe('an option in a scope', () => {
     expect(config.options({ module: 'mod' })).toEqual([])
   })
 
+  it('is a stranger where its module is switched off (MO-05, MO-17)', async () => {
+    const { config, log, modules } = siteOf(files)
+    const { warnings } = await config.loadText('MyKey = 5\nmod { enabled = no }')
+    expect([log, modules.loaded()]).toEqual([[], []])
+    expect(warnings).toMatchObject([{ option: expect.stringMatching(/mykey/i) }])
+  })
+
   it('and a stanza give one object, and are no implicit load (MO-06)', async () => {
     const { config, log, reports, modules } = siteOf(files)
     await config.loadText('MyKey = 5\nmod { }')
@@ -150,6 +158,44 @@ describe('a capability', () => {
     expect(modules.loaded().map(({ name }) => name)).toEqual(['two', 'user'])
   })
 
+  it.each(['user { }\ntwo { }', 'two { }\nuser { }'])(
+    'is had from the module that has a stanza, whatever its place: %j (MO-16)',
+    async (text) => {
+      const { config, log, modules, failures } = siteOf({ ...files, 'one.mjs': code('one') })
+      await config.loadText(text)
+      expect(modules.loaded().map(({ name }) => name)).toEqual(['two', 'user'])
+      expect([log.includes('one setup'), failures]).toEqual([false, []])
+    },
+  )
+
+  it('is had from the module that has provided it so far (MO-16)', async () => {
+    const { config, log, failures } = siteOf(files)
+    for (let i = 0; i < 3; i++) await config.loadText('user { }')
+    expect(log.filter((line) => line === 'one setup')).toHaveLength(1)
+    expect(failures).toHaveLength(1)
+  })
+
+  it('is not had from a module that is switched off, if there is another (MO-16, MO-17)', async () => {
+    const { config, log, failures } = siteOf(files)
+    await config.loadText('user { }\none { enabled = no }')
+    expect([log.includes('one setup'), failures]).toEqual([false, []])
+    const error = await thrownBy(config.loadText('user { }\none { enabled = no }\ntwo { enabled = no }'))
+    expect(error).toMatchObject({
+      code: 'ERR_MODULE_DEP',
+      message: expect.stringContaining('enabled = false'),
+    })
+  })
+
+  it('may be a module itself, and to resolve changes nothing that was to be written (MO-16)', async () => {
+    const { config, modules } = siteOf(files)
+    await config.loadText('')
+    expect(await modules.resolve('two')).toBe('two')
+    expect(await modules.resolve('two')).toBe('two')
+    expect([config.generation, config.dirty]).toEqual([2, false])
+    await config.loadText('')
+    expect(modules.loaded().map(({ name }) => name)).toEqual(['two'])
+  })
+
   it('is resolved by a new generation, and stays (MO-16)', async () => {
     const { config, modules } = siteOf(files)
     await config.loadText('')
@@ -161,6 +207,33 @@ describe('a capability', () => {
     expect(await thrownBy(modules.resolve('nothing'))).toMatchObject({ code: 'ERR_MODULE_DEP' })
     await config.loadText('')
     expect(modules.loaded()).toHaveLength(1)
+  })
+})
+
+describe('memtypes of a module', () => {
+  const setup = (description: string): string =>
+    `context.registerMemtype({ description: '${description}', kind: 'fixed', size: 8 })`
+
+  it('are made when nothing can fail any more (A-MO-9, MO-09)', async () => {
+    const { config } = siteOf({
+      'mod.ecm': '[mod]',
+      'mod.mjs': code('mod', { setup: setup('loading:late') }),
+    })
+    const failing = config.loadText('mod { }\nScript "x" { file = "/nonexistent.mjs" }')
+    expect(await thrownBy(failing)).toMatchObject({ code: 'ERR_MODULE_LOAD' })
+    expect(memtypes.byName('loading:late')).toBe(-1)
+    await config.loadText('mod { }')
+    expect(memtypes.byName('loading:late')).not.toBe(-1)
+  })
+
+  it('that are refused fail the set-up (MO-09)', async () => {
+    const { config } = siteOf({ 'mod.ecm': '[mod]', 'mod.mjs': code('mod', { setup: setup('no colon') }) })
+    memtypes.register({ description: 'loading:other', kind: 'fixed', size: 16 })
+    const error = await thrownBy(config.loadText('mod { }'))
+    expect(error).toMatchObject({ code: 'ERR_MODULE_FAILED', phase: 'confSetup' })
+    expect(error.cause).toMatchObject({ code: 'EINVAL' })
+    const other = siteOf({ 'mod.ecm': '[mod]', 'mod.mjs': code('mod', { setup: setup('loading:other') }) })
+    expect((await thrownBy(other.config.loadText('mod { }'))).cause).toMatchObject({ code: 'EINVAL' })
   })
 })
 
@@ -378,6 +451,14 @@ describe('automatic lines of a manifest', () => {
       expect(withAutoLines(once, () => [])).toBe([...text.slice(0, 4), ...text.slice(5)].join(newline))
     },
   )
+
+  it('have the ends of the lines around them, which stay as they are (A-MO-8, MO-07)', () => {
+    const mixed = '[mod]\nmsys.requires = a\r\n# end'
+    const made = withAutoLines(mixed, () => ['config.Global.Key'])
+    expect(made).toBe('[mod]\nmsys.requires = a\r\nmsys.provides:auto = config.Global.Key\n# end')
+    expect(withAutoLines(made, () => ['config.Global.Key'])).toBe(made)
+    expect(withAutoLines('[mod]', () => ['x'])).toBe('[mod]\nmsys.provides:auto = x\n')
+  })
 
   it('come from the options that a module declares (A-MO-8, MO-07)', async () => {
     const { folder } = siteOf({

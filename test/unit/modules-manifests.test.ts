@@ -48,6 +48,13 @@ describe('a manifest', () => {
     })
   })
 
+  it('has comments behind values, not in their quotation marks (MO-01)', () => {
+    const lines = ['a = "x # y"', 'b = "x ; y" # z', 'c = x # y', 'd = "x # y', 'e = x#y']
+    const { sections, errors } = parseManifest(`[m]\n${lines.join('\n')}`, 'm.ecm')
+    expect(errors).toEqual([])
+    expect(sections[0]?.entries.map(({ value }) => value)).toEqual(['x # y', 'x ; y', 'x', '"x', 'x#y'])
+  })
+
   it.each([
     ['[a', 1, '[name]'],
     ['[a b]', 1, '[name]'],
@@ -138,7 +145,7 @@ describe('a folder of manifests', () => {
     mkdirSync(join(folder, 'd.ecm'))
     const catalogue = new Catalogue()
     const manifests = scanFolder(folder)
-    const errors = catalogue.add(manifests)
+    const errors = catalogue.set(folder, manifests)
     expect(manifests.map(({ file }) => file)).toEqual(
       ['a', 'b', 'c'].map((name) => join(folder, `${name}.ecm`)),
     )
@@ -158,14 +165,14 @@ describe('a folder of manifests', () => {
     const first = folderOf({ 'x.ecm': '[same]\n' })
     const second = folderOf({ 'y.ecm': '\n[SAME]\n' })
     const catalogue = new Catalogue()
-    const errors = catalogue.add([...scanFolder(first), ...scanFolder(second)])
+    const errors = [...catalogue.set(first, scanFolder(first)), ...catalogue.set(second, scanFolder(second))]
     expect(errors).toHaveLength(1)
     expect(errors[0]?.code).toBe('ERR_MODULE_DUPLICATE')
     for (const place of [`${join(first, 'x.ecm')}:1`, `${join(second, 'y.ecm')}:2`])
       expect(errors[0]?.message).toContain(place)
     expect(() => catalogue.section('same')).toThrow(errors[0])
     // The same file read again is not a second one.
-    expect(catalogue.add(scanFolder(first))).toEqual([])
+    expect(catalogue.set(first, scanFolder(first))).toEqual([])
   })
 
   it('may hold what is no manifest (MO-01)', () => {
@@ -174,7 +181,7 @@ describe('a folder of manifests', () => {
       'large.ecm': '#'.repeat((1 << 20) + 1),
       'good.ecm': '[good]\n',
     })
-    const errors = new Catalogue().add(scanFolder(folder))
+    const errors = new Catalogue().set(folder, scanFolder(folder))
     expect(errors.map(({ file, code }) => [file, code])).toEqual([
       [join(folder, 'bytes.ecm'), 'ERR_MANIFEST'],
       [join(folder, 'large.ecm'), 'ERR_MANIFEST'],
