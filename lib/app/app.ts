@@ -1,4 +1,3 @@
-import { invalid } from '../arguments'
 import type { Config } from '../config'
 import type { ControlServer } from '../console'
 import type { Control } from '../control'
@@ -10,11 +9,13 @@ import { version } from '../version'
 import type { AppFindings, AppOptions, AppReload } from './app-options'
 import { bannerOf } from './banner'
 import { checkConfiguration } from './check'
+import { checkedOptions } from './checked-options'
 import { openControl } from './control-socket'
 import type { AppService } from './follower'
 import { makeParts, type Parts } from './parts'
 import { at, described } from './place'
-import { becomeUser } from './privileges'
+import { OtherUser } from './privileges'
+import type { Settings } from './settings'
 import { summary } from './summary'
 
 /** The application of this isolate, if there is one: the handlers that it loads find it here. */
@@ -47,35 +48,34 @@ export class App implements AsyncDisposable {
    * ERR_ALREADY_INIT: this isolate has an application, or an eventer; ERR_CLOSED: it was told to stop meanwhile.
    */
   static async start(options: AppOptions): Promise<App> {
-    checkOptions(options)
+    const checked = checkedOptions('App.start', options)
     if (isTaken || Eventer.find() !== undefined)
       throw new HeddleError('ERR_ALREADY_INIT', 'this isolate has an application, or an eventer, already')
     isTaken = true
-    const log = careful(options.log)
+    const log = careful(checked.log)
     let parts: Parts
     try {
-      parts = await makeParts(
-        options,
-        (error) => log(described(error)),
-        () => running?.stop(),
-      )
+      parts = await makeParts(checked, {
+        failed: (error) => log(described(error)),
+        onShutdown: () => running?.stop(),
+      })
     } catch (error) {
       isTaken = false
       throw error
     }
     const app = new App(parts, log)
     running = app
-    await app.#begin(options)
+    await app.#begin(checked)
     return app
   }
 
   /**
    * Everything that is wrong with a configuration: it is read, modules are loaded and asked to initialise themselves, handlers
-   * are loaded. Nothing is opened.
+   * are loaded. Nothing is opened. Modules are set up for that, as at a start before privileges are dropped, and ended; what is
+   * loaded stays loaded, so in a process of its own it leaves the least.
    */
   static async check(options: AppOptions): Promise<AppFindings> {
-    checkOptions(options)
-    return checkConfiguration(options)
+    return checkConfiguration(checkedOptions('App.check', options))
   }
 
   /** That of this isolate. ERR_NOT_INIT: there is none. */
@@ -187,28 +187,34 @@ export class App implements AsyncDisposable {
 
   /** Looks after each step whether the end has come: what was made until then is taken back by whoever ends it. */
   async #start(options: AppOptions): Promise<void> {
-    const { config, control, modules, own, follower, file } = this.#parts
+    const { config, control, modules, own, follower } = this.#parts
     this.#tell(summary(await config.reload()).warnings)
     this.#checkGoesOn()
     // Before there are workers, which find it when they begin.
     config.share()
-    const { eventer: eventerOptions, control: socket, user, group } = follower.settings
-    const eventer = await at(`${file}: Eventer`, Eventer.init(eventerOptions))
+    const { control: socket, identity } = follower.settings
+    const other = identity && new OtherUser(identity)
+    const eventer = await initialised(follower.settings)
     this.#eventer = eventer
     this.#checkGoesOn()
     eventer.start()
     await follower.run(eventer)
     if (socket !== undefined && options.control !== false)
-      this.#server = await openControl(control, socket, eventer.loops[0])
+      this.#server = await openControl(control, socket, eventer.loops[0], other)
     this.#checkGoesOn()
     // Read while it may be: the folder of the package may be closed to that user.
     version()
-    becomeUser({ user, group }, file)
+    if (other !== undefined) this.#become(other)
     await modules.postInit()
     this.#checkGoesOn()
     config.markStarted()
     own.started(config.generation)
     this.#checkGoesOn()
+  }
+
+  #become(other: OtherUser): void {
+    for (const { address } of this.services) if (address.family === 'unix') other.own(address.address)
+    other.become()
   }
 
   #checkGoesOn(): void {
@@ -228,7 +234,7 @@ export class App implements AsyncDisposable {
       () => this.#server?.close(),
       () => modules.close(),
       () => this.#eventer?.[Symbol.asyncDispose](),
-      () => config.close(),
+      () => config.end(),
     ])
       await this.#attempt(step)
     this.#eventer = undefined
@@ -246,11 +252,9 @@ export class App implements AsyncDisposable {
   }
 }
 
-function checkOptions(options: AppOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw invalid('App.start takes', "an object of options such as { file: 'app.conf' }", options)
-  if (typeof options.file !== 'string' || options.file === '')
-    throw invalid('file', 'is the path of a configuration', options.file)
+function initialised({ eventer: { options, place }, pools }: Settings): Promise<Eventer> {
+  const named = Object.fromEntries(pools.map((pool) => [pool.name, pool.options]))
+  return at(place, Eventer.init({ ...options, pools: named }))
 }
 
 function stopped(cause: unknown): HeddleError {

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { loadConfig, parseConfig, type StatementNode } from '../config/syntax'
 import type { ControlEndpoint } from '../console'
 import { settingIn, textsOf } from './early-settings'
-import { SOCKET } from './settings'
+import { SOCKET } from './process-settings'
 
 // Where the process that runs a configuration has its console, for those who want to talk to it. It is there to be talked to
 // above all when its file is broken: then what can be found is taken, and that is said.

@@ -1,4 +1,5 @@
 import type { Transaction } from '../config'
+import type { HeddleError } from '../errors'
 import type { Eventer } from '../eventer'
 import type { AppHooks } from './app-hooks'
 import type { CoreSlots } from './core-options'
@@ -10,6 +11,8 @@ import { described, placed } from './place'
 import { Problems } from './problems'
 import type { Warn } from './service'
 import { type Settings, settingsOf } from './settings'
+import { kindsOf, warnOfStart } from './started'
+import { type Readers, strangersOf } from './strangers'
 import { TcpService, type TcpSettings } from './tcp-service'
 import { Tunables } from './tunables'
 
@@ -32,6 +35,7 @@ export class Follower {
   readonly #file: string
   readonly #slots: CoreSlots
   readonly #hooks: AppHooks
+  readonly #readers: Readers
   readonly #failed: (error: unknown) => void
   readonly #loader = new Loader()
   #running: Running | undefined
@@ -39,8 +43,19 @@ export class Follower {
   #opening: Promise<unknown> = Promise.resolve()
   #pending: { readonly settings: Settings; readonly changes: readonly ServiceChange[] } | undefined
   #settings: Settings | undefined
+  /** With what the process has started. */
+  #started: Settings | undefined
+  /** Stanzas of the pending generation that nobody reads. */
+  #strangers: readonly HeddleError[] = []
 
-  constructor(file: string, slots: CoreSlots, hooks: AppHooks, failed: (error: unknown) => void) {
+  constructor(
+    file: string,
+    slots: CoreSlots,
+    hooks: AppHooks,
+    readers: Readers,
+    failed: (error: unknown) => void,
+  ) {
+    this.#readers = readers
     this.#file = file
     this.#slots = slots
     this.#hooks = hooks
@@ -71,6 +86,7 @@ export class Follower {
     await this.#open(running, this.settings, () => {})
     this.#loader.checkOpen()
     this.#running = running
+    this.#started = this.settings
     this.#follow()
   }
 
@@ -87,9 +103,24 @@ export class Follower {
     await Promise.all([...drained, this.abort(), this.#opening])
   }
 
+  /** Modules have been loaded for it, and have declared their scopes. */
+  load({ root }: Pick<Readable, 'root'>): void {
+    this.#strangers = strangersOf(root, this.#readers)
+  }
+
+  /** What `load` has found. */
+  get strangers(): readonly HeddleError[] {
+    return this.#strangers
+  }
+
   async prepare(txn: Readable & Pick<Transaction, 'warn'>): Promise<void> {
     this.#loader.checkOpen()
-    const settings = settingsOf(new Generation(txn, this.#file), this.#slots)
+    const started = this.#started
+    const from = new Generation(txn, this.#file)
+    const settings = settingsOf(from, this.#slots, started && kindsOf(started))
+    const problems = [...this.#strangers, ...from.problems]
+    if (problems.length > 0) throw new Problems(problems)
+    if (started !== undefined) warnOfStart(started, settings, warnOf(txn))
     if (this.#running === undefined) this.#pending = { settings, changes: [] }
     else await this.#open(this.#running, settings, warnOf(txn))
   }
@@ -136,7 +167,7 @@ export class Follower {
 
 /** To whoever commits, if that succeeds. */
 function warnOf(txn: Pick<Transaction, 'warn'>): Warn {
-  return ({ path, line }, message) => txn.warn({ option: path, place: line, message })
+  return ({ path, line }, message) => txn.warn({ option: path, place: line || undefined, message })
 }
 
 /** All or nothing. */

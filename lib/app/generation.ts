@@ -1,8 +1,9 @@
 import { dirname } from 'node:path'
 import type { ConfigNode, ConfigPlace, ConfigQuery } from '../config'
+import { ConfigError } from '../config/syntax'
 import type { HeddleError } from '../errors'
 import type { CoreSlot } from './core-option'
-import { placed } from './place'
+import { described, placed } from './place'
 
 /** A stanza of a generation. */
 export interface Stanza {
@@ -23,12 +24,12 @@ export class Generation {
   /** What is wrong with it, as far as it was read. */
   readonly problems: HeddleError[] = []
   readonly #from: Readable
-  readonly #file: string
+  /** The configuration itself, absolute. */
+  readonly file: string
 
-  /** `file` is the configuration itself, absolute. */
   constructor(from: Readable, file: string) {
     this.#from = from
-    this.#file = file
+    this.file = file
   }
 
   /** What the option is there. */
@@ -39,7 +40,13 @@ export class Generation {
   /** Folder of the file that says it: names in its value are relative to that. Said elsewhere: that of the configuration. */
   folder({ slot }: CoreSlot<unknown>, query?: ConfigQuery): string {
     const { origin } = this.#from.place(query).entry(slot)
-    return dirname(origin !== undefined && origin.line > 0 ? origin.file : this.#file)
+    return dirname(origin !== undefined && origin.line > 0 ? origin.file : this.file)
+  }
+
+  /** Where it is said at the top: `file:line`, or the configuration. */
+  lineOf({ slot }: CoreSlot<unknown>): string {
+    const { origin } = this.#from.place().entry(slot)
+    return origin === undefined || origin.line === 0 ? this.file : placeOf(origin)
   }
 
   /** What a function makes of it; undefined, and a problem more, where that fails. */
@@ -47,9 +54,14 @@ export class Generation {
     try {
       return read()
     } catch (error) {
-      this.problems.push(placed(place, error))
+      this.#add(placed(isPlaced(error) ? '' : place, error))
       return undefined
     }
+  }
+
+  /** Once: several may stumble over the same. */
+  #add(problem: HeddleError): void {
+    if (!this.problems.some(({ message }) => message === problem.message)) this.problems.push(problem)
   }
 
   /** Stanzas of a type in the order of the configuration, at the top or in those of the instance that is given. */
@@ -65,10 +77,15 @@ export class Generation {
   }
 }
 
+/** Errors of values know where they are. */
+function isPlaced(error: unknown): boolean {
+  return error instanceof ConfigError && described(error).startsWith(error.file)
+}
+
 function isOf({ type }: ConfigNode, name: string): boolean {
   return type === name.toLowerCase()
 }
 
-function placeOf({ file, line }: { readonly file: string; readonly line: number }): string {
+export function placeOf({ file, line }: { readonly file: string; readonly line: number }): string {
   return line > 0 ? `${file}:${line}` : file
 }

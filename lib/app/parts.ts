@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { Config } from '../config'
+import { Config, type Transaction } from '../config'
 import { registerCoreCommands } from '../console'
 import { Control } from '../control'
 import { Hooks } from '../hooks'
@@ -24,11 +24,20 @@ export interface Parts {
   readonly follower: Follower
 }
 
+/** Whom the parts turn to. */
+export interface PartsOwner {
+  /** Told of what could not be closed. */
+  failed(error: unknown): void
+  /** Somebody has asked for the end. */
+  onShutdown?(): void | Promise<void>
+  /** Shown every transaction before modules are loaded for it. */
+  look?(txn: Transaction, slots: CoreSlots): void
+}
+
 /** Puts the parts together: the options of the core are registered, manifests are read, nothing is loaded yet. */
 export async function makeParts(
   options: AppOptions,
-  failed: (error: unknown) => void,
-  onShutdown: () => void | Promise<void> = () => {},
+  { failed, onShutdown = () => {}, look }: PartsOwner,
 ): Promise<Parts> {
   const { defines = [], modules: folders = [] } = options
   const file = resolve(options.file)
@@ -38,14 +47,22 @@ export async function makeParts(
   const localChangesFile = local === undefined ? undefined : resolve(local)
   const config = new Config({ hooks, file, overrides: defines, localChangesFile })
   const slots = registerCoreOptions(config)
+  if (look !== undefined) config.participant({ load: (txn) => look(txn, slots) })
   const control = new Control()
   const modules = new Modules({ config, hooks, control, searchPath })
   // Before there are modules: a command of theirs that has the name of one of these is refused.
   registerCoreCommands(control, { config, hooks, modules, onShutdown })
   const own = new AppHooks(hooks)
-  const follower = new Follower(file, slots, own, failed)
+  const follower = new Follower(
+    file,
+    slots,
+    own,
+    { scope: (name) => config.scope(name), isModule: (name) => modules.knows(name) },
+    failed,
+  )
   // Behind the modules: what is served may need what they set up.
   config.participant({
+    load: (txn) => follower.load(txn),
     prepare: (txn) => follower.prepare(txn),
     commit: (txn) => follower.commit(txn),
     abort: () => follower.abort(),

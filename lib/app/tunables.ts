@@ -5,7 +5,7 @@ import { initialLimits } from '../jobq/limits'
 import { type ThreadPoolOptions, ThreadPools, type ThreadPoolStanza } from '../threadpool'
 import { poolSpec } from '../threadpool/pool-spec'
 import type { Spot } from './place'
-import type { Settings, ThreadsSettings } from './settings'
+import type { Settings, StanzaSettings } from './settings'
 
 /** A stanza that could not be followed, and why. */
 export type Untuned = readonly [spot: Spot, error: unknown]
@@ -43,14 +43,14 @@ export class Tunables {
     ]
   }
 
-  #queue({ name, options }: ThreadsSettings<JobQueueOptions>, before: JobQueueOptions | undefined): void {
+  #queue({ name, options }: StanzaSettings<JobQueueOptions>, before: JobQueueOptions | undefined): void {
     const { jobqs } = this.#eventer
     const queue = jobqs.get(name)
     if (queue === undefined) jobqs.create(name, options)
     else tuneQueue(queue, options, before)
   }
 
-  #pool({ name, options }: ThreadsSettings<ThreadPoolOptions>, before: ThreadPoolOptions | undefined): void {
+  #pool({ name, options }: StanzaSettings<ThreadPoolOptions>, before: ThreadPoolOptions | undefined): void {
     const pools = ThreadPools.of(this.#eventer)
     if (pools.find(name) === undefined)
       pools.create(name, { owner: 'configuration', deferSpawn: false, ...options })
@@ -59,10 +59,10 @@ export class Tunables {
 }
 
 function each<T>(
-  stanzas: readonly ThreadsSettings<T>[],
+  stanzas: readonly StanzaSettings<T>[],
   applied: Map<string, T>,
   keyOf: (name: string) => string,
-  apply: (settings: ThreadsSettings<T>, before: T | undefined) => void,
+  apply: (settings: StanzaSettings<T>, before: T | undefined) => void,
 ): Untuned[] {
   const failures: Untuned[] = []
   for (const settings of stanzas) {

@@ -20,7 +20,7 @@ import type { ConfigToken } from './image/token'
 import { LivePlace } from './live-place'
 import type { ConfigQuery } from './query'
 import { refuseInCommit, runningCommit, takingBack } from './running'
-import { type ScopeSpec, Scopes } from './scopes'
+import { type Scope, type ScopeSpec, Scopes } from './scopes'
 import { ConfigSections, type SectionStore } from './sections'
 import type { OptionSlot } from './slot'
 import { ConfigSnapshot } from './snapshot'
@@ -203,6 +203,11 @@ export class Config {
     const { changes } = this.#scopes
     const scope = this.#scopes.define(spec, (type) => this.#options.hasModule(type))
     if (this.#scopes.changes > changes) runningCommit(this.#tables)?.scopes.push(scope)
+  }
+
+  /** The type of scope that is declared by that name. (CF-36) */
+  scope(name: string): Scope | undefined {
+    return this.#scopes.get(String(name))
   }
 
   /** Runs a part of a transaction; options and scopes that it registered are taken back if it rejects. @internal */

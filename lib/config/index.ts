@@ -17,7 +17,7 @@ export type { ConfigParticipant } from './participant'
 export { type KeyPath, type PathStep, parsePath, parseScopePath, printPath } from './path'
 export { Place as ConfigPlace } from './place'
 export type { ConfigQuery } from './query'
-export type { ScopeSpec } from './scopes'
+export type { Scope, ScopeSpec } from './scopes'
 export {
   ConfigSection,
   ConfigSectionList,

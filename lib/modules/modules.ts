@@ -153,6 +153,11 @@ export class Modules implements AsyncDisposable {
     return this.#catalogue.manifests()
   }
 
+  /** Whether a manifest, or the program, has brought a module of that name. */
+  knows(name: string): boolean {
+    return this.#library.knows(String(name))
+  }
+
   /** What is wrong in manifests, also where it was told. (MO-01, MO-14) */
   problems(): readonly ModuleError[] {
     return this.#catalogue.errors()

@@ -107,7 +107,7 @@ describe('an application (CF-02)', () => {
   it.each([
     ['what it reads', 'Nonsense {', 'ERR_CONFIG_SYNTAX'],
     ['a value', 'Drain_Timeout = soon', 'ERR_CONFIG_VALUE'],
-    ['a pool', 'Pool "x" { Kind = worker Module = "./none.mjs" }', 'ERR_MODULE_NOT_FOUND'],
+    ['a pool', 'Pool "x" { Kind = worker Module = "./none.mjs" }', 'ENOENT'],
   ])('that cannot start because of %s leaves nothing', async (_, text, code) => {
     await expect(App.start({ file: write(text), log: () => {} })).rejects.toMatchObject({ code })
     expect(Eventer.find()).toBeUndefined()
@@ -301,6 +301,78 @@ describe('an application (CF-02)', () => {
     expect(generation).toBe(2)
     expect(warnings).toEqual([expect.stringMatching(/app\.conf:1: Eventer\.loops: .*next start/)])
     expect(running.eventer.loops).toHaveLength(2)
+  })
+
+  it('warns of whole stanzas that wait for the next start, and of nothing else (CF-17, A-CF-14)', async () => {
+    const running = await start('Pool "old" { }')
+    const reload = async (text: string) => {
+      writeFileSync(running.file, text)
+      return (await running.reload()).warnings
+    }
+    expect(await reload('Pool "new" { }\nControl { }')).toEqual([
+      expect.stringMatching(/app\.conf:1: Pool "new": takes effect at the next start/),
+      'Pool "old": takes effect at the next start',
+      expect.stringMatching(/app\.conf:2: Control: takes effect at the next start/),
+    ])
+    writeFileSync(running.file, `Pool "new" { } ${WEB.replace('{', '{ Pool = new')}`)
+    await expect(running.reload()).rejects.toThrow(/app\.conf:1: .*Pool "new" is made at the next start/)
+    const limited = (bytes: number, name = 'b'): string =>
+      `Pool "old" { } HTTP_Listener "${name}" { Port = 0 Max_Body = ${bytes} Handler = "./handlers.mjs#one" }`
+    const limitOf = (name: string) => {
+      const service = running.service(name)
+      return service?.settings.kind === 'http' ? service.settings.limits.maxBodyBytes : undefined
+    }
+    expect(await reload(limited(5))).toEqual([])
+    expect(limitOf('b')).toBe(5)
+    expect(await reload(limited(6))).toEqual([expect.stringMatching(/"b"\.max_body: takes effect/i)])
+    expect(limitOf('b')).toBe(5)
+    expect(await reload('Pool "old" { }')).toEqual([])
+    expect(await reload('Pool "old" { } Drain_Timeout = 1s')).toEqual([])
+    expect(running.config.locate('Max_Body')).toEqual([])
+  })
+
+  it('says that a listener stays as it is where it goes on under another name', async () => {
+    const listener = (name: string, more: string): string =>
+      `HTTP_Listener "${name}" { Path = "a.sock" ${more} Handler = "./handlers.mjs#one" }`
+    const running = await start(listener('a', 'Max_Body = 5'))
+    writeFileSync(running.file, listener('b', 'Max_Body = 6'))
+    expect((await running.reload()).warnings).toEqual([
+      expect.stringMatching(/app\.conf:1: HTTP_Listener "b": it is open already/),
+    ])
+    expect(running.service('b')?.settings).toMatchObject({ limits: { maxBodyBytes: 5 } })
+  })
+
+  it('refuses stanzas that nobody reads, and takes patterns as values of others (CF-32)', async () => {
+    const running = await start(`HTTP_Listener "/.*/" { Handler = "./handlers.mjs#two" }
+      HTTP_Listener "web" { Port = 0 }`)
+    expect(running.services).toHaveLength(1)
+    expect(await answer(running)).toBe('two')
+    writeFileSync(running.file, `${WEB}Nonsense { }\nMore "x" { }`)
+    await expect(running.reload()).rejects.toMatchObject({
+      code: 'ERR_CONFIG_VALUE',
+      message: expect.stringMatching(/app\.conf:2: Nonsense: there is no such stanza/),
+      all: [expect.anything(), expect.objectContaining({ message: expect.stringMatching(/:3: More "x":/) })],
+    })
+    await expect(running.config.transaction((txn) => void txn.set('Nonsense.a', '1'))).rejects.toThrow(
+      /Nonsense: there is no such stanza/,
+    )
+    expect(running.config.generation).toBe(1)
+  })
+
+  it.each([
+    [{ defines: null }],
+    [{ defines: [{}] }],
+    [{ defines: [{ path: 'a', text: 5 }] }],
+    [{ modules: 'x' }],
+    [{ modules: [''] }],
+    [{ localChangesFile: 5 }],
+    [{ log: 'stderr' }],
+    [{ control: 'no' }],
+    [{ signal: {} }],
+  ])('refuses %j before it reads anything', async (more) => {
+    const options = { file: '/nowhere/app.conf', ...more } as never
+    await expect(App.start(options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    await expect(App.check(options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
   })
 
   it('registers the options of the core as modules do theirs (A-CF-24, MX-08)', async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -26,6 +26,7 @@ const HANDLERS = `
   }
   export const whoami = (req, res) => res.end(process.getuid() + ' ' + process.getgid())
   export const text = 'no function'
+  export const empty = { ondata() {} }
 `
 
 const listener = (route: string, more = ''): string =>
@@ -318,6 +319,35 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
     expect(app.program.stderr).toBe('')
   })
 
+  it.runIf(canBecome(65534))(
+    'leaves its sockets to that user, who can use and remove them, again and again',
+    async () => {
+      const files = {
+        'handlers.mjs': HANDLERS,
+        'app.conf': `User = 65534\nGroup = 65534\nControl { Path = "run/control" }
+        HTTP_Listener "local" { Path = "open/local.sock" Handler = "./handlers.mjs#whoami" }`,
+        'open/.keep': '',
+      }
+      const app = await Application.start(backend, files)
+      // A temporary folder is closed to others.
+      chmodSync(app.folder, 0o755)
+      const paths = ['run', 'run/control', 'open/local.sock'].map((name) => join(app.folder, name))
+      expect(paths.map((path) => lstatSync(path).uid)).toEqual([65534, 65534, 65534])
+      expect(await app.ask('shutdown')).toMatchObject({ code: 0 })
+      expect(await app.program.exit()).toBe(0)
+      expect(existsSync(join(app.folder, 'run/control'))).toBe(false)
+      // A folder that was there before is its owner's: what the process cannot remove, it tells.
+      expect(app.program.stderr).toMatch(/^heddle: [^\n]*local\.sock[^\n]*\n$/)
+      const again = heddle(['run', app.file], { HEDDLE_BACKEND: backend })
+      await again.output(/^Ctrl-C/m)
+      chownSync(join(app.folder, 'open'), 65534, 65534)
+      again.signal('SIGTERM')
+      expect(await again.exit()).toBe(0)
+      expect(again.stderr).toBe('')
+      expect(existsSync(join(app.folder, 'open/local.sock'))).toBe(false)
+    },
+  )
+
   it('answers its console, and ends when that says so (CN-01, A-CN-1)', async () => {
     const app = await Application.start(backend, {
       'handlers.mjs': HANDLERS,
@@ -488,7 +518,7 @@ describe('a configuration that cannot be served', () => {
       'Jobq "q" { Concurrency = 1 Min = 4 Max = 2 }',
       /app\.conf:1: Jobq "q": min 4 is above max 2/,
     ],
-    ['a user alone', 'User = nobody', /app\.conf: User "nobody" needs a Group/],
+    ['a user alone', 'User = nobody', /app\.conf:1: User "nobody" needs a Group/],
     ['an open port', 'Control { Port = 0 }', /app\.conf:1: Control: a console with a port needs a Token/],
   ])('ends with 1 and one line: %s', async (_, conf, message) => {
     const folder = folderWith({ 'handlers.mjs': HANDLERS, ...(conf !== undefined && { 'app.conf': conf }) })
@@ -549,7 +579,7 @@ describe('a configuration that cannot be served', () => {
       return stderr
     }
     expect(await errors('app.conf')).toMatch(
-      /app\.conf:3: Jobq[\s\S]*app\.conf:1: HTTP_Listener[\s\S]*app\.conf:2: Listener/,
+      /app\.conf:1: HTTP_Listener[\s\S]*app\.conf:2: Listener[\s\S]*app\.conf:3: Jobq/,
     )
     expect(await errors('values.conf')).toMatch(/values\.conf:1[\s\S]*values\.conf:2[\s\S]*values\.conf:3/)
     expect(await errors('handlers.conf')).toMatch(/handlers\.conf:3[\s\S]*handlers\.conf:4/)
@@ -558,6 +588,77 @@ describe('a configuration that cannot be served', () => {
       stderr: '',
       stdout: expect.stringMatching(/ok\n$/),
     })
+  })
+
+  it('is told with the lines themselves, whatever hides what', async () => {
+    const route = (path: string, handler: string): string =>
+      `Route "${path}" { Handler = "./handlers.mjs#${handler}" }`
+    const lines = [
+      'Drain_Timeout = soon',
+      'User = nobody',
+      'HTTP_Listner "typo" { }',
+      'HTTP_Listener "none" { }',
+      'HTTP_Listener "a" { Port = 0',
+      route('GET /x', 'one'),
+      `${route('GET,POST /x', 'one')} }`,
+      'HTTP_Listener "b" { Port = 0 Handler = "./handlers.mjs#text" }',
+      'Listener "c" { Port = 0 Handler = "./handlers.mjs#one" }',
+      'Listener "d" { Port = 0 Handler = "./handlers.mjs#empty" }',
+      'ThreadPool "t" { Stack_Size = 2000000000 }',
+      'Pool "p" { Kind = worker Module = "./none.mjs" }',
+      'Control { Port = 0 Token = "a b" }',
+      'Route "GET /y" { }',
+      'Jobq "q" { Rotue "x" { } }',
+    ]
+    const folder = folderWith({ 'handlers.mjs': HANDLERS, 'app.conf': lines.join('\n') })
+    const { code, stdout, stderr } = await heddleResult(['check', join(folder, 'app.conf')], {
+      HEDDLE_BACKEND: 'js',
+    })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    const told = (line: number): string => {
+      const at = new RegExp(`^\\S*app\\.conf:${line}(?::\\d+)?: .*\\n  (.*)$`, 'm').exec(stderr)
+      return at?.[1] ?? `nothing of line ${line}`
+    }
+    const wrong = lines.map((_, at) => at + 1).filter((line) => ![5, 6].includes(line))
+    expect(wrong.map(told)).toEqual(wrong.map((line) => lines[line - 1]))
+    expect(stderr.match(/app\.conf:\d+/g)).toHaveLength(wrong.length)
+  })
+
+  it.each([
+    [
+      'a misspelt stanza',
+      'HTTP_Listner "typo" { }',
+      /app\.conf:1: HTTP_Listner "typo": there is no such stanza, and no module/,
+    ],
+    [
+      'a module without a manifest',
+      'tickr { }',
+      /app\.conf:1: tickr: there is no such stanza, and no module/,
+    ],
+    [
+      'a stanza elsewhere',
+      'Route "GET /y" { }',
+      /app\.conf:1: Route "GET \/y": stands in http_listener, not at the top/,
+    ],
+    [
+      'a stanza of none',
+      'Jobq "q" { Rotue "x" { } }',
+      /app\.conf:1: Rotue "x": there is no such stanza in jobq/,
+    ],
+    [
+      'a route twice',
+      `${listener('one', 'Route "GET,POST /" { Handler = "./handlers.mjs#two" }')}`,
+      /app\.conf:3: Route "GET \/"/,
+    ],
+  ])('%s is an error at the start and for heddle check', async (_, conf, message) => {
+    const folder = folderWith({ 'handlers.mjs': HANDLERS, 'app.conf': conf })
+    for (const command of ['run', 'check']) {
+      const { code, stderr } = await heddleResult([command, join(folder, 'app.conf')], {
+        HEDDLE_BACKEND: 'js',
+      })
+      expect(code).toBe(1)
+      expect(stderr).toMatch(message)
+    }
   })
 })
 
