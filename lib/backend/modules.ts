@@ -18,6 +18,8 @@ export interface NativeModuleFailure {
   readonly error: number
   /** Of VERSION that for which the module was built; 0: it did not say. */
   readonly version: number
+  readonly revision: number
+  /** Of SYMBOL the name of the module that it does export, or nothing. */
   readonly text: string
 }
 
@@ -77,11 +79,22 @@ export interface NativeProvision {
   readonly first: boolean
 }
 
-/** What a thread has left for the isolate: a call of a hook, or with `hook` -1 a line of the log; of level 0 see `settle`. */
+export const PostKind = { CALL: 0, LINE: 1, FAILURE: 2, SETTLED: 3 } as const
+
+/** What a thread has left for the isolate. */
 export interface NativePost {
+  /** Of `PostKind`: a call of a hook, a line of the log, a provider of a hook that has failed, see `settle`. */
+  readonly kind: number
   readonly module: number
+  /** Of a call or a failure, else -1. */
   readonly hook: number
-  readonly level: number
+  /** Whose line, or whose provider; it may have been released. */
+  readonly self: number
+  /** The name of the module of that self. */
+  readonly from: string
+  /** The level of a line, the negative errno of a failure, the number of `settle`. */
+  readonly number: number
+  /** The arguments of a call; the text of a line or a failure. */
   readonly values: readonly unknown[]
 }
 
@@ -100,13 +113,16 @@ export interface ModulesBackend {
    * callbacks put theirs there too. -EALREADY; -ENOMEM.
    */
   connect(callbacks: ModuleCallbacks, status: Int32Array): number
-  /** Loads a library for good, and finds its module of that name. The path has a slash in it. -ENOMEM, -ENFILE. */
+  /**
+   * Loads a library for good, and finds its module of that name, without one that which it exports as heddle_module. The path
+   * has a slash in it. -ENOMEM, -ENFILE.
+   */
   open(path: string, name: string): NativeModuleInfo | NativeModuleFailure | number
   /** Its selves stay. */
   close(module: number): number
-  /** A handle, -ENOMEM, -ENFILE. */
-  make(module: number): number
-  /** Let go of: the module's code may still hold it. Destroys it first, if it has begun and is no singleton. */
+  /** A handle; `name` is that of its stanza. -ENOMEM, -ENFILE. */
+  make(module: number, name: string): number
+  /** Let go of: the module's code may still hold it. Destroys it first. */
   release(self: number): number
 
   confSetup(self: number): NativeAnswer
@@ -115,7 +131,7 @@ export interface ModulesBackend {
   /** The values of the last `extInit` come into use, or are dropped. */
   activate(self: number): number
   discard(self: number): number
-  /** DESTROY. Once. */
+  /** The last call, once, if it has begun: DESTROY, of a singleton EXIT. */
   destroy(self: number): NativeAnswer
   control(self: number, command: string, xml: boolean): NativeAnswer & { readonly output: string }
   validate(self: number, slot: number, values: readonly unknown[]): NativeAnswer
@@ -127,18 +143,20 @@ export interface ModulesBackend {
   provisions(self: number, from: number): NativeProvision[]
   /** The provider's value; when it fails undefined, with the errno in the status and the text in `failure`. */
   runProvider(self: number, index: number, values: readonly unknown[]): unknown
-  /** What was noted last on this thread. */
+  /** What the last provider noted that failed. */
   failure(): string
   /**
    * In use from now on: so many providers of a hook; all of them native, as pairs of self and index, they are called without
    * coming here. -ENOMEM: they are, through here.
    */
   publish(module: number, hook: number, providers: number, native?: Int32Array): number
+  /** No hook has the self as a native provider any more, but by way of here. 1: one did, and a thread may be in it; else 0. */
+  retract(self: number): number
   /**
-   * When no thread can be in a hook any more as it was published before, a post of level 0 comes, with the self as its value.
-   * -ENOMEM.
+   * When no thread can be in a hook any more as it was published or retracted before, a post comes with the number. -ENOMEM;
+   * -EBADF: the isolate ends.
    */
-  settle(self: number): number
+  settle(number: number): number
   /** The oldest post. */
   takePost(): NativePost | undefined
 }

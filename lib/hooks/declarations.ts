@@ -1,6 +1,7 @@
 import { HeddleError } from '../errors'
 import { type CheckedSpec, HookExistsError, isSameSpec } from './declaration'
 import type { AnyHook, HookKind } from './hook'
+import type { HookError } from './hook-error'
 import type { Declaration, HookPoint } from './hook-point'
 import type { HookErrorHandler } from './report'
 import { report } from './report'
@@ -66,6 +67,11 @@ export class Declarations {
     const { callable = owner !== undefined } = spec
     const isCallable = Array.isArray(callable) ? callable.includes(to) : callable === true
     return isCallable ? hook : this.#hook(hook.kind, site, to)
+  }
+
+  /** A provider of a void hook has failed. */
+  failed(error: HookError): void {
+    this.#reporter(error)
   }
 
   #site(point: HookPoint, kind: HookKind, { rule, fallback }: CheckedSpec): Site<unknown> {

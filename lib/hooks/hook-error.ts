@@ -13,7 +13,7 @@ export class HookError extends HeddleError {
   /** Who registered it; undefined is the program itself. */
   readonly module: string | undefined
 
-  constructor(hook: string, entry: Entry, cause: unknown) {
+  constructor(hook: string, entry: Pick<Entry, 'name' | 'module'>, cause: unknown) {
     const by = entry.module === undefined ? '' : ` of module ${entry.module}`
     super('ERR_HOOK_PROVIDER', `hook ${hook}: provider ${entry.name}${by}: ${reason(cause)}`, { cause })
     this.hook = hook

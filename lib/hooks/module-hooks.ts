@@ -2,6 +2,7 @@ import { checkedHookOptions, checkedSpec, type HookOptions, type HookSpec } from
 import { checkScope, type Declarations } from './declarations'
 import type { AnyHook, HookKind, HookRegistration, RegisterOptions } from './hook'
 import type { CheckedSpec } from './declaration'
+import { HookError } from './hook-error'
 import type { HookPoint, Watcher } from './hook-point'
 import { type HookInfo, listing } from './listing'
 import { checkWord } from './names'
@@ -109,6 +110,11 @@ export class ModuleHooks {
     point.watchers.add(watcher)
     watcher.changed(point.list)
     return () => void point.watchers.delete(watcher)
+  }
+
+  /** Reports what a provider of a void hook has failed with that was not called from here. (HK-20) @internal */
+  failed(scope: string, name: string, module: string, cause: unknown): void {
+    this.#declarations.failed(new HookError(`${scope}.${name}`, { name: '(anonymous)', module }, cause))
   }
 
   /** All hooks and their providers, by scope and name. (HK-19) */

@@ -6,6 +6,7 @@ import type { ModuleClass } from './module-class'
 import type { InitFlags, InitOutput, ModuleTransaction, PhaseResult } from './module-def'
 import { ModuleError, type ModulePhase } from './module-error'
 import { runPhase } from './phase'
+import { whenLeft } from './quiet'
 import { Setup } from './setup-context'
 
 /** What the life cycle is given by Modules. */
@@ -90,6 +91,8 @@ export class LifeCycle {
     instance.isGone = true
     if (!instance.isEntered) return
     const { self, owner } = instance
+    const left = whenLeft(owner.definition, self)
+    if (left !== undefined) await this.#untilLeft(instance, left)
     const output: InitOutput = []
     const flags: InitFlags = Object.freeze({ mode: 'destroy', privileged: false })
     await this.#quietly(self, 'extInit', () => owner.definition.extInit(self, OVER, output, flags))
@@ -102,7 +105,20 @@ export class LifeCycle {
     instance.isGone = true
     const { self, owner } = instance
     const { onExit } = owner.definition
+    const left = whenLeft(owner.definition, self)
+    if (left !== undefined) await this.#untilLeft(instance, left)
     if (typeof onExit === 'function') await this.#quietly(self, 'onExit', () => onExit(self))
+  }
+
+  /** However long that takes, since its code may run; when it takes long, that is told. */
+  async #untilLeft({ id }: Instance, left: Promise<void>): Promise<void> {
+    const { timeout, failed } = this.#host
+    const timer = setTimeout(() => {
+      const message = `module ${id}: some thread has been in it, or in a section, for ${timeout} ms; it is waited for`
+      failed.call(this.#host, new ModuleError('ETIME', message, { module: id }))
+    }, timeout)
+    await left
+    clearTimeout(timer)
   }
 
   async #quietly(self: Infrastructure, phase: ModulePhase, run: () => PhaseResult): Promise<void> {

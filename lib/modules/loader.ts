@@ -33,7 +33,7 @@ export async function loadDefinition(
 ): Promise<{ definition: ModuleDefinition; file: string }> {
   const file = codeFile(section)
   if ((NATIVE_ENDINGS as readonly string[]).includes(extname(file)))
-    return { definition: await loadNativeModule(file, section.name), file }
+    return { definition: loadNativeModule(file, section.name), file }
   const exports = await importFile(file, section.name, limits)
   const name = section.name.toLowerCase()
   const spec = modulesIn(exports).find((found) => found.name.toLowerCase() === name)

@@ -16,6 +16,7 @@ import type { ModuleManifest } from './manifest'
 import type { ModuleClass } from './module-class'
 import type { ModuleDefinition, ModuleSpec } from './module-def'
 import { messageOf, ModuleError } from './module-error'
+import { loadNativeModule } from './native-module'
 import { type ModuleReports, Reports, warnOf } from './reports'
 import { foldersOf, ManifestFolders, type ScannedFolder, type SearchPath } from './scan'
 import { settlesWithin } from './phase'
@@ -169,6 +170,17 @@ export class Modules implements AsyncDisposable {
    */
   add<P>(module: ModuleSpec<P> | ModuleDefinition<P>, entry: ModuleEntry = {}): ModuleDefinition<P> {
     return this.#library.add(module as ModuleSpec<never>, entry) as ModuleDefinition<P>
+  }
+
+  /**
+   * Loads a native module that no manifest names, and takes it in under the name that it has itself, as `add` does. The library
+   * stays loaded until the process ends. ERR_NATIVE_REQUIRED; ERR_DSO_LOAD, ERR_DSO_SYMBOL, ERR_DSO_ABI, ERR_DSO_REGISTER, and
+   * what opening the file says; the errors of `add`. (MO-20)
+   */
+  loadNative(path: string, entry: ModuleEntry = {}): ModuleDefinition {
+    if (typeof path !== 'string' || path === '')
+      throw invalid('loadNative takes', 'the path of a library', path)
+    return this.#library.add(loadNativeModule(path) as ModuleSpec<never>, entry)
   }
 
   /** The objects of modules in the active generation, in the order of their set-up. (MO-15) */

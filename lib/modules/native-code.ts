@@ -11,7 +11,9 @@ interface AnyHook {
   call(...values: unknown[]): unknown
 }
 
-const MODES = { init: 1, postinit: 2, destroy: 3 } as const
+const MODES = { init: 1, postinit: 2 } as const
+/** Of the elements of an array, as the backend takes them. */
+const MAX_VALUES = 65_536
 const LEVELS = ['debug', 'debug', 'info', 'warning', 'error'] as const
 const TYPES: Readonly<Record<number, OptionType>> = {
   [ValueType.INT64]: 'int',
@@ -33,10 +35,13 @@ export class NativeCode implements NativeCallee {
   readonly #isSingleton: boolean
   readonly #handles: NativeHandles
   readonly #selves = new WeakMap<Infrastructure, NativeObject>()
-  readonly #waiting = new Map<number, () => void>()
+  /** By their handles, for what threads have left. */
+  readonly #bySelf = new Map<number, Infrastructure>()
   #slots: readonly OptionSlot[] = []
+  #names: readonly NativeHookNames[] = []
   #hooks: readonly AnyHook[] = []
-  #log: Infrastructure['log'] = () => {}
+  /** The object that the module was set up with. */
+  #first: Infrastructure | undefined
 
   constructor(host: NativeHost, module: number, name: string, isSingleton: boolean) {
     this.#host = host
@@ -48,12 +53,11 @@ export class NativeCode implements NativeCallee {
 
   confSetup(self: Infrastructure, setup: SetupContext): void {
     const object = this.#make(self)
-    this.#log = (level, text) => self.log(level, text)
+    this.#first = self
     const { native } = this.#host
     this.#host.check(native.confSetup(object.handle), 'conf_setup')
-    this.#hooks = native
-      .hooks(this.#handles.module)
-      .map((names, number) => this.#declare(self, names, number))
+    this.#names = native.hooks(this.#handles.module)
+    this.#hooks = this.#names.map((names, number) => this.#declare(self, names, number))
     const options = native.options(this.#handles.module)
     this.#slots = options.map((option, slot) => {
       return setup.registerOption(this.#optionDef(object, option, slot))
@@ -61,8 +65,8 @@ export class NativeCode implements NativeCallee {
     this.#provide(self, object)
   }
 
-  extInit(self: Infrastructure, txn: ModuleTransaction, flags: InitFlags): undefined | Promise<undefined> {
-    if (flags.mode === 'destroy') return this.#destroy(self)
+  extInit(self: Infrastructure, txn: ModuleTransaction, flags: InitFlags): undefined {
+    if (flags.mode === 'destroy') return this.end(self, 'HEDDLE_DESTROY')
     const object = this.#make(self)
     const { native } = this.#host
     const values = this.#slots.map((slot) => fetch(self, txn, slot))
@@ -80,10 +84,26 @@ export class NativeCode implements NativeCallee {
     return { output: answer.output, failed: () => this.#host.check(answer, 'control') }
   }
 
-  /** A singleton that goes after all. */
-  exit(self: Infrastructure): void {
+  /** Resolves when no thread is in its providers any more; undefined: none can be. */
+  leave(self: Infrastructure): Promise<void> | undefined {
     const object = this.#selves.get(self)
-    if (object !== undefined) this.#release(self, object)
+    if (object?.isPublished !== true) return undefined
+    this.#host.retract(object.handle)
+    return this.#host.settle()
+  }
+
+  /** The last call of an object, once, after `leave`. */
+  end(self: Infrastructure, mode: string): undefined {
+    const object = this.#selves.get(self)
+    if (object === undefined) return
+    const { handle } = object
+    object.isOver = true
+    const answer = this.#host.native.destroy(handle)
+    this.#selves.delete(self)
+    this.#bySelf.delete(handle)
+    this.#handles.selves.delete(handle)
+    this.#host.native.release(handle)
+    this.#host.check(answer, mode)
   }
 
   // --- called by native code
@@ -92,12 +112,14 @@ export class NativeCode implements NativeCallee {
     return this.#hooks[hook]?.call(...values)
   }
 
-  log(level: number, text: string): void {
-    this.#log(LEVELS[level] ?? 'error', text)
+  log(level: number, text: string, self: number): void {
+    const from = this.#bySelf.get(self) ?? this.#first
+    from?.log(LEVELS[level] ?? 'error', text)
   }
 
-  settled(self: number): void {
-    this.#waiting.get(self)?.()
+  failed(hook: number, from: string, error: HeddleError): void {
+    const names = this.#names[hook]
+    if (names !== undefined) this.#first?.hooks.failed(names.scope, names.name, from, error)
   }
 
   // --- phases
@@ -112,11 +134,12 @@ export class NativeCode implements NativeCallee {
   #make(self: Infrastructure): NativeObject {
     const known = this.#selves.get(self)
     if (known !== undefined) return known
-    const handle = this.#host.native.make(this.#handles.module)
+    const handle = this.#host.native.make(this.#handles.module, self.id)
     if (handle < 0) throw new HeddleError('ENOMEM', `module ${self.id}: there is no memory for it`)
     const made = new NativeObject(handle)
     this.#handles.selves.add(handle)
     this.#selves.set(self, made)
+    this.#bySelf.set(handle, self)
     return made
   }
 
@@ -135,17 +158,17 @@ export class NativeCode implements NativeCallee {
 
   /** Native code that calls a hook whose providers are all native gets them directly. */
   #watch(self: Infrastructure, scope: string, name: string, hook: number): void {
-    const { native } = this.#host
+    const host = this.#host
     const { module } = this.#handles
     const unwatch = self.hooks.watchProviders(scope, name, (functions) => {
       const places = functions.map((fn) => providers.get(fn))
       if (!places.every((place) => place !== undefined)) {
-        native.publish(module, hook, functions.length)
+        host.publish(module, hook, functions.length)
         return
       }
       for (const { object } of places) object.isPublished = true
       const pairs = Int32Array.from(places.flatMap(({ object, index }) => [object.handle, index]))
-      native.publish(module, hook, functions.length, pairs)
+      host.publish(module, hook, functions.length, pairs)
     })
     this.#handles.watches.add(unwatch)
   }
@@ -187,7 +210,8 @@ export class NativeCode implements NativeCallee {
     const host = this.#host
     const { handle } = object
     const what = `${this.#name}: native provider of ${hook}`
-    return (_self, ...values) => host.run(handle, index, values, what)
+    // Of what has ended there is nothing to provide, whoever still has it in a list.
+    return (_self, ...values) => (object.isOver ? undefined : host.run(handle, index, values, what))
   }
 
   /** The values that `extInit` was given come into use with their configuration: at once where there are none before. */
@@ -204,36 +228,6 @@ export class NativeCode implements NativeCallee {
       else native.discard(handle)
     })
   }
-
-  /** Not before the last thread has left a hook that had its providers. */
-  #destroy(self: Infrastructure): undefined | Promise<undefined> {
-    const object = this.#selves.get(self)
-    if (object === undefined) return undefined
-    const finish = (): undefined => {
-      const answer = this.#host.native.destroy(object.handle)
-      this.#release(self, object)
-      this.#host.check(answer, 'ext_init')
-    }
-    if (!object.isPublished) return finish()
-    return this.#settle(object).then(finish)
-  }
-
-  #settle({ handle }: NativeObject): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.set(handle, () => {
-        this.#waiting.delete(handle)
-        resolve()
-      })
-      // Without memory for the news nobody waits for it.
-      if (this.#host.native.settle(handle) < 0) this.settled(handle)
-    })
-  }
-
-  #release(self: Infrastructure, { handle }: NativeObject): void {
-    this.#selves.delete(self)
-    this.#handles.selves.delete(handle)
-    this.#host.native.release(handle)
-  }
 }
 
 /** One object of a module, in native code. */
@@ -243,6 +237,7 @@ class NativeObject {
   hasValues = false
   /** Native code may be calling its providers, on any thread. */
   isPublished = false
+  isOver = false
 
   constructor(readonly handle: number) {}
 }
@@ -259,9 +254,12 @@ function fetch(self: Infrastructure, txn: ModuleTransaction, slot: OptionSlot): 
   }
 }
 
+/** E2BIG. */
 function asArray(value: unknown): unknown[] {
   if (value === undefined) return []
-  return Array.isArray(value) ? value : [value]
+  if (!Array.isArray(value)) return [value]
+  if (value.length <= MAX_VALUES) return value
+  throw new HeddleError('E2BIG', `an array of a native module has at most ${MAX_VALUES} values`)
 }
 
 function returnFirst(value: unknown, ret: (value: unknown) => void): void {

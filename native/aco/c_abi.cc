@@ -45,7 +45,7 @@ void describe(const sys::Address& address, heddle_address* out) {
 // --- the coroutine itself
 
 int64_t startIn(uint32_t loop, const heddle_start& asked, const StartOptions& options) {
-  Runtime* const here = Runtime::current();
+  Runtime* const here = Runtime::atHand();
   if (here != nullptr && (loop == 0 || loop == here->loop().loopId())) {
     return here->start(asked.procedure, asked.argument, options);
   }
@@ -69,7 +69,7 @@ int64_t apiStart(const heddle_start* asked) {
 __attribute__((noreturn)) void apiExit() { exit(); }
 
 uint32_t apiLoop() {
-  Runtime* const here = Runtime::current();
+  Runtime* const here = Runtime::atHand();
   return here == nullptr ? 0 : here->loop().loopId();
 }
 
@@ -212,7 +212,7 @@ int apiGateFree(heddle_gate* gate) { return of(gate)->free(); }
 
 int64_t apiListen(const heddle_listen* asked) {
   if (asked == nullptr || asked->serve == nullptr) return -EINVAL;
-  Runtime* const runtime = Runtime::current();
+  Runtime* const runtime = Runtime::atHand();
   if (runtime == nullptr) return -ENXIO;
   ListenSpec spec;
   const char* const host = asked->host == nullptr ? "127.0.0.1" : asked->host;

@@ -19,6 +19,8 @@ constexpr uint32_t kSerialMask = (1u << 22) - 1;
 
 // Those made on this thread, newest first. Its address also tells threads apart.
 constinit thread_local Runtime* runtimesHere [[gnu::tls_model("initial-exec")]] = nullptr;
+// The innermost one.
+constinit thread_local const Runtime::Maker* makerHere = nullptr;
 
 Id idOf(const Task& task) { return static_cast<Id>(task.serial) << kHandleBits | task.handle; }
 
@@ -49,6 +51,18 @@ Runtime* Runtime::current() {
   const Task* const task = runningTask();
   return task == nullptr ? runtimesHere : task->runtime;
 }
+
+Runtime* Runtime::atHand() {
+  Runtime* const known = current();
+  if (known != nullptr || makerHere == nullptr) return known;
+  makerHere->make_(makerHere->context_);
+  return current();
+}
+
+Runtime::Maker::Maker(void (*make)(void*), void* context)
+    : make_(make), context_(context), before_(std::exchange(makerHere, this)) {}
+
+Runtime::Maker::~Maker() { makerHere = before_; }
 
 Runtime::Runtime(loop::Loop* owner)
     : loop_(owner), deadlines_(sys::monotonicNs()), thread_(&runtimesHere) {

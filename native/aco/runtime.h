@@ -97,6 +97,23 @@ class Runtime final : public loop::Guest {
                                    const RuntimeOptions* options = nullptr);
   // Of the running coroutine; else the one that was made on this thread last; else nullptr.
   static Runtime* current();
+  // The same; where the thread has none, the one that its maker makes now.
+  static Runtime* atHand();
+  // Makes the runtime of the calling thread's loop when code that is called meanwhile asks for it.
+  class Maker {
+   public:
+    Maker(void (*make)(void*), void* context);
+    ~Maker();
+    Maker(const Maker&) = delete;
+    Maker& operator=(const Maker&) = delete;
+
+   private:
+    friend class Runtime;
+
+    void (*const make_)(void*);
+    void* const context_;
+    const Maker* const before_;
+  };
 
   explicit Runtime(loop::Loop* owner);
   ~Runtime() override;

@@ -30,22 +30,22 @@ napi_value answer(napi_env env, int error) {
   napi_value object = nullptr;
   napi_create_object(env, &object);
   set(env, object, "error", integer(env, error));
-  set(env, object, "text", textOf(env, error < 0 ? modules::takeFailure() : ""));
+  const char* const why = modules::takeFailure();
+  set(env, object, "text", textOf(env, error < 0 ? why : ""));
   return object;
 }
 
 // Calls `use(host, self, args)` inside of a call into the module; the self stays meanwhile.
 template <size_t kMax, class Use>
 int withSelf(const Args<kMax>& args, ModuleHost* host, Use&& use) {
-  ModuleHost::Known* const known = host->connected() ? host->known(args.handle(0)) : nullptr;
-  if (known == nullptr) return -EBADF;
-  Self* const self = known->self;
+  Self* const self = host->self(args.handle(0));
+  if (self == nullptr) return -EBADF;
   self->hold();
   int result = 0;
   {
     const ModuleHost::Call call(host);
     static_cast<void>(modules::takeFailure());
-    result = use(*known);
+    result = use(self);
   }
   self->release();
   return result;
@@ -64,6 +64,7 @@ napi_value failureOf(napi_env env, const modules::Load& load) {
   set(env, object, "step", integer(env, static_cast<int64_t>(load.step)));
   set(env, object, "error", integer(env, load.error));
   set(env, object, "version", integer(env, load.version));
+  set(env, object, "revision", integer(env, load.revision));
   set(env, object, "text", textOf(env, load.text));
   return object;
 }
@@ -76,16 +77,17 @@ napi_value open(napi_env env, napi_callback_info info) {
   const ShortText name = stringOf(env, args.at(1));
   const modules::Load load = modules::findModule(path.c_str(), name.c_str());
   if (load.step != modules::LoadStep::kDone) return failureOf(env, load);
-  const int64_t handle = host->add(load.module, name.c_str());
+  const char* const called = name.c_str()[0] == '\0' ? load.module.name : name.c_str();
+  const int64_t handle = host->add(load.module, called);
   if (handle < 0) return integer(env, handle);
   napi_value object = nullptr;
   napi_create_object(env, &object);
-  const char* const description = load.module->description;
+  const char* const description = load.module.description;
   set(env, object, "module", integer(env, handle));
-  set(env, object, "name", textOf(env, load.module->name));
+  set(env, object, "name", textOf(env, load.module.name));
   set(env, object, "description", textOf(env, description == nullptr ? "" : description));
-  set(env, object, "singleton", flag(env, (load.module->flags & HEDDLE_MODULE_SINGLETON) != 0));
-  set(env, object, "hasControl", flag(env, load.module->control != nullptr));
+  set(env, object, "singleton", flag(env, (load.module.flags & HEDDLE_MODULE_SINGLETON) != 0));
+  set(env, object, "hasControl", flag(env, load.module.control != nullptr));
   return object;
 }
 
@@ -95,8 +97,9 @@ napi_value close(napi_env env, napi_callback_info info) {
 }
 
 napi_value make(napi_env env, napi_callback_info info) {
-  const Args<1> args(env, info);
-  return integer(env, ModuleHost::of(env)->make(args.handle(0)));
+  const Args<2> args(env, info);
+  const ShortText name = stringOf(env, args.at(1));
+  return integer(env, ModuleHost::of(env)->make(args.handle(0), name.c_str()));
 }
 
 napi_value release(napi_env env, napi_callback_info info) {
@@ -108,22 +111,23 @@ napi_value release(napi_env env, napi_callback_info info) {
 
 napi_value confSetup(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
-  return answer(env, withSelf(args, ModuleHost::of(env), [](ModuleHost::Known& known) {
-                  return known.self->confSetup(modules::nativeApi());
-                }));
+  return answer(env, withSelf(args, ModuleHost::of(env),
+                              [](Self* self) { return self->confSetup(modules::nativeApi()); }));
 }
 
-// nullptr without memory, or where they are not what they should be.
-Values* readOptions(napi_env env, napi_value arrays, const Module& module) {
+// 0, -E2BIG, -ENOMEM, also where they are not what they should be.
+int readOptions(napi_env env, napi_value arrays, const Module& module, Values** out) {
   ValuesMaker maker;
   for (size_t slot = 0; slot < module.options(); slot++) {
     napi_value array = nullptr;
-    if (napi_get_element(env, arrays, static_cast<uint32_t>(slot), &array) != napi_ok ||
-        !addSlot(env, array, module.option(slot).type, &maker)) {
-      return nullptr;
+    if (napi_get_element(env, arrays, static_cast<uint32_t>(slot), &array) != napi_ok) {
+      return -ENOMEM;
     }
+    const int added = addSlot(env, array, module.option(slot).type, &maker);
+    if (added < 0) return added;
   }
-  return maker.make();
+  *out = maker.make();
+  return *out == nullptr ? -ENOMEM : 0;
 }
 
 napi_value extInit(napi_env env, napi_callback_info info) {
@@ -132,47 +136,46 @@ napi_value extInit(napi_env env, napi_callback_info info) {
   const heddle_init init = {args.i32(1), args.boolean(2) ? 1 : 0, nullptr};
   bool hasValues = false;
   napi_is_array(env, args.at(3), &hasValues);
-  return answer(env, withSelf(args, host, [&](ModuleHost::Known& known) {
+  return answer(env, withSelf(args, host, [&](Self* self) {
                   Values* values = nullptr;
-                  if (hasValues) values = readOptions(env, args.at(3), known.self->module());
-                  if (hasValues && values == nullptr) return -ENOMEM;
-                  // Before: a module that is terminated in the middle has begun.
-                  known.begun = true;
-                  return known.self->extInit(init, values);
+                  if (hasValues) {
+                    const int read = readOptions(env, args.at(3), self->module(), &values);
+                    if (read < 0) return read;
+                  }
+                  return self->extInit(init, values);
                 }));
 }
 
 napi_value activate(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
-  return integer(env, withSelf(args, ModuleHost::of(env), [](ModuleHost::Known& known) {
-                   known.self->activate();
+  return integer(env, withSelf(args, ModuleHost::of(env), [](Self* self) {
+                   self->activate();
                    return 0;
                  }));
 }
 
 napi_value discard(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
-  return integer(env, withSelf(args, ModuleHost::of(env), [](ModuleHost::Known& known) {
-                   known.self->dropPending();
+  return integer(env, withSelf(args, ModuleHost::of(env), [](Self* self) {
+                   self->dropPending();
                    return 0;
                  }));
 }
 
 napi_value destroy(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
-  return answer(env, withSelf(args, ModuleHost::of(env),
-                              [](ModuleHost::Known& known) { return known.self->destroy(); }));
+  return answer(env, withSelf(args, ModuleHost::of(env), [](Self* self) { return self->end(); }));
 }
 
 napi_value control(napi_env env, napi_callback_info info) {
   const Args<3> args(env, info);
   modules::Response response;
-  const int result = withSelf(args, ModuleHost::of(env), [&](ModuleHost::Known& known) {
+  const int result = withSelf(args, ModuleHost::of(env), [&](Self* self) {
     napi_value array = nullptr;
     ValuesMaker maker;
     if (napi_create_array_with_length(env, 1, &array) != napi_ok ||
         napi_set_element(env, array, 0, args.at(1)) != napi_ok ||
-        !addSlot(env, array, HEDDLE_TEXT, &maker)) {
+        addSlot(env, array, HEDDLE_TEXT, &maker) < 0) {
       return -ENOMEM;
     }
     Values* const words = maker.make();
@@ -182,7 +185,7 @@ napi_value control(napi_env env, napi_callback_info info) {
     int answered = -EINVAL;
     if (word->type == HEDDLE_TEXT) {
       const heddle_command command = {word->as.text, word->size, args.boolean(2) ? 1 : 0, 0};
-      answered = known.self->control(command, &response);
+      answered = self->control(command, &response);
     }
     words->release();
     return answered;
@@ -195,17 +198,18 @@ napi_value control(napi_env env, napi_callback_info info) {
 
 napi_value validate(napi_env env, napi_callback_info info) {
   const Args<3> args(env, info);
-  return answer(env, withSelf(args, ModuleHost::of(env), [&](ModuleHost::Known& known) {
+  return answer(env, withSelf(args, ModuleHost::of(env), [&](Self* self) {
                   const auto slot = args.template real<size_t>(1);
                   ValuesMaker maker;
-                  if (slot >= known.self->module().options()) return -EINVAL;
-                  if (!addSlot(env, args.at(2), known.self->module().option(slot).type, &maker))
-                    return -ENOMEM;
+                  if (slot >= self->module().options()) return -EINVAL;
+                  const int32_t type = self->module().option(slot).type;
+                  const int added = addSlot(env, args.at(2), type, &maker);
+                  if (added < 0) return added;
                   Values* const values = maker.make();
                   if (values == nullptr) return -ENOMEM;
                   size_t count = 0;
                   const heddle_value* const first = values->of(0, &count);
-                  const int refused = known.self->validate(slot, first, count);
+                  const int refused = self->validate(slot, first, count);
                   values->release();
                   return refused > 0 ? -EINVAL : refused;
                 }));
@@ -254,13 +258,13 @@ napi_value hooks(napi_env env, napi_callback_info info) {
 
 napi_value provisions(napi_env env, napi_callback_info info) {
   const Args<2> args(env, info);
-  const ModuleHost::Known* const known = ModuleHost::of(env)->known(args.handle(0));
+  const Self* const self = ModuleHost::of(env)->self(args.handle(0));
   napi_value array = nullptr;
   napi_create_array(env, &array);
-  if (known == nullptr) return array;
+  if (self == nullptr) return array;
   const auto from = args.template real<size_t>(1);
-  for (size_t i = from; i < known->self->provisions(); i++) {
-    const modules::Provision& provision = known->self->provision(i);
+  for (size_t i = from; i < self->provisions(); i++) {
+    const modules::Provision& provision = self->provision(i);
     napi_value object = nullptr;
     napi_create_object(env, &object);
     set(env, object, "scope", textOf(env, provision.scope));
@@ -277,25 +281,31 @@ napi_value runProvider(napi_env env, napi_callback_info info) {
   const Args<3> args(env, info);
   ModuleHost* const host = ModuleHost::of(env);
   napi_value returned = nullptr;
-  const int result = withSelf(args, host, [&](const ModuleHost::Known& known) {
+  const modules::FailureScope outer;
+  const int result = withSelf(args, host, [&](const Self* self) {
     ValuesMaker maker;
     Values* values = nullptr;
-    if (addSlot(env, args.at(2), HEDDLE_NONE, &maker)) values = maker.make();
+    const int added = addSlot(env, args.at(2), HEDDLE_NONE, &maker);
+    if (added < 0) return added;
+    values = maker.make();
     if (values == nullptr) return -ENOMEM;
     size_t count = 0;
     const heddle_value* const first = values->of(0, &count);
     heddle_value value{};
     const auto index = args.template real<size_t>(1);
-    const int ran = known.self->runProvider(index, first, count, &value);
+    const int ran = self->runProvider(index, first, count, &value);
     if (ran >= 0) returned = fromModule(env, value);
     values->release();
     return ran < 0 ? ran : 0;
   });
+  host->keepFailure();
   if (result < 0) host->setStatus(result);
   return returned == nullptr ? undefined(env) : returned;
 }
 
-napi_value failure(napi_env env, napi_callback_info) { return textOf(env, modules::takeFailure()); }
+napi_value failure(napi_env env, napi_callback_info) {
+  return textOf(env, ModuleHost::of(env)->failure());
+}
 
 // nullptr: not all of it is there, or there is no memory.
 modules::Plan* readPlan(napi_env env, napi_value pairs, ModuleHost* host) {
@@ -305,13 +315,13 @@ modules::Plan* readPlan(napi_env env, napi_value pairs, ModuleHost* host) {
   for (size_t i = 0; plan != nullptr && i < count; i++) {
     int32_t pair[2];
     std::memcpy(pair, bytes.data + i * sizeof pair, sizeof pair);
-    const ModuleHost::Known* const known = host->known(static_cast<uint32_t>(pair[0]));
+    const Self* const self = host->self(static_cast<uint32_t>(pair[0]));
     const auto index = static_cast<size_t>(pair[1]);
-    if (known == nullptr || pair[1] < 0 || index >= known->self->provisions()) {
+    if (self == nullptr || pair[1] < 0 || index >= self->provisions()) {
       modules::Plan::destroy(plan);
       return nullptr;
     }
-    plan->providers()[i] = known->self->provision(index).provider;
+    plan->set(i, self->provision(index).provider);
   }
   return plan;
 }
@@ -330,12 +340,17 @@ napi_value publish(napi_env env, napi_callback_info info) {
   return integer(env, isNative && plan == nullptr ? -ENOMEM : 0);
 }
 
+napi_value retract(napi_env env, napi_callback_info info) {
+  const Args<1> args(env, info);
+  ModuleHost* const host = ModuleHost::of(env);
+  const Self* const self = host->self(args.handle(0));
+  return integer(env, self == nullptr ? 0 : host->retract(self));
+}
+
 napi_value settle(napi_env env, napi_callback_info info) {
   const Args<1> args(env, info);
   ModuleHost* const host = ModuleHost::of(env);
-  const ModuleHost::Known* const known = host->connected() ? host->known(args.handle(0)) : nullptr;
-  if (known == nullptr) return integer(env, -EBADF);
-  return integer(env, host->desk().settle(&known->self->module(), args.handle(0)));
+  return integer(env, host->connected() ? host->desk().settle(args.i32(0)) : -EBADF);
 }
 
 napi_value takePost(napi_env env, napi_callback_info) {
@@ -345,10 +360,16 @@ napi_value takePost(napi_env env, napi_callback_info) {
   napi_value object = nullptr;
   napi_create_object(env, &object);
   size_t count = 0;
-  const heddle_value* const values = post->values->of(0, &count);
-  set(env, object, "module", integer(env, host->handleOf(post->module)));
+  const heddle_value* const values =
+      post->values == nullptr ? nullptr : post->values->of(0, &count);
+  const modules::Self* const self = post->self;
+  set(env, object, "kind", integer(env, post->kind));
+  set(env, object, "module",
+      integer(env, post->module == nullptr ? 0 : host->handleOf(post->module)));
   set(env, object, "hook", integer(env, post->hook == nullptr ? -1 : int64_t{post->hook->index()}));
-  set(env, object, "level", integer(env, post->level));
+  set(env, object, "self", integer(env, self == nullptr ? 0 : self->number));
+  set(env, object, "from", textOf(env, self == nullptr ? "" : self->module().name()));
+  set(env, object, "number", integer(env, post->number));
   set(env, object, "values", fromModule(env, values, count));
   modules::Desk::drop(post);
   return object;
@@ -364,7 +385,8 @@ constexpr Method kMethods[] = {
     {"options", options},       {"hooks", hooks},
     {"provisions", provisions}, {"runProvider", runProvider},
     {"failure", failure},       {"publish", publish},
-    {"settle", settle},         {"takePost", takePost},
+    {"retract", retract},       {"settle", settle},
+    {"takePost", takePost},
 };
 
 }  // namespace

@@ -36,9 +36,9 @@ void Coroutines::hook(aco::Runtime* runtime) {
   runtime->setResumeHook(reportsResumes_ ? resumed : nullptr, this);
 }
 
-int Coroutines::prepare() {
+aco::Runtime* Coroutines::prepare() {
   aco::Runtime* made = nullptr;
-  return require(&made);
+  return require(&made) < 0 ? nullptr : made;
 }
 
 int Coroutines::setStacks(const coro::StacksOptions& stacks) {

@@ -28,7 +28,7 @@ class Coroutines {
 
   // The runtime of the loop, which what coroutines and modules ask of their thread's loop needs.
   // -ENOMEM, -ESHUTDOWN.
-  [[nodiscard]] int prepare();
+  [[nodiscard]] aco::Runtime* prepare();
   // The stacks that coroutines of this loop share: before the first one. -EALREADY, -EINVAL,
   // -ENOMEM.
   [[nodiscard]] int setStacks(const coro::StacksOptions& stacks);

@@ -111,14 +111,14 @@ Engine* Environment::engine(uint32_t loopId) const {
   return engine;
 }
 
-void Environment::prepareLoop() {
+loop::Loop* Environment::prepareLoop() {
   Engine* oldest = nullptr;
   for (Engine* engine = engines_; engine != nullptr; engine = engine->next_) {
     if (!engine->closed() && !engine->isDedicated()) oldest = engine;
   }
-  if (oldest == nullptr) return;
-  const int prepared = oldest->coroutines().prepare();
-  static_cast<void>(prepared);
+  if (oldest == nullptr) return nullptr;
+  aco::Runtime* const runtime = oldest->coroutines().prepare();
+  return runtime == nullptr ? nullptr : &runtime->loop();
 }
 
 void Environment::cleanup(napi_async_cleanup_hook_handle, void* data) {

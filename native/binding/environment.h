@@ -31,9 +31,9 @@ class Environment {
   void add(Engines::Ptr engine);
   // That of the loop; nullptr: it is not one of ours, or closed.
   Engine* engine(uint32_t loopId) const;
-  // The oldest loop of the isolate's own thread is ready for what native modules ask of it. Without
-  // one, or without memory, they are told so.
-  void prepareLoop();
+  // The oldest loop of the isolate's own thread, ready for what native modules ask of it. nullptr:
+  // there is none, or no memory.
+  loop::Loop* prepareLoop();
   void add(Hold* hold) { holds_.add(hold); }
   IsolateMemory& memory() { return memory_; }
   ModuleHost& modules() { return modules_; }

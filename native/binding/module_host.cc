@@ -1,6 +1,9 @@
 #include "binding/module_host.h"
 
 #include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <thread>
 #include <utility>
 
 #include "binding/environment.h"
@@ -9,9 +12,11 @@
 
 namespace heddle::binding {
 
-ModuleHost::Call::Call(ModuleHost* host) : host_(host), inSection_(mem::epochEnter() == 0) {
+ModuleHost::Call::Call(ModuleHost* host)
+    : host_(host),
+      inSection_(mem::epochEnter() == 0),
+      maker_([](void* self) { static_cast<ModuleHost*>(self)->loop(); }, host) {
   host_->desk().enter();
-  Environment::of(host_->env_)->prepareLoop();
 }
 
 ModuleHost::Call::~Call() {
@@ -24,41 +29,58 @@ ModuleHost* ModuleHost::of(napi_env env) { return &Environment::of(env)->modules
 int ModuleHost::connect(napi_value callbacks, napi_value status) {
   if (desk_ != nullptr) return -EALREADY;
   if (bytesOf(env_, status).size < sizeof(int32_t)) return -EINVAL;
-  if (bell_.open(env_) < 0) return -ENOMEM;
-  desk_ = modules::Desk::make(this);
-  if (desk_ == nullptr) return -ENOMEM;
   if (napi_create_reference(env_, callbacks, 1, &callbacks_) != napi_ok ||
-      napi_create_reference(env_, status, 1, &statusReference_) != napi_ok) {
+      napi_create_reference(env_, status, 1, &statusReference_) != napi_ok ||
+      bell_.open(env_) < 0) {
+    forgetCallbacks();
     return -ENOMEM;
   }
-  return 0;
+  desk_ = modules::Desk::make(this);
+  if (desk_ != nullptr) return 0;
+  forgetCallbacks();
+  return -ENOMEM;
+}
+
+void ModuleHost::forgetCallbacks() {
+  bell_.close();
+  if (callbacks_ != nullptr) napi_delete_reference(env_, std::exchange(callbacks_, nullptr));
+  if (statusReference_ != nullptr) {
+    napi_delete_reference(env_, std::exchange(statusReference_, nullptr));
+  }
 }
 
 void ModuleHost::end() {
   if (std::exchange(ended_, true) || desk_ == nullptr) return;
   // First: nobody calls JavaScript any more.
   desk_->close();
-  bell_.close();
-  selves_.each([this](const Known& known, uint32_t handle) {
-    const Known last = known;
-    selves_.destroy(handle);
-    letGo(last);
-  });
+  closeHooks();
+  while (newest_ != 0) letGo(newest_);
   modules_.each([this](const Open& open, uint32_t handle) {
     open.module->release();
     modules_.destroy(handle);
   });
   if (result_ != nullptr) std::exchange(result_, nullptr)->release();
-  if (callbacks_ != nullptr) napi_delete_reference(env_, std::exchange(callbacks_, nullptr));
-  if (statusReference_ != nullptr) {
-    napi_delete_reference(env_, std::exchange(statusReference_, nullptr));
-  }
+  forgetCallbacks();
   std::exchange(desk_, nullptr)->release();
 }
 
+void ModuleHost::closeHooks() {
+  bool anyCalled = false;
+  modules_.each([&anyCalled](const Open& open, uint32_t) {
+    anyCalled = open.module->closeHooks() || anyCalled;
+  });
+  if (!anyCalled) return;
+  const uint64_t ticket = mem::epochs().maintainAsync();
+  for (int waited = 0; waited < kMostWaitMs && !mem::epochs().past(ticket); waited++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+loop::Loop* ModuleHost::loop() { return Environment::of(env_)->prepareLoop(); }
+
 // --- handles
 
-int64_t ModuleHost::add(const heddle_module* definition, const char* name) {
+int64_t ModuleHost::add(const heddle_module& definition, const char* name) {
   modules::Module* const made = modules::Module::make(definition, name, desk_);
   if (made == nullptr) return -ENOMEM;
   const auto created = modules_.create(Open{made});
@@ -88,35 +110,53 @@ int ModuleHost::close(uint32_t handle) {
   return 0;
 }
 
-int64_t ModuleHost::make(uint32_t handle) {
+int64_t ModuleHost::make(uint32_t handle, const char* name) {
   modules::Module* const of = module(handle);
   if (of == nullptr) return -EBADF;
-  modules::Self* const made = modules::Self::make(of);
+  modules::Self* const made = modules::Self::make(of, name);
   if (made == nullptr) return -ENOMEM;
-  const auto created = selves_.create(Known{made, false});
-  if (created.value != nullptr) return created.handle;
-  made->release();
-  return selves_.full() ? -ENFILE : -ENOMEM;
+  const auto created = selves_.create(Known{made, newest_, 0});
+  if (created.value == nullptr) {
+    made->release();
+    return selves_.full() ? -ENFILE : -ENOMEM;
+  }
+  made->number = created.handle;
+  if (newest_ != 0) selves_.get(newest_)->newer = created.handle;
+  newest_ = created.handle;
+  return created.handle;
+}
+
+modules::Self* ModuleHost::self(uint32_t handle) const {
+  const Known* const found = connected() ? selves_.get(handle) : nullptr;
+  return found == nullptr ? nullptr : found->self;
 }
 
 int ModuleHost::release(uint32_t handle) {
-  const Known* const found = selves_.get(handle);
-  if (found == nullptr) return -EBADF;
-  const Known last = *found;
-  selves_.destroy(handle);
-  letGo(last);
+  if (selves_.get(handle) == nullptr) return -EBADF;
+  letGo(handle);
   return 0;
 }
 
-void ModuleHost::letGo(const Known& known) {
-  if (known.begun && !known.self->module().singleton()) {
-    const bool inSection = mem::epochEnter() == 0;
-    known.self->destroy();
-    if (inSection) static_cast<void>(mem::epochLeave());
-  } else {
-    known.self->endEvents();
-  }
-  known.self->release();
+void ModuleHost::letGo(uint32_t handle) {
+  const Known last = *selves_.get(handle);
+  (last.newer == 0 ? newest_ : selves_.get(last.newer)->older) = last.older;
+  if (last.older != 0) selves_.get(last.older)->newer = last.newer;
+  selves_.destroy(handle);
+  const bool inSection = mem::epochEnter() == 0;
+  last.self->end();
+  if (inSection) static_cast<void>(mem::epochLeave());
+  last.self->release();
+}
+
+int ModuleHost::retract(const modules::Self* self) {
+  bool any = false;
+  modules_.each(
+      [&any, self](const Open& open, uint32_t) { any = open.module->retract(self) || any; });
+  return any ? 1 : 0;
+}
+
+void ModuleHost::keepFailure() {
+  std::snprintf(failure_, sizeof failure_, "%s", modules::takeFailure());
 }
 
 // --- JavaScript's part
@@ -172,7 +212,7 @@ int ModuleHost::keep(napi_value returned, heddle_value* out) {
   modules::ValuesMaker maker;
   if (napi_create_array_with_length(env_, 1, &array) != napi_ok ||
       napi_set_element(env_, array, 0, returned) != napi_ok ||
-      !addSlot(env_, array, HEDDLE_NONE, &maker)) {
+      addSlot(env_, array, HEDDLE_NONE, &maker) < 0) {
     return -ENOMEM;
   }
   modules::Values* const kept = maker.make();

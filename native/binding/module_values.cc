@@ -1,5 +1,6 @@
 #include "binding/module_values.h"
 
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 
@@ -125,20 +126,20 @@ napi_value ofBytes(napi_env env, const void* bytes, size_t size) {
 
 }  // namespace
 
-bool addSlot(napi_env env, napi_value array, int32_t type, modules::ValuesMaker* into) {
+int addSlot(napi_env env, napi_value array, int32_t type, modules::ValuesMaker* into) {
   uint32_t length = 0;
-  if (!into->beginSlot() || napi_get_array_length(env, array, &length) != napi_ok) return false;
-  if (length > kMostModuleValues) return false;
+  if (!into->beginSlot() || napi_get_array_length(env, array, &length) != napi_ok) return -ENOMEM;
+  if (length > kMostModuleValues) return -E2BIG;
   for (uint32_t i = 0; i < length; i++) {
     napi_handle_scope scope;
     napi_value element = nullptr;
-    if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
+    if (napi_open_handle_scope(env, &scope) != napi_ok) return -ENOMEM;
     const bool added =
         napi_get_element(env, array, i, &element) == napi_ok && addValue(env, element, type, into);
     napi_close_handle_scope(env, scope);
-    if (!added) return false;
+    if (!added) return -ENOMEM;
   }
-  return true;
+  return 0;
 }
 
 napi_value fromModule(napi_env env, const heddle_value& value) {

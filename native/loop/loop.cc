@@ -1,6 +1,7 @@
 #include "loop/loop.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -55,7 +56,8 @@ void Loop::close() {
 }
 
 void Loop::attach(Guest* guest, uint32_t tags) {
-  if (guestCount_ < kMaxGuests) guests_[guestCount_++] = guest;
+  assert(guestCount_ < kMaxGuests);
+  guests_[guestCount_++] = guest;
   for (size_t tag = 0; tag < kMaxTags; tag++) {
     if ((tags >> tag & 1) != 0) byTag_[tag] = guest;
   }

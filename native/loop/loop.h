@@ -71,7 +71,7 @@ class Loop {
   // Descriptors watched for JS have this one; a guest names its own when it is attached.
   static constexpr uint64_t kWatchTag = Watch::kTag;
   static constexpr size_t kMaxTags = 8;
-  static constexpr size_t kMaxGuests = 4;
+  static constexpr size_t kMaxGuests = 8;
   static constexpr size_t kRecordGroups = 16;
 
   Loop(const PortMemory& memory, const LoopOptions& options);

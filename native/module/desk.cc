@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "coro/coroutine.h"
+#include "mem/epoch.h"
 #include "mem/typed_object.h"
 #include "module/module.h"
 #include "module/retire.h"
+#include "module/self.h"
 
 namespace heddle::modules {
 namespace {
@@ -36,40 +38,44 @@ void Desk::release() {
   mem::release(mem::builtinType(mem::Builtin::kModuleDesk), this);
 }
 
+int Desk::post(const Post& what) {
+  Post* const post = what.values == nullptr ? nullptr : Posts::make(what);
+  if (post == nullptr) {
+    if (what.values != nullptr) what.values->release();
+    return -ENOMEM;
+  }
+  post->module->hold();
+  if (post->self != nullptr) post->self->hold();
+  return send(post);
+}
+
 namespace {
 
-// The values are the post's in any case. nullptr without memory.
-Post* makePost(Module* module, Hook* hook, int level, Values* values) {
-  Post* const post = values == nullptr ? nullptr : Posts::make();
-  if (post == nullptr) {
-    if (values != nullptr) values->release();
-    return nullptr;
-  }
-  module->hold();
-  *post = {{}, nullptr, module, hook, level, values};
-  return post;
-}
+// News and the desk that they are for.
+struct News {
+  Post post;
+  Desk* desk;  // with a count
+};
+using AllNews = mem::Typed<News, mem::Builtin::kModulePost>;
 
 }  // namespace
 
-int Desk::post(Module* module, Hook* hook, int level, Values* values) {
-  Post* const post = makePost(module, hook, level, values);
-  return post == nullptr ? -ENOMEM : send(post);
-}
-
-int Desk::settle(Module* module, int64_t number) {
-  heddle_value value{};
-  value.type = HEDDLE_INT64;
-  value.as.integer = number;
-  ValuesMaker maker;
-  maker.addSlot(&value, 1);
-  Post* const post = makePost(module, nullptr, Post::kSettled, maker.make());
-  if (post == nullptr) return -ENOMEM;
-  retire(&post->retired, sizeof(Post), [](mem::Retired* retired) {
-    auto* const settled = reinterpret_cast<Post*>(retired);  // its first member
-    const int refused = settled->module->desk().send(settled);
+int Desk::settle(int64_t number) {
+  if (!mem::epochAttached()) return -ENOMEM;
+  News* const news = AllNews::make();
+  if (news == nullptr) return -ENOMEM;
+  news->post.kind = Post::kSettled;
+  news->post.number = number;
+  news->desk = this;
+  hold();
+  retire(&news->post.retired, sizeof(News), [](mem::Retired* retired) {
+    auto* const told = reinterpret_cast<News*>(retired);  // its first member's first member
+    Desk* const desk = told->desk;
+    const int refused = desk->send(&told->post);
     static_cast<void>(refused);  // -ESHUTDOWN: nobody waits any more
+    desk->release();
   });
+  mem::epochMaintain(mem::MaintainMode::kBarrierAsync);
   return 0;
 }
 
@@ -79,7 +85,7 @@ int Desk::send(Post* post) {
     const std::lock_guard<std::mutex> held(lock_);
     if (isolate_ == nullptr) {
       refused = -ESHUTDOWN;
-    } else if (waiting_ >= kMostPosts && (post->hook != nullptr || post->level > 0)) {
+    } else if (waiting_ >= kMostPosts && post->kind != Post::kSettled) {
       refused = -ENOBUFS;
     } else {
       (first_ == nullptr ? first_ : last_->next) = post;
@@ -101,7 +107,9 @@ Post* Desk::take() {
 }
 
 void Desk::drop(Post* post) {
+  if (post->kind == Post::kSettled) return AllNews::destroy(reinterpret_cast<News*>(post));
   post->values->release();
+  if (post->self != nullptr) post->self->release();
   post->module->release();
   Posts::destroy(post);
 }
@@ -117,8 +125,10 @@ void Desk::close() {
   while (left != nullptr) drop(std::exchange(left, left->next));
 }
 
+bool Desk::isHere() const { return thread_ == &here; }
+
 bool Desk::mayCall() const {
-  return thread_ == &here && depth_ > 0 && isolate_ != nullptr && coro::current() == nullptr;
+  return isHere() && depth_ > 0 && isolate_ != nullptr && coro::current() == nullptr;
 }
 
 }  // namespace heddle::modules

@@ -12,10 +12,15 @@
 #include "include/heddle/module.h"
 #include "module/values.h"
 
+namespace heddle::loop {
+class Loop;
+}
+
 namespace heddle::modules {
 
 class Hook;
 class Module;
+class Self;
 
 // The isolate. Its thread, except for wake.
 class Isolate {
@@ -27,19 +32,23 @@ class Isolate {
                        heddle_value* result) = 0;
   // There are posts. Any thread.
   virtual void wake() = 0;
+  // Its first loop, ready for events, jobs and coroutines; nullptr: none, or no memory.
+  virtual loop::Loop* loop() = 0;
 };
 
-// A call of a hook, a line of the log, or the news that sections have ended, on its way. `values`
-// has one slot.
+// A call of a hook, a line of the log, the failure of a provider that no caller hears of, or the
+// news that sections have ended, on its way.
 struct Post {
-  static constexpr int kSettled = 0;
+  enum Kind : uint8_t { kCall, kLine, kFailure, kSettled };
 
-  mem::Retired retired;  // of the news
+  mem::Retired retired{};  // of the news
   Post* next = nullptr;
-  Module* module = nullptr;  // with a count
-  Hook* hook = nullptr;      // nullptr: a line
-  int level = 0;             // of a line; kSettled: the news
-  Values* values = nullptr;  // with a count
+  Kind kind = kCall;
+  Module* module = nullptr;  // with a count; nullptr: the news
+  Hook* hook = nullptr;      // the module's, of a call or a failure
+  Self* self = nullptr;      // with a count: whose line, whose provider
+  int64_t number = 0;        // the level of a line, the errno of a failure, whose news
+  Values* values = nullptr;  // with a count: arguments or one text, in one slot; not of the news
 };
 
 class Desk {
@@ -51,12 +60,12 @@ class Desk {
   void hold();
   void release();
 
-  // Any thread. 0, -ESHUTDOWN, -ENOBUFS, -ENOMEM; the values are the desk's in any case, and may be
-  // nullptr for want of memory.
-  [[nodiscard]] int post(Module* module, Hook* hook, int level, Values* values);
+  // Any thread. 0, -ESHUTDOWN, -ENOBUFS, -ENOMEM. The desk counts what it is given; the values are
+  // its own in any case, and may be nullptr for want of memory.
+  [[nodiscard]] int post(const Post& what);
   // When every section of now has ended, on whatever thread, a post of kSettled comes, with the
-  // number. 0 or -ENOMEM. The isolate's thread.
-  [[nodiscard]] int settle(Module* module, int64_t number);
+  // number; the collector is told to hurry. 0 or -ENOMEM. The isolate's thread.
+  [[nodiscard]] int settle(int64_t number);
   // The isolate's thread. Oldest first, nullptr: none is left.
   [[nodiscard]] Post* take();
   static void drop(Post* post);
@@ -66,9 +75,12 @@ class Desk {
   // --- calls of the isolate into modules; a depth above 0 is where JavaScript can be called
   void enter() { depth_++; }
   void leave() { depth_--; }
+  [[nodiscard]] uint32_t depth() const { return depth_; }
+  // Whether the calling thread is the isolate's. Any thread.
+  [[nodiscard]] bool isHere() const;
   // Whether the calling thread may call JavaScript now.
   [[nodiscard]] bool mayCall() const;
-  // After mayCall.
+  // On its thread; nullptr: it has ended.
   [[nodiscard]] Isolate* isolate() const { return isolate_; }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "aco/runtime.h"
 #include "base/immortal.h"
+#include "coro/coroutine.h"
 #include "loop/errand.h"
 #include "mem/epoch.h"
 #include "module/job_call.h"
@@ -31,15 +32,16 @@ struct Everywhere {
     while (*link != events) link = &(*link)->next_;
     *link = events->next_;
   }
-  // The number of the loop that is the n-th in the list; 0: there are fewer.
-  uint32_t loopOf(size_t n) {
+  // The least number of a loop above `last`; 0: there is none. Whichever loops come and go
+  // meanwhile, none that stays is missed.
+  uint32_t loopAfter(uint32_t last) {
     const std::lock_guard<std::mutex> held(lock);
-    const Events* at = first;
-    while (at != nullptr && n > 0) {
-      at = at->next_;
-      n--;
+    uint32_t found = 0;
+    for (const Events* at = first; at != nullptr; at = at->next_) {
+      const uint32_t loopId = at->loop_->loopId();
+      if (loopId > last && (found == 0 || loopId < found)) found = loopId;
     }
-    return at == nullptr ? 0 : at->loop_->loopId();
+    return found;
   }
 };
 
@@ -74,18 +76,32 @@ int64_t later(int64_t nowNs, int64_t delayNs) {
 
 }  // namespace
 
-void endEventsOfTheEnded() {
+namespace {
+
+// Those of the calling thread's loops, newest first, and that whose callback runs.
+thread_local Events* eventsHere = nullptr;
+thread_local Events* running = nullptr;
+
+loop::Loop* loopHere(const Self& self) {
+  if (running != nullptr) return &running->loop();
+  const Desk& desk = self.module().desk();
+  if (desk.isHere()) return desk.isolate() == nullptr ? nullptr : desk.isolate()->loop();
   aco::Runtime* const runtime = aco::Runtime::current();
-  const uint32_t here = runtime == nullptr ? 0 : runtime->loop().loopId();
-  if (runtime != nullptr && eventsOf(runtime->loop()) != nullptr)
-    eventsOf(runtime->loop())->sweep();
-  for (size_t n = 0;; n++) {
-    const uint32_t loopId = everywhere().loopOf(n);
-    if (loopId == 0) return;
-    if (loopId == here) continue;
-    Sweep* const sweep = mem::Typed<Sweep, mem::Builtin::kModuleJob>::make(loopId);
+  return runtime == nullptr ? nullptr : &runtime->loop();
+}
+
+}  // namespace
+
+void endEventsOfTheEnded() {
+  for (Events* each = eventsHere; each != nullptr; each = each->nextOfThread()) each->sweep();
+  for (uint32_t loopId = everywhere().loopAfter(0); loopId != 0;
+       loopId = everywhere().loopAfter(loopId)) {
+    Events* here = eventsHere;
+    while (here != nullptr && here->loop().loopId() != loopId) here = here->nextOfThread();
+    if (here != nullptr) continue;
     // Without memory its events end when they come.
-    if (sweep == nullptr) return;
+    Sweep* const sweep = mem::Typed<Sweep, mem::Builtin::kModuleJob>::make(loopId);
+    if (sweep == nullptr) continue;
     const int posted = loop::Mailbox::post(loop::LetterPtr(sweep));
     static_cast<void>(posted);  // -ENOENT: so have its events ended
   }
@@ -93,19 +109,29 @@ void endEventsOfTheEnded() {
 
 // --- life
 
-int Events::here(Events** out) {
-  aco::Runtime* const runtime = aco::Runtime::current();
-  if (runtime == nullptr) return -ENXIO;
-  loop::Loop& loop = runtime->loop();
-  *out = eventsOf(loop);
+int Events::here(const Self& self, Events** out) {
+  if (coro::current() != nullptr) return -EPERM;
+  loop::Loop* const loop = loopHere(self);
+  if (loop == nullptr) return -ENXIO;
+  *out = eventsOf(*loop);
   if (*out != nullptr) return (*out)->closing_ ? -ESHUTDOWN : 0;
-  if (!loop.isOpen() || runtime->isClosing()) return -ESHUTDOWN;
-  Events* const made = AllEvents::make(&loop);
+  const aco::Runtime* const runtime = aco::Runtime::of(*loop);
+  if (!loop->isOpen() || (runtime != nullptr && runtime->isClosing())) return -ESHUTDOWN;
+  Events* const made = AllEvents::make(loop);
   if (made == nullptr) return -ENOMEM;
   everywhere().add(made);
-  loop.adopt(made, 1u << kTag);
+  made->nextOfThread_ = std::exchange(eventsHere, made);
+  loop->adopt(made, 1u << kTag);
   *out = made;
   return 0;
+}
+
+Events::Running::Running(Events* events)
+    : before_(std::exchange(running, events)), inSection_(mem::epochEnter() == 0) {}
+
+Events::Running::~Running() {
+  if (inSection_) static_cast<void>(mem::epochLeave());
+  running = before_;
 }
 
 Events::Events(loop::Loop* loop) : loop_(loop), deadlines_(sys::monotonicNs()) {}
@@ -119,6 +145,9 @@ void Events::closing() {
   events_.each([this](Event&, uint32_t handle) { end(handle); });
   if (usesRunner_) aco::asynchRunner().release();
   everywhere().remove(this);
+  Events** link = &eventsHere;
+  while (*link != nullptr && *link != this) link = &(*link)->nextOfThread_;
+  if (*link == this) *link = nextOfThread_;
 }
 
 void Events::abandoned() { AllEvents::destroy(this); }
@@ -132,7 +161,8 @@ int64_t Events::timer(Self* self, int64_t delayNs, int64_t (*run)(void*), void* 
 
 int64_t Events::watch(Self* self, int fd, uint32_t mask, uint32_t (*call)(void*, int, uint32_t),
                       void* closure) {
-  if (call == nullptr || (mask & ~(HEDDLE_READABLE | HEDDLE_WRITABLE | HEDDLE_EXCEPTION)) != 0) {
+  if (call == nullptr || mask == 0 ||
+      (mask & ~(HEDDLE_READABLE | HEDDLE_WRITABLE | HEDDLE_EXCEPTION)) != 0) {
     return -EINVAL;
   }
   if (fd < 0) return -EBADF;
@@ -141,44 +171,68 @@ int64_t Events::watch(Self* self, int fd, uint32_t mask, uint32_t (*call)(void*,
 }
 
 int64_t Events::add(const Event& event, int64_t delayNs) {
-  if (closing_ || event.self->ended()) return -ESHUTDOWN;
-  const auto created = events_.create(event);
-  if (created.value == nullptr) return events_.full() ? -ENFILE : -ENOMEM;
-  const int begun = begin(created.handle, delayNs);
-  if (begun < 0) {
-    events_.destroy(created.handle);
-    return begun;
+  Self* const self = event.self;
+  // Before the look at its end, see Self::countEvent.
+  self->countEvent(1);
+  int64_t handle = closing_ || self->ended() ? -ESHUTDOWN : 0;
+  if (handle == 0) {
+    const auto created = events_.create(event);
+    if (created.value == nullptr) {
+      handle = events_.full() ? -ENFILE : -ENOMEM;
+    } else {
+      handle = begin(created.handle, delayNs);
+      if (handle < 0) events_.destroy(created.handle);
+      if (handle == 0) handle = int64_t{loop_->loopId()} << 32 | created.handle;
+    }
   }
-  event.self->hold();
+  if (handle < 0) {
+    self->countEvent(-1);
+    return handle;
+  }
+  self->hold();
   nudge();
-  return created.handle;
+  return handle;
 }
 
 int Events::begin(uint32_t handle, int64_t delayNs) {
   const Event& event = *events_.get(handle);
-  if (event.ready != nullptr) {
-    return loop_->poller().add(event.fd, event.mask, kTag << 32 | handle);
+  if (event.ready == nullptr) {
+    return deadlines_.arm(handle & loop::kHandleIndexMask, handle,
+                          later(sys::monotonicNs(), delayNs));
   }
-  return deadlines_.arm(handle & loop::kHandleIndexMask, handle,
-                        later(sys::monotonicNs(), delayNs));
+  if (!owners_.cover(static_cast<size_t>(event.fd) + 1)) return -ENOMEM;
+  const int added = loop_->poller().add(event.fd, event.mask, kTag << 32 | handle);
+  // What had the number before was closed, which has ended its registration.
+  if (added == 0) owners_[static_cast<size_t>(event.fd)] = handle;
+  return added;
+}
+
+// JavaScript's watch of the number is a later one too.
+bool Events::owns(const Event& event, uint32_t handle) const {
+  return owners_[static_cast<size_t>(event.fd)] == handle && !loop_->isWatched(event.fd);
 }
 
 int Events::cancel(int64_t handle) {
-  if (handle <= 0 || handle > INT32_MAX) return -ENOENT;
+  if (coro::current() != nullptr) return -EPERM;
+  const auto loopId = static_cast<uint64_t>(handle) >> 32;
+  Events* here = eventsHere;
+  while (here != nullptr && here->loop_->loopId() != loopId) here = here->nextOfThread_;
   const auto known = static_cast<uint32_t>(handle);
-  if (events_.get(known) == nullptr) return -ENOENT;
-  end(known);
+  if (handle <= 0 || here == nullptr || here->events_.get(known) == nullptr) return -ENOENT;
+  here->end(known);
   return 0;
 }
 
 void Events::end(uint32_t handle) {
   const Event event = *events_.get(handle);
-  if (event.ready != nullptr) {
-    loop_->poller().remove(event.fd);
-  } else {
+  if (event.ready == nullptr) {
     deadlines_.cancel(handle & loop::kHandleIndexMask);
+  } else if (owns(event, handle)) {
+    loop_->poller().remove(event.fd);
+    owners_[static_cast<size_t>(event.fd)] = 0;
   }
   events_.destroy(handle);
+  event.self->countEvent(-1);
   event.self->release();
 }
 
@@ -197,14 +251,16 @@ void Events::ready(uint64_t data, uint32_t mask) {
   if (found->self->ended()) return end(handle);
   const Event event = *found;
   event.self->hold();
-  const bool inSection = mem::epochEnter() == 0;
-  const uint32_t next = event.ready(event.closure, event.fd, mask) &
-                        (HEDDLE_READABLE | HEDDLE_WRITABLE | HEDDLE_EXCEPTION);
-  if (inSection) static_cast<void>(mem::epochLeave());
+  uint32_t next = 0;
+  {
+    const Running section(this);
+    next = event.ready(event.closure, event.fd, mask) &
+           (HEDDLE_READABLE | HEDDLE_WRITABLE | HEDDLE_EXCEPTION);
+  }
   event.self->release();
   Event* const still = events_.get(handle);
   if (still == nullptr) return;
-  if (next == 0) return end(handle);
+  if (next == 0 || !owns(*still, handle)) return end(handle);
   if (next == still->mask) return;
   still->mask = next;
   // It was added, so there is room; of a descriptor that was closed there is nothing to watch.
@@ -223,9 +279,11 @@ void Events::due(uint32_t handle) {
   if (found->self->ended()) return end(handle);
   const Event event = *found;
   event.self->hold();
-  const bool inSection = mem::epochEnter() == 0;
-  const int64_t again = event.run(event.closure);
-  if (inSection) static_cast<void>(mem::epochLeave());
+  int64_t again = 0;
+  {
+    const Running section(this);
+    again = event.run(event.closure);
+  }
   event.self->release();
   if (events_.get(handle) == nullptr) return;
   if (again <= 0 || begin(handle, again) < 0) end(handle);

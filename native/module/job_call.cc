@@ -32,10 +32,12 @@ JobCall::JobCall(Events* events, Self* self, const heddle_job& job)
 }
 
 int JobCall::submit(Self* self, const heddle_job& job) {
-  if (job.work == nullptr || (job.flags & ~HEDDLE_JOB_TRY) != 0) return -EINVAL;
-  if (self->ended()) return -ESHUTDOWN;
+  if (job.work == nullptr || (job.flags & ~HEDDLE_JOB_TRY) != 0 || job.reserved != 0) {
+    return -EINVAL;
+  }
+  if (self->over()) return -ESHUTDOWN;
   Events* events = nullptr;
-  const int found = Events::here(&events);
+  const int found = Events::here(*self, &events);
   if (found < 0) return found;
   JobCall* const call = Calls::make(events, self, job);
   if (call == nullptr) return -ENOMEM;
@@ -72,10 +74,12 @@ void JobCall::arrive(Errand* self, loop::Loop&) {
 }
 
 void JobCall::tell(int status) {
-  std::exchange(events_, nullptr)->unlink(this);
-  const bool inSection = mem::epochEnter() == 0;
-  if (done_ != nullptr) done_(argument_, status, status < 0 ? 0 : result_);
-  if (inSection) static_cast<void>(mem::epochLeave());
+  Events* const events = std::exchange(events_, nullptr);
+  events->unlink(this);
+  if (done_ != nullptr) {
+    const Events::Running section(events);
+    done_(argument_, status, status < 0 ? 0 : result_);
+  }
   self_->release();
 }
 

@@ -1,7 +1,12 @@
 #include "module/library.h"
 
+#include <strings.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <mutex>
 
 #include "base/immortal.h"
@@ -51,13 +56,20 @@ LoadStep registerIn(void* library, int* error) {
   return LoadStep::kDone;
 }
 
+// The members of the first version.
+constexpr uint32_t kLeastBytes = offsetof(heddle_module, control) + sizeof(void*);
+
 const heddle_module* moduleIn(void* library, const char* name) {
   char symbol[256];
   const int length = std::snprintf(symbol, sizeof symbol, "heddle_module_%s", name);
   const bool fits = length > 0 && static_cast<size_t>(length) < sizeof symbol;
-  const void* const named = fits ? sys::symbolIn(library, symbol) : nullptr;
+  const void* const named = fits && name[0] != '\0' ? sys::symbolIn(library, symbol) : nullptr;
   const void* const found = named == nullptr ? sys::symbolIn(library, "heddle_module") : named;
   return static_cast<const heddle_module*>(found);
+}
+
+bool isNamed(const heddle_module& module, const char* name) {
+  return name[0] == '\0' || strcasecmp(module.name, name) == 0;
 }
 
 LoadStep refuse(Load* load, const char* why) {
@@ -66,13 +78,19 @@ LoadStep refuse(Load* load, const char* why) {
 }
 
 // Of another version nothing but the version is looked at.
-LoadStep check(Load* load) {
-  const heddle_module& module = *load->module;
-  load->version = module.version;
-  if (module.version != HEDDLE_API_VERSION) return LoadStep::kVersion;
-  if (module.size < sizeof(heddle_module))
-    return refuse(load, "its struct heddle_module is cut short");
+LoadStep check(const heddle_module* found, const char* name, Load* load) {
+  load->version = found->version;
+  if (found->version != HEDDLE_API_VERSION) return LoadStep::kVersion;
+  if (found->size < kLeastBytes) return refuse(load, "its struct heddle_module is cut short");
+  load->revision = found->revision;
+  if (found->revision > HEDDLE_API_REVISION) return LoadStep::kVersion;
+  heddle_module& module = load->module;
+  std::memcpy(&module, found, std::min<size_t>(found->size, sizeof module));
   if (module.name == nullptr || module.name[0] == '\0') return refuse(load, "it has no name");
+  if (!isNamed(module, name)) {
+    std::snprintf(load->text, sizeof load->text, "%s", module.name);
+    return LoadStep::kSymbol;
+  }
   if (module.conf_setup == nullptr) return refuse(load, "it has no conf_setup");
   if (module.ext_init == nullptr) return refuse(load, "it has no ext_init");
   if ((module.flags & ~HEDDLE_MODULE_SINGLETON) != 0) return refuse(load, "it has unknown flags");
@@ -97,8 +115,8 @@ Load findModule(const char* path, const char* name) {
     load.step = LoadStep::kOpen;
     return load;
   }
-  load.module = moduleIn(library, name);
-  load.step = load.module == nullptr ? LoadStep::kSymbol : check(&load);
+  const heddle_module* const found = moduleIn(library, name);
+  load.step = found == nullptr ? LoadStep::kSymbol : check(found, name, &load);
   if (load.step != LoadStep::kDone) return load;
   const LoadStep registered = registerIn(library, &load.error);
   if (registered != LoadStep::kSymbol) load.step = registered;

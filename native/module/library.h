@@ -18,7 +18,8 @@ enum class LoadStep : uint8_t {
   kDone,
   kOpen,      // `error`: -ENOENT and the like; -ENOEXEC: no library that can be loaded, see `text`
   kSymbol,    // it exports nothing of what was asked for
-  kVersion,   // it was built for another version of the interface; `version` of a module is which
+  kVersion,   // it was built for another version of the interface, or a later revision of this one;
+              // of a module `version` and `revision` are which
   kRegister,  // heddle_register failed with `error`
   kModule,    // what it exports as a module cannot be one, `text` says why
 };
@@ -29,15 +30,17 @@ struct Load {
   LoadStep step = LoadStep::kDone;
   int error = 0;
   uint32_t version = 0;
-  const heddle_module* module = nullptr;  // of findModule
+  uint32_t revision = 0;
+  heddle_module module = {};  // of findModule: of a shorter one, the rest is 0
   char text[kTextBytes] = "";
 };
 
 // `path` has a slash in it. One whose heddle_register has failed may be loaded again, and is then
 // asked again.
 [[nodiscard]] Load loadProcedures(const char* path);
-// The module of that name: what is exported as heddle_module_<name>, else as heddle_module. A
-// heddle_register beside it is called first.
+// The module of that name: what is exported as heddle_module_<name>, else as heddle_module if that
+// has the name, whatever the case. "": heddle_module, whatever its name. A heddle_register beside
+// it is called first.
 [[nodiscard]] Load findModule(const char* path, const char* name);
 
 }  // namespace heddle::modules

@@ -16,10 +16,30 @@ namespace heddle::modules {
 Plan* Plan::make(size_t count) {
   void* const memory = mem::allocateBytes(mem::builtinType(mem::Builtin::kModulePlan),
                                           sizeof(Plan) + count * sizeof(Provider));
-  return memory == nullptr ? nullptr : ::new (memory) Plan{{}, count};
+  if (memory == nullptr) return nullptr;
+  auto* const made = ::new (memory) Plan{{}, count};
+  std::memset(static_cast<void*>(made + 1), 0, count * sizeof(Provider));
+  return made;
 }
 
-void Plan::destroy(Plan* plan) { mem::release(mem::builtinType(mem::Builtin::kModulePlan), plan); }
+void Plan::destroy(Plan* plan) {
+  for (const Provider* each = plan->providers(); each != plan->providers() + plan->count; each++) {
+    if (each->self != nullptr) each->self->release();
+  }
+  mem::release(mem::builtinType(mem::Builtin::kModulePlan), plan);
+}
+
+void Plan::set(size_t index, const Provider& provider) {
+  provider.self->hold();
+  reinterpret_cast<Provider*>(this + 1)[index] = provider;
+}
+
+bool Plan::has(const Self* self) const {
+  for (const Provider* each = providers(); each != providers() + count; each++) {
+    if (each->self == self) return true;
+  }
+  return false;
+}
 
 // --- hooks
 
@@ -31,11 +51,28 @@ Hook::~Hook() {
 
 void Hook::publish(size_t providers, Plan* plan) {
   providers_.store(providers, std::memory_order_relaxed);
+  exchange(plan);
+}
+
+// Whether there was one before.
+bool Hook::exchange(Plan* plan) {
   // Release: who finds the plan finds it written. Acquire: of the one before, to retire it.
   Plan* const before = plan_.exchange(plan, std::memory_order_acq_rel);
-  if (before == nullptr) return;
+  if (before == nullptr) return false;
   retire(&before->retired, sizeof(Plan) + before->count * sizeof(Provider),
          [](mem::Retired* retired) { Plan::destroy(reinterpret_cast<Plan*>(retired)); });
+  return true;
+}
+
+bool Hook::retract(const Self* self) {
+  // Relaxed: this thread has published it.
+  const Plan* const plan = plan_.load(std::memory_order_relaxed);
+  return plan != nullptr && plan->has(self) && exchange(nullptr);
+}
+
+bool Hook::close() {
+  providers_.store(0, std::memory_order_relaxed);
+  return exchange(nullptr);
 }
 
 int Hook::call(const heddle_value* arguments, size_t count, heddle_value* result) const {
@@ -77,13 +114,15 @@ bool isNothing(const heddle_value& value) {
 int Hook::run(const Plan& plan, const heddle_value* arguments, size_t count,
               heddle_value* result) const {
   int ran = 0;
+  const FailureScope outer;
   for (const Provider* provider = plan.providers(); provider != plan.providers() + plan.count;
        provider++) {
     heddle_value value{};
+    static_cast<void>(takeFailure());
     const int answer = provider->run(provider->closure, arguments, count, &value);
     ran++;
     if (kind_ == HEDDLE_HOOK_VOID) {
-      if (answer < 0) provider->self->complain("a provider of a hook has failed", answer);
+      if (answer < 0) complain(provider->self, answer);
       continue;
     }
     if (answer < 0) return answer;
@@ -93,9 +132,26 @@ int Hook::run(const Plan& plan, const heddle_value* arguments, size_t count,
   return ran;
 }
 
+// Nobody hears of it otherwise. Lost without memory, or when too much waits already.
+void Hook::complain(Self* self, int error) const {
+  heddle_value why{};
+  why.type = HEDDLE_TEXT;
+  why.as.text = takeFailure();
+  why.size = std::strlen(why.as.text);
+  ValuesMaker maker;
+  maker.addSlot(&why, 1);
+  const int lost = module_->desk().post({.kind = Post::kFailure,
+                                         .module = module_,
+                                         .hook = const_cast<Hook*>(this),
+                                         .self = self,
+                                         .number = error,
+                                         .values = maker.make()});
+  static_cast<void>(lost);
+}
+
 // --- modules
 
-Module::Module(const heddle_module* definition, Desk* desk) : definition_(definition), desk_(desk) {
+Module::Module(const heddle_module& definition, Desk* desk) : definition_(definition), desk_(desk) {
   desk_->hold();
 }
 
@@ -104,7 +160,7 @@ Module::~Module() {
   desk_->release();
 }
 
-Module* Module::make(const heddle_module* definition, const char* name, Desk* desk) {
+Module* Module::make(const heddle_module& definition, const char* name, Desk* desk) {
   const size_t bytes = std::strlen(name) + 1;
   void* const memory =
       mem::allocateBytes(mem::builtinType(mem::Builtin::kModule), sizeof(Module) + bytes);
@@ -156,6 +212,18 @@ Hook* Module::hook(size_t index) const {
   Hook* found = hooks_;
   while (found != nullptr && found->index_ != index) found = found->next_;
   return found;
+}
+
+bool Module::retract(const Self* self) {
+  bool any = false;
+  for (Hook* each = hooks_; each != nullptr; each = each->next_) any = each->retract(self) || any;
+  return any;
+}
+
+bool Module::closeHooks() {
+  bool any = false;
+  for (Hook* each = hooks_; each != nullptr; each = each->next_) any = each->close() || any;
+  return any;
 }
 
 }  // namespace heddle::modules

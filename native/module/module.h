@@ -29,13 +29,16 @@ struct Provider {
 };
 
 // The providers of a hook in the configuration that is in use, where all of them are native. Never
-// changes; reclaimed by the epochs.
+// changes once it is published; reclaimed by the epochs. It has a count on each self, so that one
+// which is published for too long leads to a self that has ended, and never to freed memory.
 struct Plan {
   mem::Retired retired;
   size_t count;
 
   const Provider* providers() const { return reinterpret_cast<const Provider*>(this + 1); }
-  Provider* providers() { return reinterpret_cast<Provider*>(this + 1); }
+  // Each once.
+  void set(size_t index, const Provider& provider);
+  [[nodiscard]] bool has(const Self* self) const;
 
   // nullptr without memory.
   [[nodiscard]] static Plan* make(size_t count);
@@ -70,10 +73,16 @@ class Hook {
   // A configuration comes into use in which the hook has so many providers. `plan` nullptr: some of
   // them are JavaScript's.
   void publish(size_t providers, Plan* plan);
+  // Where the self provides it, it is called by way of JavaScript from now on. Whether it did.
+  bool retract(const Self* self);
+  // From now on nobody is called. Whether anybody could be.
+  bool close();
 
  private:
   friend class Module;
 
+  bool exchange(Plan* plan);
+  void complain(Self* self, int error) const;
   [[nodiscard]] int run(const Plan& plan, const heddle_value* arguments, size_t count,
                         heddle_value* result) const;
 
@@ -97,15 +106,15 @@ class Module {
   static constexpr size_t kMostHooks = 4096;
 
   // With a count for the caller. nullptr without memory.
-  [[nodiscard]] static Module* make(const heddle_module* definition, const char* name, Desk* desk);
+  [[nodiscard]] static Module* make(const heddle_module& definition, const char* name, Desk* desk);
   void hold();
   void release();
 
-  [[nodiscard]] const heddle_module& definition() const { return *definition_; }
+  [[nodiscard]] const heddle_module& definition() const { return definition_; }
   [[nodiscard]] bool singleton() const {
-    return (definition_->flags & HEDDLE_MODULE_SINGLETON) != 0;
+    return (definition_.flags & HEDDLE_MODULE_SINGLETON) != 0;
   }
-  // Of the configuration. Any thread.
+  // Of the manifest. Any thread.
   [[nodiscard]] const char* name() const { return reinterpret_cast<const char*>(this + 1); }
   [[nodiscard]] Desk& desk() { return *desk_; }
 
@@ -120,13 +129,16 @@ class Module {
   [[nodiscard]] size_t hooks() const { return names_.size(); }
   [[nodiscard]] const HookNames& hookNames(size_t index) const { return names_[index]; }
   [[nodiscard]] Hook* hook(size_t index) const;
+  // As those of Hook, for all of them.
+  bool retract(const Self* self);
+  bool closeHooks();
 
  private:
-  Module(const heddle_module* definition, Desk* desk);
+  Module(const heddle_module& definition, Desk* desk);
   ~Module();
 
   std::atomic<uint32_t> count_{1};
-  const heddle_module* const definition_;
+  const heddle_module definition_;
   Desk* const desk_;  // with a count
   mem::TypedArray<heddle_option, mem::Builtin::kModuleBytes> options_;
   mem::TypedArray<HookNames, mem::Builtin::kModuleBytes> names_;

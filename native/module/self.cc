@@ -28,6 +28,15 @@ void noteFailure(const char* text) {
 
 const char* takeFailure() { return std::exchange(hasFailed, false) ? failure : ""; }
 
+FailureScope::FailureScope() : had_(std::exchange(hasFailed, false)) {
+  static_assert(sizeof text_ == kFailureBytes);
+  if (had_) std::memcpy(text_, failure, sizeof text_);
+}
+
+FailureScope::~FailureScope() {
+  if (had_ && !hasFailed) noteFailure(text_);
+}
+
 int Response::append(const char* text, size_t size) {
   if (size > kMostBytes - text_.size()) return -EMSGSIZE;
   return text_.append(text, size) ? 0 : -ENOMEM;
@@ -45,10 +54,14 @@ Self::~Self() {
   module_->release();
 }
 
-Self* Self::make(Module* module) {
+Self* Self::make(Module* module, const char* name) {
+  const size_t bytes = std::strlen(name) + 1;
   void* const memory =
-      mem::allocateBytes(mem::builtinType(mem::Builtin::kModuleSelf), sizeof(Self));
-  return memory == nullptr ? nullptr : ::new (memory) Self(module);
+      mem::allocateBytes(mem::builtinType(mem::Builtin::kModuleSelf), sizeof(Self) + bytes);
+  if (memory == nullptr) return nullptr;
+  auto* const made = ::new (memory) Self(module);
+  std::memcpy(static_cast<void*>(made + 1), name, bytes);
+  return made;
 }
 
 // Relaxed: whoever counts up has a count.
@@ -67,6 +80,7 @@ int Self::confSetup(const heddle_api* api) {
   const Phase before = std::exchange(phase_, Phase::kConfSetup);
   const int answer = module_->definition().conf_setup(api, handle());
   phase_ = before;
+  isSetUp_ = isSetUp_ || answer >= 0;
   return answer;
 }
 
@@ -84,23 +98,26 @@ int Self::extInit(const heddle_init& init, Values* values) {
   given.values = read == nullptr ? nullptr : read->handle();
   const Phase before =
       std::exchange(phase_, init.privileged != 0 ? Phase::kPrivileged : Phase::kExtInit);
+  // Before: what fails, or is terminated in the middle, has begun.
+  hasBegun_ = true;
   const int answer = module_->definition().ext_init(handle(), &given);
   phase_ = before;
   return answer;
 }
 
-int Self::destroy() {
-  if (ended()) return 0;
-  const heddle_init init = {HEDDLE_DESTROY, 0, nullptr};
-  const int answer = module_->definition().ext_init(handle(), &init);
-  endEvents();
+int Self::end() {
+  State before = State::kLive;
+  // Sequentially consistent: see countEvent.
+  if (!state_.compare_exchange_strong(before, State::kEnding)) return 0;
+  if (hasEvents()) endEventsOfTheEnded();
+  const bool isSingleton = module_->singleton();
+  int answer = 0;
+  if (isSingleton ? isSetUp_ : hasBegun_) {
+    const heddle_init init = {isSingleton ? HEDDLE_EXIT : HEDDLE_DESTROY, 0, nullptr};
+    answer = module_->definition().ext_init(handle(), &init);
+  }
+  state_.store(State::kOver);
   return answer;
-}
-
-void Self::endEvents() {
-  // Release: a thread that sees it sees what the module did before. Acquire: the read-modify-write
-  // reads what another end wrote.
-  if (!ended_.exchange(true, std::memory_order_acq_rel)) endEventsOfTheEnded();
 }
 
 int Self::control(const heddle_command& command, Response* response) {
@@ -143,15 +160,18 @@ void Self::dropPending() {
 // --- declarations
 
 int Self::declareOption(const heddle_option& option, int32_t* slot) {
-  return phase_ == Phase::kConfSetup ? module_->declareOption(option, slot) : -EPERM;
+  return inPhase(Phase::kConfSetup) ? module_->declareOption(option, slot) : -EPERM;
 }
 
 int Self::declareHook(const HookNames& names, Hook** out) {
-  return phase_ == Phase::kConfSetup ? module_->declareHook(names, out) : -EPERM;
+  return inPhase(Phase::kConfSetup) ? module_->declareHook(names, out) : -EPERM;
 }
 
+// The thread first: phases are the isolate's.
+bool Self::inPhase(Phase phase) const { return module_->desk().isHere() && phase_ == phase; }
+
 bool Self::mayProvide() const {
-  return phase_ == (module_->singleton() ? Phase::kConfSetup : Phase::kExtInit);
+  return inPhase(module_->singleton() ? Phase::kConfSetup : Phase::kExtInit);
 }
 
 int Self::provide(const Provision& provision) {
@@ -183,15 +203,11 @@ int Self::log(int level, const char* text) {
   line.size = strnlen(text, kLineBytes);
   ValuesMaker maker;
   maker.addSlot(&line, 1);
-  return module_->desk().post(module_, nullptr, level, maker.make());
-}
-
-void Self::complain(const char* what, int error) {
-  char line[kFailureBytes + 100];
-  const char* const why = takeFailure();
-  std::snprintf(line, sizeof line, "%s: %s (%d)", what, why, error);
-  const int lost = log(HEDDLE_ERROR, line);
-  static_cast<void>(lost);  // as documented
+  return module_->desk().post({.kind = Post::kLine,
+                               .module = module_,
+                               .self = this,
+                               .number = level,
+                               .values = maker.make()});
 }
 
 }  // namespace heddle::modules

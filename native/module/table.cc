@@ -35,7 +35,7 @@ static_assert(HEDDLE_READABLE == sys::kRead && HEDDLE_WRITABLE == sys::kWrite &&
 
 // --- the self
 
-const char* selfName(const heddle_self* self) { return Self::from(self)->module().name(); }
+const char* selfName(const heddle_self* self) { return Self::from(self)->name(); }
 void* selfData(const heddle_self* self) { return Self::from(self)->data(); }
 void setSelfData(heddle_self* self, void* data) { Self::from(self)->setData(data); }
 void holdSelf(heddle_self* self) { Self::from(self)->hold(); }
@@ -199,7 +199,8 @@ int postHook(heddle_hook* handle, const heddle_value* arguments, size_t count) {
   if (arguments == nullptr && count > 0) return -EINVAL;
   ValuesMaker maker;
   maker.addSlot(arguments, count);
-  return hook->module()->desk().post(hook->module(), hook, 0, maker.make());
+  return hook->module()->desk().post(
+      {.module = hook->module(), .hook = hook, .values = maker.make()});
 }
 
 constexpr heddle_hook_api kHooks = {
@@ -260,22 +261,18 @@ constexpr heddle_job_api kJobs = {
 
 int64_t timer(heddle_self* self, int64_t delayNs, int64_t (*run)(void*), void* closure) {
   Events* here = nullptr;
-  const int found = Events::here(&here);
+  const int found = Events::here(*Self::from(self), &here);
   return found < 0 ? found : here->timer(Self::from(self), delayNs, run, closure);
 }
 
 int64_t watch(heddle_self* self, int fd, uint32_t mask, uint32_t (*ready)(void*, int, uint32_t),
               void* closure) {
   Events* here = nullptr;
-  const int found = Events::here(&here);
+  const int found = Events::here(*Self::from(self), &here);
   return found < 0 ? found : here->watch(Self::from(self), fd, mask, ready, closure);
 }
 
-int cancel(int64_t handle) {
-  Events* here = nullptr;
-  const int found = Events::here(&here);
-  return found < 0 ? -ENOENT : here->cancel(handle);
-}
+int cancel(int64_t handle) { return Events::cancel(handle); }
 
 constexpr heddle_event_api kEvents = {
     .version = HEDDLE_API_VERSION,

@@ -10,7 +10,7 @@ namespace heddle::test {
 namespace {
 
 struct EventWorld : ModuleWorld {
-  EventWorld() : self(Self::make(module)) {}
+  EventWorld() : self(Self::make(module, "test")) {}
   ~EventWorld() { self->release(); }
 
   heddle_self* handle() const { return self->handle(); }
@@ -34,7 +34,7 @@ int64_t tick(void* closure) {
 
 CASE("MO-20 a thread without a loop has no events and no jobs") {
   ModuleWorld world;
-  Self* const self = Self::make(world.module);
+  Self* const self = Self::make(world.module, "test");
   Ticks ticks;
   CHECK_EQ(api().events->timer(self->handle(), 0, tick, &ticks), -ENXIO);
   CHECK_EQ(api().events->cancel(1), -ENOENT);
@@ -85,6 +85,7 @@ CASE("MO-20 a watch reports what is ready as long as it is, until its callback e
   Reader reader;
   CHECK_EQ(api().events->watch(world.handle(), -1, HEDDLE_READABLE, readSome, &reader), -EBADF);
   CHECK_EQ(api().events->watch(world.handle(), ends[0], 64, readSome, &reader), -EINVAL);
+  CHECK_EQ(api().events->watch(world.handle(), ends[0], 0, readSome, &reader), -EINVAL);
   CHECK_EQ(api().events->watch(world.handle(), ends[0], 1, nullptr, &reader), -EINVAL);
   const int64_t watch =
       api().events->watch(world.handle(), ends[0], HEDDLE_READABLE, readSome, &reader);
@@ -108,7 +109,7 @@ CASE("MO-13 after DESTROY timers and watches run no more, and nothing new begins
   CHECK(api().events->timer(world.handle(), 0, tick, &ticks) > 0);
   CHECK(api().events->watch(world.handle(), ends[0], HEDDLE_READABLE, readSome, &reader) > 0);
   CHECK(world.loop.until([&] { return ticks.count > 0; }));
-  CHECK_EQ(world.self->destroy(), 0);
+  CHECK_EQ(world.self->end(), 0);
   const int before = ticks.count;
   CHECK_EQ(write(ends[1], "x", 1), 1);
   close(ends[1]);
@@ -157,6 +158,9 @@ CASE("MO-20 a job is told of once, on the thread that submitted it") {
   job.queue = "no such queue";
   CHECK_EQ(api().jobs->submit(world.handle(), &job), -ENOENT);
   job = jobOf(&run);
+  job.reserved = 1;
+  CHECK_EQ(api().jobs->submit(world.handle(), &job), -EINVAL);
+  job = jobOf(&run);
   job.flags = 4;
   CHECK_EQ(api().jobs->submit(world.handle(), &job), -EINVAL);
   job = jobOf(&run);
@@ -188,7 +192,10 @@ CASE(
     release.join();
     CHECK_EQ(running.told, 1);
     CHECK_EQ(running.status, 0);
-    for (const JobRun& each : waiting) CHECK_EQ(each.told, 1);
+    for (const JobRun& each : waiting) {
+      CHECK_EQ(each.told, 1);
+      CHECK(each.status == 0 || each.status == -ECANCELED);
+    }
     CHECK_EQ(api().jobs->submit(world.handle(), &job), -ESHUTDOWN);
     Ticks ticks;
     CHECK_EQ(api().events->timer(world.handle(), 0, tick, &ticks), -ESHUTDOWN);
@@ -201,11 +208,140 @@ CASE("MO-13 a self that ends on another thread ends its events on their loop") {
   Ticks ticks{0, 1, 0};
   CHECK(api().events->timer(world.handle(), 0, tick, &ticks) > 0);
   CHECK(world.loop.until([&] { return ticks.count > 0; }));
-  std::thread([&world] { world.self->endEvents(); }).join();
+  std::thread([&world] { world.self->end(); }).join();
   world.loop.settle();
   const int before = ticks.count;
   world.loop.settle();
   CHECK_EQ(ticks.count, before);
+}
+
+// What a timer's callback asked for, and what came of it.
+struct Asked {
+  EventWorld* world;
+  Ticks* ticks;
+  int64_t foreign;
+  int64_t made = 0;
+  int cancelled = 1;
+};
+
+CASE("MO-20 with two loops on a thread a callback's events are its own loop's, and no other's") {
+  EventWorld world;
+  world.isolate.first = &world.loop.loop();
+  Ticks first, second, never;
+  const int64_t own = api().events->timer(world.handle(), INT64_MAX, tick, &never);
+  CHECK(own > 0);
+  AcoWorld later;
+  // Asked for in a call of Heddle's: of the isolate's first loop, though another was made last.
+  const int64_t due = api().events->timer(world.handle(), 0, tick, &first);
+  CHECK_EQ(own >> 32, due >> 32);
+  CHECK(world.loop.until([&] { return first.count == 1; }));
+  CHECK_EQ(api().events->cancel(int64_t{later.loop().loopId()} << 32 | (own & INT32_MAX)), -ENOENT);
+  // In a callback of the second: of that one.
+  world.isolate.first = &later.loop();
+  Asked asked{&world, &second, own};
+  const int64_t asks = api().events->timer(
+      world.handle(), 0,
+      [](void* closure) -> int64_t {
+        auto* const in = static_cast<Asked*>(closure);
+        in->world->isolate.first = &in->world->loop.loop();
+        in->made = api().events->timer(in->world->handle(), 0, tick, in->ticks);
+        in->cancelled = api().events->cancel(in->foreign);
+        return 0;
+      },
+      &asked);
+  CHECK_EQ(asks >> 32, int64_t{later.loop().loopId()});
+  CHECK(later.until([&] { return second.count == 1; }));
+  CHECK_EQ(asked.made >> 32, int64_t{later.loop().loopId()});
+  // Of the same thread: by its whole number.
+  CHECK_EQ(asked.cancelled, 0);
+  CHECK_EQ(api().events->cancel(own), -ENOENT);
+  world.loop.settle();
+  CHECK_EQ(never.count, 0);
+}
+
+CASE("MO-20 on a coroutine's stack there are no events and no jobs") {
+  EventWorld world;
+  int64_t timer = 0;
+  int submitted = 0;
+  int cancelled = 0;
+  Ticks ticks;
+  world.loop.go([&] {
+    timer = api().events->timer(world.handle(), 0, tick, &ticks);
+    const heddle_job job = {
+        [](void*) -> int64_t { return 0; }, nullptr, nullptr, nullptr, 0, 0, 0, 0};
+    submitted = api().jobs->submit(world.handle(), &job);
+    cancelled = api().events->cancel(1);
+  });
+  CHECK(world.loop.finishAll());
+  CHECK_EQ(timer, -EPERM);
+  CHECK_EQ(submitted, -EPERM);
+  CHECK_EQ(cancelled, -EPERM);
+}
+
+// Closes its descriptor, and watches another one that gets its number.
+struct Closer {
+  EventWorld* world;
+  Reader* reader;
+  int other = -1;
+  int64_t watch = 0;
+};
+
+CASE("MO-20 a descriptor that is closed in its callback takes no later watch of its number along") {
+  EventWorld world;
+  int ends[2];
+  int others[2];
+  REQUIRE(pipe(ends) == 0);
+  REQUIRE(pipe(others) == 0);
+  Reader reader;
+  Closer closer{&world, &reader, others[0]};
+  const int64_t watch = api().events->watch(
+      world.handle(), ends[0], HEDDLE_READABLE,
+      [](void* closure, int fd, uint32_t) -> uint32_t {
+        auto* const in = static_cast<Closer*>(closure);
+        close(fd);
+        CHECK_EQ(dup(in->other), fd);
+        in->watch =
+            api().events->watch(in->world->handle(), fd, HEDDLE_READABLE, readSome, in->reader);
+        return 0;
+      },
+      &closer);
+  CHECK(watch > 0);
+  CHECK_EQ(write(ends[1], "x", 1), 1);
+  CHECK(world.loop.until([&] { return closer.watch != 0; }));
+  CHECK(closer.watch > 0);
+  CHECK_EQ(write(others[1], "yz", 2), 2);
+  CHECK(world.loop.until([&] { return reader.text == "yz"; }));
+  CHECK_EQ(api().events->cancel(closer.watch), 0);
+  for (const int fd : {ends[0], ends[1], others[0], others[1]}) close(fd);
+}
+
+CASE("MO-13 at DESTROY the watches of its thread have ended, and its last job may begin") {
+  EventWorld world;
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  Reader reader;
+  JobRun run;
+  CHECK_EQ(world.self->extInit({HEDDLE_INIT, 0, nullptr}, nullptr), 0);
+  const int64_t watch =
+      api().events->watch(world.handle(), ends[0], HEDDLE_READABLE, readSome, &reader);
+  int cancelled = 0;
+  int submitted = 1;
+  world.functions.extInit = [&](heddle_self* at, const heddle_init* init) {
+    CHECK_EQ(init->mode, HEDDLE_DESTROY);
+    cancelled = api().events->cancel(watch);
+    close(ends[0]);
+    const heddle_job job = jobOf(&run);
+    submitted = api().jobs->submit(at, &job);
+    return 0;
+  };
+  CHECK_EQ(world.self->end(), 0);
+  CHECK_EQ(cancelled, -ENOENT);
+  CHECK_EQ(submitted, 0);
+  CHECK(world.loop.until([&] { return run.told == 1; }));
+  CHECK_EQ(run.status, 0);
+  const heddle_job job = jobOf(&run);
+  CHECK_EQ(api().jobs->submit(world.handle(), &job), -ESHUTDOWN);
+  close(ends[1]);
 }
 
 }  // namespace

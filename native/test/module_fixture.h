@@ -74,10 +74,10 @@ inline Script*& script() {
 constexpr heddle_module definitionOf(uint32_t flags) {
   return {HEDDLE_API_VERSION,
           sizeof(heddle_module),
+          HEDDLE_API_REVISION,
+          flags,
           "test",
           nullptr,
-          flags,
-          0,
           [](const heddle_api*, heddle_self* self) { return script()->confSetup(self); },
           [](heddle_self* self, const heddle_init* init) { return script()->extInit(self, init); },
           nullptr};
@@ -93,6 +93,13 @@ class FakeIsolate : public modules::Isolate {
     return status;
   }
   void wake() override { woken.fetch_add(1); }
+  loop::Loop* loop() override {
+    if (first != nullptr) return first;
+    aco::Runtime* const runtime = aco::Runtime::current();
+    return runtime == nullptr ? nullptr : &runtime->loop();
+  }
+  // The isolate's first loop; nullptr: the one that was made last.
+  loop::Loop* first = nullptr;
 
   std::vector<uint32_t> calls;
   heddle_value answer{};
@@ -105,15 +112,19 @@ struct ModuleWorld {
   explicit ModuleWorld(const heddle_module& definition = plainModule) {
     script() = &functions;
     desk = Desk::make(&isolate);
-    if (desk != nullptr) module = Module::make(&definition, "test", desk);
+    if (desk != nullptr) module = Module::make(definition, "test", desk);
   }
   ~ModuleWorld() {
-    if (module != nullptr) module->release();
+    if (module != nullptr) {
+      module->closeHooks();
+      module->release();
+    }
     if (desk != nullptr) {
       desk->close();
       desk->release();
     }
-    mem::epochMaintain(mem::MaintainMode::kBarrier);
+    // Plans, then the selves that they had, then the values of those.
+    for (int level = 0; level < 3; level++) mem::epochMaintain(mem::MaintainMode::kBarrier);
     script() = nullptr;
   }
   ModuleWorld(const ModuleWorld&) = delete;

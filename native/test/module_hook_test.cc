@@ -30,14 +30,14 @@ struct HookWorld : ModuleWorld {
       }
       return 0;
     };
-    self = Self::make(module);
+    self = Self::make(module, "test");
     CHECK_EQ(self->confSetup(&api()), 0);
   }
   ~HookWorld() { self->release(); }
 
   void publish(int kind, const std::vector<Seen*>& seen) const {
     modules::Plan* const plan = modules::Plan::make(seen.size());
-    for (size_t i = 0; i < seen.size(); i++) plan->providers()[i] = {provide, seen[i], self};
+    for (size_t i = 0; i < seen.size(); i++) plan->set(i, {provide, seen[i], self});
     Hook::from(hooks[kind])->publish(seen.size(), plan);
   }
   int call(int kind, heddle_value* result = nullptr, int64_t argument = 0) const {
@@ -73,7 +73,10 @@ CASE("HK-02 HK-20 the three kinds: all, until something comes, the first; errors
   // The failure was reported.
   modules::Post* const line = world.desk->take();
   REQUIRE(line != nullptr);
-  CHECK_EQ(line->level, HEDDLE_ERROR);
+  CHECK_EQ(line->kind, modules::Post::kFailure);
+  CHECK(line->hook == Hook::from(world.hooks[0]));
+  CHECK(line->self == world.self);
+  CHECK_EQ(line->number, -EIO);
   Desk::drop(line);
 
   world.publish(HEDDLE_HOOK_NON_ZERO, {&zero, &five, &seven});
@@ -182,18 +185,64 @@ CASE(
   {
     const mem::EpochScope section;
     Hook::from(world.hooks[0])->publish(0, nullptr);
-    CHECK_EQ(world.desk->settle(world.module, 42), 0);
+    CHECK_EQ(world.desk->settle(42), 0);
     mem::epochMaintain(mem::MaintainMode::kTry);
     CHECK(world.desk->take() == nullptr);
   }
   mem::epochMaintain(mem::MaintainMode::kBarrier);
   modules::Post* const news = world.desk->take();
   REQUIRE(news != nullptr);
-  CHECK_EQ(news->level, modules::Post::kSettled);
-  CHECK(news->hook == nullptr);
-  size_t count = 0;
-  CHECK_EQ(news->values->of(0, &count)->as.integer, 42);
+  CHECK_EQ(news->kind, modules::Post::kSettled);
+  CHECK_EQ(news->number, 42);
   Desk::drop(news);
+}
+
+CASE("HK-10 a plan keeps its selves; retracted and closed hooks lead to none of them") {
+  HookWorld world;
+  Self* const other = Self::make(world.module, "test:other");
+  Seen one{1, 0};
+  modules::Plan* const plan = modules::Plan::make(1);
+  plan->set(0, {provide, &one, other});
+  Hook* const hook = Hook::from(world.hooks[0]);
+  hook->publish(1, plan);
+  // The plan has the only count now.
+  other->release();
+  CHECK_EQ(world.call(0), 1);
+  CHECK_EQ(std::string(plan->providers()[0].self->name()), "test:other");
+  CHECK(!world.module->retract(world.self));
+  CHECK(world.module->retract(other));
+  // By way of JavaScript: the provider is still there.
+  CHECK_EQ(api().hooks->has(world.hooks[0]), 1);
+  CHECK_EQ(world.call(0), -EPERM);
+  world.publish(1, {&one});
+  CHECK(world.module->closeHooks());
+  CHECK(!world.module->closeHooks());
+  CHECK_EQ(world.call(1), 0);
+  CHECK_EQ(api().hooks->has(world.hooks[0]), 0);
+}
+
+int failAfter(void* closure, const heddle_value*, size_t, heddle_value*) {
+  auto* const seen = static_cast<Seen*>(closure);
+  seen->calls++;
+  return seen->calls == 1 ? api().module->fail(nullptr, "the reason") : -EIO;
+}
+
+CASE("HK-20 a failure is told with what its own provider noted, and leaves the caller's note") {
+  HookWorld world;
+  Seen seen{0, 0};
+  modules::Plan* const plan = modules::Plan::make(2);
+  for (size_t i = 0; i < 2; i++) plan->set(i, {failAfter, &seen, world.self});
+  Hook::from(world.hooks[0])->publish(2, plan);
+  CHECK_EQ(api().module->fail(nullptr, "of the caller"), -1);
+  CHECK_EQ(world.call(0), 2);
+  CHECK_EQ(std::string(modules::takeFailure()), "of the caller");
+  for (const char* const reason : {"the reason", ""}) {
+    modules::Post* const post = world.desk->take();
+    REQUIRE(post != nullptr);
+    size_t count = 0;
+    CHECK_EQ(std::string(post->values->of(0, &count)->as.text), reason);
+    Desk::drop(post);
+  }
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ CASE("MT-18 MO-20 phases, values, hooks, posts, timers") {
     AcoWorld loop;
     REQUIRE(world.module != nullptr);
     failing.arm();
-    Self* const self = Self::make(world.module);
+    Self* const self = Self::make(world.module, "test");
     if (self == nullptr) return;
     heddle_hook* hook = nullptr;
     world.functions.confSetup = [&hook](heddle_self* at) {
@@ -38,7 +38,7 @@ CASE("MT-18 MO-20 phases, values, hooks, posts, timers") {
       CHECK(posted == 0 || posted == -ENOMEM);
       modules::Plan* const plan = modules::Plan::make(1);
       if (plan != nullptr) {
-        plan->providers()[0] = {nothing, nullptr, self};
+        plan->set(0, {nothing, nullptr, self});
         Hook::from(hook)->publish(1, plan);
         CHECK_EQ(api().hooks->call(hook, &value, 1, nullptr), 1);
       }
@@ -48,10 +48,10 @@ CASE("MT-18 MO-20 phases, values, hooks, posts, timers") {
     const int64_t timer = api().events->timer(
         self->handle(), 0, [](void*) -> int64_t { return 0; }, nullptr);
     CHECK(timer > 0 || timer == -ENOMEM);
-    const int settled = world.desk->settle(world.module, 1);
+    const int settled = world.desk->settle(1);
     CHECK(settled == 0 || settled == -ENOMEM);
     loop.settle();
-    self->destroy();
+    self->end();
     self->release();
   });
 }
@@ -60,7 +60,7 @@ CASE("MT-18 MO-20 jobs") {
   eachAllocationFails(3, [](Failing& failing) {
     ModuleWorld world;
     AcoWorld loop;
-    Self* const self = Self::make(world.module);
+    Self* const self = Self::make(world.module, "test");
     REQUIRE(self != nullptr);
     int told = 0;
     const heddle_job job = {[](void*) -> int64_t { return 0; },

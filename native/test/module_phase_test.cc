@@ -26,7 +26,7 @@ CASE("MO-20 the tables say their version and size, and have no gap") {
 
 CASE("MO-09 options and hooks are declared in conf_setup only") {
   ModuleWorld world;
-  Self* const self = Self::make(world.module);
+  Self* const self = Self::make(world.module, "test");
   const heddle_option option = {"limit", HEDDLE_INT64, 0, nullptr, "1", nullptr};
   int32_t slot = -1;
   heddle_hook* hook = nullptr;
@@ -64,7 +64,7 @@ int nothing(void*, const heddle_value*, size_t, heddle_value*) { return 0; }
 CASE("HK-08 a singleton provides in conf_setup, others in an ext_init that is not privileged") {
   for (const bool singleton : {false, true}) {
     ModuleWorld world(singleton ? singletonModule : plainModule);
-    Self* const self = Self::make(world.module);
+    Self* const self = Self::make(world.module, "test");
     const auto provide = [](heddle_self* at) {
       return api().hooks->provide(at, "s", "h", HEDDLE_LAST, nothing, nullptr);
     };
@@ -88,7 +88,7 @@ CASE("HK-08 a singleton provides in conf_setup, others in an ext_init that is no
     CHECK_EQ(provide(self->handle()), -EPERM);
     CHECK_EQ(self->provisions(), size_t{singleton ? 1u : 2u});
     CHECK(self->provision(0).provider.closure == self->handle());
-    self->destroy();
+    self->end();
     CHECK_EQ(self->extInit({HEDDLE_INIT, 0, nullptr}, nullptr), -ESHUTDOWN);
     self->release();
   }
@@ -96,7 +96,7 @@ CASE("HK-08 a singleton provides in conf_setup, others in an ext_init that is no
 
 CASE("CF-22 ext_init sees the pending values, current the active ones, until they are swapped") {
   ModuleWorld world(singletonModule);
-  Self* const self = Self::make(world.module);
+  Self* const self = Self::make(world.module, "test");
   int64_t seen = 0;
   world.functions.extInit = [&](heddle_self* at, const heddle_init* init) {
     CHECK_EQ(api().options->int64(init->values, 0, &seen), 0);
@@ -126,7 +126,7 @@ CASE("CF-22 ext_init sees the pending values, current the active ones, until the
 
 CASE("CF-34 outside of a section there are no current values, but they can be held") {
   ModuleWorld world;
-  Self* const self = Self::make(world.module);
+  Self* const self = Self::make(world.module, "test");
   CHECK(api().options->hold(self->handle()) == nullptr);
   CHECK_EQ(self->extInit({HEDDLE_INIT, 0, nullptr}, valuesOf({textValue("long enough")})), 0);
   self->activate();
@@ -209,7 +209,7 @@ CASE("MO-13 a self that the module holds outlives its end, and the module") {
   int destroyed = 0;
   {
     ModuleWorld world;
-    self = Self::make(world.module);
+    self = Self::make(world.module, "test");
     world.functions.extInit = [&](heddle_self*, const heddle_init* init) {
       destroyed += init->mode == HEDDLE_DESTROY ? 1 : 0;
       return 0;
@@ -217,8 +217,8 @@ CASE("MO-13 a self that the module holds outlives its end, and the module") {
     api().module->hold(self->handle());
     api().module->set_data(self->handle(), &destroyed);
     CHECK_EQ(self->extInit({HEDDLE_INIT, 0, nullptr}, nullptr), 0);
-    CHECK_EQ(self->destroy(), 0);
-    CHECK_EQ(self->destroy(), 0);
+    CHECK_EQ(self->end(), 0);
+    CHECK_EQ(self->end(), 0);
     self->release();
   }
   CHECK_EQ(destroyed, 1);
@@ -253,6 +253,57 @@ CASE("MT-01 memtypes: fixed and of any size, the same again, wrong ones") {
   CHECK_EQ(bytes[0], 7);
   memory.free(a, block);
   memory.free(b, bytes);
+}
+
+CASE("MO-12 MO-13 the last call: DESTROY of what has begun, EXIT of a singleton that was set up") {
+  for (const bool singleton : {false, true}) {
+    ModuleWorld world(singleton ? singletonModule : plainModule);
+    std::vector<int> modes;
+    world.functions.extInit = [&modes](heddle_self*, const heddle_init* init) {
+      modes.push_back(init->mode);
+      CHECK(init->mode < HEDDLE_DESTROY || init->values == nullptr);
+      return 0;
+    };
+    Self* const untouched = Self::make(world.module, "test");
+    CHECK_EQ(untouched->end(), 0);
+    CHECK(modes.empty());
+    untouched->release();
+    Self* const failed = Self::make(world.module, "test");
+    world.functions.confSetup = [](heddle_self*) { return -EIO; };
+    CHECK_EQ(failed->confSetup(&api()), -EIO);
+    CHECK_EQ(failed->end(), 0);
+    CHECK(modes.empty());
+    failed->release();
+    Self* const begun = Self::make(world.module, "test");
+    world.functions.confSetup = [](heddle_self*) { return 0; };
+    CHECK_EQ(begun->confSetup(&api()), 0);
+    if (!singleton) CHECK_EQ(begun->extInit({HEDDLE_INIT, 0, nullptr}, nullptr), 0);
+    modes.clear();
+    CHECK_EQ(begun->end(), 0);
+    CHECK_EQ(begun->end(), 0);
+    REQUIRE(modes.size() == 1);
+    CHECK_EQ(modes[0], singleton ? HEDDLE_EXIT : HEDDLE_DESTROY);
+    begun->release();
+  }
+}
+
+CASE("HK-08 on another thread nothing is declared or provided, whatever the phase") {
+  ModuleWorld world;
+  Self* const self = Self::make(world.module, "test");
+  world.functions.confSetup = [](heddle_self* at) {
+    std::thread([at] {
+      const heddle_option option = {"limit", HEDDLE_INT64, 0, nullptr, "1", nullptr};
+      int32_t slot = -1;
+      heddle_hook* hook = nullptr;
+      CHECK_EQ(api().options->declare(at, &option, &slot), -EPERM);
+      CHECK_EQ(api().hooks->declare(at, "s", "h", HEDDLE_HOOK_VOID, &hook), -EPERM);
+    }).join();
+    return 0;
+  };
+  CHECK_EQ(self->confSetup(&api()), 0);
+  CHECK_EQ(world.module->options(), size_t{0});
+  CHECK_EQ(world.module->hooks(), size_t{0});
+  self->release();
 }
 
 }  // namespace

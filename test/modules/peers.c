@@ -8,7 +8,7 @@
 static const struct heddle_api *heddle;
 /* Of an isolate. */
 static _Thread_local heddle_hook *hooks[2];
-static _Thread_local int given, stale;
+static _Thread_local int given, stale, again, fails;
 
 struct gift {
   int is_dead;
@@ -19,7 +19,8 @@ static int give(void *closure, const struct heddle_value *arguments, size_t coun
   (void)arguments, (void)count, (void)result;
   if (gift->is_dead) stale++;
   given++;
-  return 0;
+  if (again) heddle->hooks->post(hooks[0], NULL, 0);
+  return fails ? heddle->module->fail(NULL, "as it was told") : 0;
 }
 
 /* Gifts stay, so that a stale one can be told. */
@@ -63,6 +64,12 @@ static int end(heddle_self *self, const struct heddle_init *init, int which) {
 }
 
 static int answer(heddle_self *self, const struct heddle_command *command, heddle_response *response, int which) {
+  if (strcmp(command->text, "storm") == 0) {
+    again = 1;
+    return heddle->hooks->post(hooks[which], NULL, 0);
+  }
+  if (strcmp(command->text, "calm") == 0) return again = 0;
+  if (strcmp(command->text, "fail") == 0) return fails = 1, 0;
   if (strcmp(command->text, "call") != 0) return heddle->module->fail(self, "call is the command");
   given = 0;
   const int ran = call(which, 0);

@@ -14,12 +14,15 @@ static int32_t slots[8];
 static heddle_hook *told, *asked, *first;
 static int64_t memtype;
 /* Of all isolates: how often each mode was called, and what ran. */
-static _Atomic int calls[4];
+static _Atomic int calls[5];
 static _Atomic int ticks, jobs_done, watched;
 
 struct state {
   void *block;
   int64_t timer;
+#ifdef OTHER_STATE
+  int64_t more;
+#endif
 };
 
 static int validate(heddle_self *self, const struct heddle_value *values, size_t count) {
@@ -96,7 +99,8 @@ static int ext_init(heddle_self *self, const struct heddle_init *init) {
   if (init->mode == HEDDLE_DESTROY) return -EIO;
 #endif
   struct state *state = heddle->module->data(self);
-  if (init->mode == HEDDLE_DESTROY) {
+  if (init->mode == HEDDLE_EXIT) heddle->log->write(self, HEDDLE_ERROR, "exit");
+  if (init->mode >= HEDDLE_DESTROY) {
     heddle->memory->free(memtype, state);
     return 0;
   }
@@ -208,6 +212,8 @@ static int control(heddle_self *self, const struct heddle_command *command, hedd
   if (strcmp(text, "tell") == 0) return ask(told, response);
   if (strcmp(text, "ask") == 0) return ask(asked, response);
   if (strcmp(text, "first") == 0) return ask(first, response);
+  if (strcmp(text, "name") == 0) return heddle->module->format(response, "%s", heddle->module->name(self));
+  if (strcmp(text, "debug") == 0) return heddle->log->write(self, HEDDLE_DEBUG, "a detail");
   if (strcmp(text, "log") == 0) return heddle->log->write(self, HEDDLE_ERROR, "a line");
   if (strcmp(text, "job") == 0) return submit(self);
   if (strcmp(text, "watch") == 0) return watch(self);
@@ -231,6 +237,8 @@ static int control(heddle_self *self, const struct heddle_command *command, hedd
 #endif
 #ifdef OTHER_VERSION
 #define HEAD .version = HEDDLE_API_VERSION + 1, .size = sizeof(struct heddle_module)
+#elif defined(LATER_REVISION)
+#define HEAD .version = HEDDLE_API_VERSION, .size = sizeof(struct heddle_module), .revision = HEDDLE_API_REVISION + 1
 #elif defined(CUT_SHORT)
 #define HEAD .version = HEDDLE_API_VERSION, .size = sizeof(struct heddle_module) - 1
 #else

@@ -43,6 +43,9 @@ extern "C" {
 
 /* Raised when something that exists changes its meaning or place. */
 #define HEDDLE_API_VERSION 1u
+/* Raised when a table or a structure gets a member more. A module may be younger than its Heddle by
+ * neither. */
+#define HEDDLE_API_REVISION 0u
 
 /* Whether the table is of the version of this header and no shorter. */
 #define HEDDLE_FITS(api) \

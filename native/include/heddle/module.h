@@ -19,16 +19,26 @@
  *     HEDDLE_MODULE = {HEDDLE_MODULE_HEAD, .name = "counter", .conf_setup = conf_setup,
  *                      .ext_init = ext_init};
  *
- * LIFE. conf_setup is called once when the library is loaded into an isolate, and declares:
- * options, hooks, memtypes. ext_init is called with HEDDLE_INIT for each configuration that is
- * being made, privileged the first time at the start of the program, then once with
- * HEDDLE_POSTINIT; and, unless the module is a singleton, with HEDDLE_DESTROY when nobody reads
- * that configuration any more. What any of them returns below 0 fails the configuration: it is not
- * used, the one before stays.
+ * LIFE. conf_setup is called when the first configuration that has the module is made in an
+ * isolate, and again only if that has failed; it declares options, hooks and memtypes. ext_init is
+ * called with HEDDLE_INIT for each configuration that is being made, privileged the first time at
+ * the start of the program, then once with HEDDLE_POSTINIT. What any of them returns below 0 fails
+ * the configuration: it is not used, the one before stays. The last call is HEDDLE_DESTROY, when
+ * nobody reads that configuration any more, also where HEDDLE_INIT has failed; of a singleton
+ * HEDDLE_EXIT, when the program ends, or a configuration has failed that was to bring it. Before,
+ * its providers have been left by every thread, and its timers and watches on the loops of this
+ * thread have ended, so that their descriptors can be closed.
  *
  * A SELF is one object of the module: of a singleton there is one, of other modules one for each
- * configuration. It is there from its first call until HEDDLE_DESTROY has returned and its jobs are
- * done; its timers and watches end by themselves after HEDDLE_DESTROY.
+ * configuration, or, of stanzas with names, for each of them. It is there from its first call until
+ * its last one has returned and its jobs are done. The one that conf_setup of a module gets which
+ * is no singleton is none of these: it declares and validates, and sees neither HEDDLE_INIT nor
+ * HEDDLE_DESTROY, so that data set on it stays its own.
+ *
+ * JOBS may be under way when a self ends, and are told afterwards. What their functions use is
+ * theirs: a block that `done` frees, or one with a count, of which the self has one and each job
+ * one (test/modules/worker.c shows it). free(data) in HEDDLE_DESTROY alone takes it from under
+ * them.
  *
  * ISOLATES. A program may load the module in several isolates: each calls conf_setup and has its
  * selves, and the library's static variables are one for all. Slots and hooks belong to an isolate:
@@ -88,7 +98,7 @@ struct heddle_value {
 
 /* --- what a library exports */
 
-enum heddle_mode { HEDDLE_INIT = 1, HEDDLE_POSTINIT = 2, HEDDLE_DESTROY = 3 };
+enum heddle_mode { HEDDLE_INIT = 1, HEDDLE_POSTINIT = 2, HEDDLE_DESTROY = 3, HEDDLE_EXIT = 4 };
 
 struct heddle_init {
   int32_t mode; /* enum heddle_mode */
@@ -96,7 +106,7 @@ struct heddle_init {
    * which is the place to read options; a later HEDDLE_INIT, not privileged, has to do both. */
   int32_t privileged;
   /* The options as they are in the configuration that this call is about. NULL with
-   * HEDDLE_DESTROY. As long as the call. */
+   * HEDDLE_DESTROY and HEDDLE_EXIT. As long as the call. */
   const heddle_values* values;
 };
 
@@ -110,12 +120,13 @@ struct heddle_command {
 #define HEDDLE_MODULE_SINGLETON 1u
 
 struct heddle_module {
-  uint32_t version; /* HEDDLE_API_VERSION */
-  uint32_t size;    /* of this struct */
+  /* The first three by HEDDLE_MODULE_HEAD. */
+  uint32_t version;  /* HEDDLE_API_VERSION */
+  uint32_t size;     /* of this struct; one of an older header is shorter */
+  uint32_t revision; /* HEDDLE_API_REVISION: a Heddle of an earlier one refuses the module */
+  uint32_t flags;    /* HEDDLE_MODULE_... */
   const char* name;
   const char* description; /* may be NULL */
-  uint32_t flags;          /* HEDDLE_MODULE_... */
-  uint32_t reserved;       /* 0 */
   int (*conf_setup)(const struct heddle_api* api, heddle_self* self);
   int (*ext_init)(heddle_self* self, const struct heddle_init* init);
   /* May be NULL. Below 0 the command has failed; what was appended is its answer in any case. */
@@ -129,15 +140,17 @@ struct heddle_module {
 #define HEDDLE_EXPORT
 #endif
 
-/* The module of a library. One with several has HEDDLE_MODULE_NAMED(x) for each: the section of the
- * manifest says which. */
+/* The module of a library, for the section of the manifest that has its name, whatever the case.
+ * A library with several has HEDDLE_MODULE_NAMED(x) for each, for the section x. */
 #define HEDDLE_MODULE_NAMED(name_)                                       \
   extern HEDDLE_EXPORT const struct heddle_module heddle_module_##name_; \
   const struct heddle_module heddle_module_##name_
 #define HEDDLE_MODULE                                            \
   extern HEDDLE_EXPORT const struct heddle_module heddle_module; \
   const struct heddle_module heddle_module
-#define HEDDLE_MODULE_HEAD .version = HEDDLE_API_VERSION, .size = sizeof(struct heddle_module)
+#define HEDDLE_MODULE_HEAD                                             \
+  .version = HEDDLE_API_VERSION, .size = sizeof(struct heddle_module), \
+  .revision = HEDDLE_API_REVISION
 
 /* --- the self */
 
@@ -145,13 +158,14 @@ struct heddle_module_api {
   uint32_t version;
   uint32_t size; /* of this table, in bytes */
 
-  /* The name in the configuration. Any thread. */
+  /* The name in the configuration: "counter", or "counter:instance" where the stanza has a name.
+   * Any thread. */
   const char* (*name)(const heddle_self* self);
   /* Whatever the module keeps for itself; NULL at first. Any thread: what was written before
    * set_data is seen by whoever gets it. */
   void* (*data)(const heddle_self* self);
   void (*set_data)(heddle_self* self, void* data);
-  /* The self stays after HEDDLE_DESTROY until it is released as often as it was held. Any thread
+  /* The self stays after its last call until it is released as often as it was held. Any thread
    * that has it. */
   void (*hold)(heddle_self* self);
   void (*release)(heddle_self* self);
@@ -185,6 +199,8 @@ struct heddle_option {
    * the configuration, with what `fail` noted. The values are good until it returns. */
   int (*validate)(heddle_self* self, const struct heddle_value* values, size_t count);
 };
+
+/* An array has at most 65536 values, else the configuration fails with E2BIG. */
 
 struct heddle_option_api {
   uint32_t version;
@@ -252,8 +268,8 @@ struct heddle_hook_api {
    * Native providers are called directly, on any thread that takes part in epochs (isolates,
    * loops and threads of queues do). Where one of JavaScript's is among them: in a call of
    * Heddle's on the isolate's thread only, else -EPERM; see post.
-   * What a provider of a void hook returned is reported, and the others run; of another kind it is
-   * the result, -ECANCELED for an exception of JavaScript's. */
+   * An errno that a provider of a void hook returned is reported as a HookError, and the others
+   * run; of another kind it is the result, -ECANCELED for an exception of JavaScript's. */
   int (*call)(heddle_hook* hook, const struct heddle_value* arguments, size_t count,
               struct heddle_value* result);
   /* Any thread, also on a coroutine's stack and in callbacks of events: the arguments are copied,
@@ -277,8 +293,10 @@ struct heddle_memory_api {
   uint32_t version;
   uint32_t size;
 
-  /* The id, above 0; of the same definition the same. -EINVAL: what is wrong with it, or the name
-   * has another definition; -ENOSPC. */
+  /* The id, above 0; of the same definition the same. Types are the process's and stay for its
+   * life, also when conf_setup then fails: a corrected module has its definitions as they were, or
+   * under another name. -EINVAL: what is wrong with it, or the name has another definition;
+   * -ENOSPC. */
   int64_t (*register_type)(const struct heddle_memtype* type);
   void* (*allocate)(int64_t type);
   void* (*allocate_bytes)(int64_t type, size_t bytes);
@@ -309,16 +327,17 @@ struct heddle_job_api {
   uint32_t version;
   uint32_t size;
 
-  /* On the thread of a loop. 0: `done` will be called. -ENXIO: the thread has no loop, which is so
-   * before HEDDLE_POSTINIT at the start; -ENOENT: no such queue; -EAGAIN; -EINVAL; -ESHUTDOWN;
-   * -ENOMEM. The end of a loop waits for its jobs that run. The self stays until `done` has
-   * returned. */
+  /* On the thread of a loop, not on a coroutine's stack (-EPERM). 0: `done` will be called. -ENXIO:
+   * the thread has no loop, which is so before HEDDLE_POSTINIT at the start; -ENOENT: no such
+   * queue; -EAGAIN; -EINVAL; -ESHUTDOWN; -ENOMEM. The end of a loop waits for its jobs that run.
+   * The self stays until `done` has returned. */
   int (*submit)(heddle_self* self, const struct heddle_job* job);
 };
 
-/* --- events: on the thread of a loop, whose callbacks they are. -ENXIO as for jobs. Callbacks run
- * inside of the loop's pass, not on a coroutine's stack: they must not wait, and to call hooks with
- * providers in JavaScript they post. They run no more once the self has seen HEDDLE_DESTROY. */
+/* --- events: on the thread of a loop, whose callbacks they are: of the loop whose callback asks,
+ * else of the isolate's first. -ENXIO and -EPERM as for jobs. Callbacks run inside of the loop's
+ * pass, not on a coroutine's stack: they must not wait, and to call hooks with providers in
+ * JavaScript they post. They run no more once the self's last call has begun. */
 
 #define HEDDLE_READABLE 1u
 #define HEDDLE_WRITABLE 2u
@@ -335,11 +354,13 @@ struct heddle_event_api {
                    void* closure);
   /* Calls `ready` whenever the descriptor is ready for one of `mask`, as long as it is. It returns
    * the mask to go on with; 0 ends the watch. The descriptor stays the module's, and is closed
-   * after the watch has ended. As timer; -EBADF; -EEXIST: somebody watches it; -EPERM: a file. */
+   * after the watch has ended: when `cancel` has returned, in HEDDLE_DESTROY, or in the callback
+   * that returns 0. As timer; -EINVAL: no mask; -EBADF; -EEXIST: somebody watches it; -EPERM: a
+   * file. */
   int64_t (*watch)(heddle_self* self, int fd, uint32_t mask,
                    uint32_t (*ready)(void* closure, int fd, uint32_t mask), void* closure);
-  /* Of a timer or a watch of this thread's loop, also within its callback. -ENOENT: it has ended.
-   */
+  /* Of a timer or a watch on a loop of this thread, also within its callback. -EPERM: on a
+   * coroutine's stack; -ENOENT: it has ended, or is another thread's. */
   int (*cancel)(int64_t handle);
 };
 
