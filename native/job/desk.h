@@ -138,7 +138,7 @@ class Desk final : public loop::Guest {
   void lookAtJobs(int64_t nowNs);
   void look(Job* job, int64_t nowNs);
   [[nodiscard]] bool rearm(const Job* job, int64_t dueNs);
-  Queue::Stop stop(Job* job, int64_t nowNs);
+  Queue::Stop stop(Job* job, int64_t nowNs, bool* tooLong, bool tooLate);
   void answerEarly(Job* job);
   void afterStop(uint32_t queue, int64_t nowNs);
   void lookAtWedges(int64_t nowNs);

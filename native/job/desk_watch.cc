@@ -39,11 +39,6 @@ int64_t nextLook(const Job* job, int64_t nowNs) {
   return next;
 }
 
-bool hasRunOut(const Job* job, int64_t nowNs) {
-  const int64_t started = job->startedNs.load(std::memory_order_relaxed);
-  return job->runLimitNs > 0 && started != 0 && nowNs - started >= job->runLimitNs;
-}
-
 }  // namespace
 
 // False without memory.
@@ -65,15 +60,11 @@ void Desk::lookAtJobs(int64_t nowNs) {
 }
 
 void Desk::look(Job* job, int64_t nowNs) {
-  bool tooLong = hasRunOut(job, nowNs);
-  if (tooLong) {
-    if (const QueueRef queue = findQueue(job->queue)) queue->noteStart(job, nowNs);
-    tooLong = hasRunOut(job, nowNs);
-  }
+  bool tooLong = job->hasRunOut(nowNs);
   const bool tooLate = cancels(job) && !job->wasSignalled && nowNs > job->deadlineNs;
   int64_t next = INT64_MAX;
   if (tooLong || tooLate) {
-    switch (stop(job, nowNs)) {
+    switch (stop(job, nowNs, &tooLong, tooLate)) {
       case Queue::Stop::kTold:
         job->wasSignalled = true;
         if (tooLong) return answerEarly(job);
@@ -85,9 +76,9 @@ void Desk::look(Job* job, int64_t nowNs) {
         if ((job->flags & JobFlag::PHASED) == 0) answerEarly(job);
         return;
       case Queue::Stop::kNotYet:
-        // The limit counts from its beginning, not from when it was given.
-        if (tooLong) job->startedNs.store(nowNs, std::memory_order_relaxed);
-        if (tooLate) next = nowNs + kSoonNs;
+        next = nowNs + kSoonNs;
+        break;
+      case Queue::Stop::kEarly:
         break;
       case Queue::Stop::kWaits:
         // Too late it never begins: the queue finds out, or only cleans up. What was taken back
@@ -107,10 +98,10 @@ bool Desk::rearm(const Job* job, int64_t dueNs) {
   return watches_.arm(job->handle & kHandleIndexMask, job->handle, dueNs) == 0;
 }
 
-Queue::Stop Desk::stop(Job* job, int64_t nowNs) {
+Queue::Stop Desk::stop(Job* job, int64_t nowNs, bool* tooLong, bool tooLate) {
   const QueueRef queue = findQueue(job->queue);
   if (!queue) return Queue::Stop::kOver;
-  const Queue::Stop stopped = queue->timeOver(job);
+  const Queue::Stop stopped = queue->timeOver(job, nowNs, tooLong, tooLate);
   if (stopped == Queue::Stop::kTold && cancels(job)) afterStop(job->queue, nowNs);
   return stopped;
 }

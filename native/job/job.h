@@ -66,6 +66,10 @@ struct Job {
   // --- written by the thread that has it, read by the submitter while it runs
   // Relaxed: a time, compared with others; 0: not begun.
   std::atomic<int64_t> startedNs{0};
+  [[nodiscard]] bool hasRunOut(int64_t nowNs) const {
+    const int64_t started = startedNs.load(std::memory_order_relaxed);
+    return runLimitNs > 0 && started != 0 && nowNs - started >= runLimitNs;
+  }
 
   // Own work and unfinished dependents. The last one to count down hands the job back; its
   // acquire-release makes the outcome, written by whoever did the work, visible to that one.

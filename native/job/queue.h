@@ -136,18 +136,20 @@ class Queue {
     kEnds,    // its thread is being ended; the cleanup of a phased one runs on another then
     kNotYet,  // a worker has it and has not begun
     kWaits,
-    kOver,  // or only its cleanup is left, which nobody stops
+    kEarly,  // it began later than was thought: nothing was done
+    kOver,   // or only its cleanup is left, which nobody stops
   };
   // Asks a running job to stop: the claim says so, its worker is told.
   Stop signal(Job* job);
   // Ends the thread that runs it, and then the job ends so; natively that is `signal`. The thread
   // begins nothing more, what it was given and has not begun goes back.
   Stop terminate(Job* job, JobOutcome::Id outcome);
-  // Corrects when it started: a thread that is given a job may begin it much later. Of one that has
-  // not begun: not before now.
-  void noteStart(Job* job, int64_t nowNs);
-  // Its time is over: what its flags say is done, which may be nothing (kTold: it runs).
-  Stop timeOver(Job* job);
+  // Its time is over: what its flags say is done, which may be nothing (kTold: it runs). If that is
+  // said for its run limit, first corrects when it started: a thread that is given a job may begin
+  // it much later, and one that has not begun does not before now. `*tooLong` is whether it has run
+  // for so long after all; kEarly: it has not, and nothing else was said against it. One look, so
+  // that it does not begin in between.
+  Stop timeOver(Job* job, int64_t nowNs, bool* tooLong, bool tooLate);
   // Of one that has not begun. False: it has.
   bool setDeadline(Job* job, int64_t deadlineNs);
   // Whether every thread runs a job that was asked to stop `kWedgeGraceNs` ago, and none may be
@@ -250,6 +252,7 @@ class Queue {
   Removal removeLocked(Job* job);
   Job* findWaiting(uint64_t number);
   static Stop whereIs(const Job* job);
+  static void noteStart(Job* job, int64_t nowNs);
   static Stop signalLocked(const Job* job, int64_t nowNs);
   Stop terminateLocked(Job* job, JobOutcome::Id outcome, int64_t nowNs, Aftermath* after);
   int64_t wedgedSince();

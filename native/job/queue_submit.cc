@@ -272,7 +272,6 @@ Queue::Stop Queue::terminateLocked(Job* job, JobOutcome::Id outcome, int64_t now
 }
 
 void Queue::noteStart(Job* job, int64_t nowNs) {
-  const std::lock_guard<std::mutex> guard(lock_);
   const Stop where = whereIs(job);
   int64_t started = nowNs;
   if (where == Stop::kTold) {
@@ -285,16 +284,18 @@ void Queue::noteStart(Job* job, int64_t nowNs) {
   job->startedNs.store(started, std::memory_order_relaxed);
 }
 
-Queue::Stop Queue::timeOver(Job* job) {
-  const int64_t now = sys::monotonicNs();
+Queue::Stop Queue::timeOver(Job* job, int64_t nowNs, bool* tooLong, bool tooLate) {
   Aftermath after{this};
   Stop stop = Stop::kOver;
   {
     const std::lock_guard<std::mutex> guard(lock_);
+    if (*tooLong) noteStart(job, nowNs);
+    *tooLong = *tooLong && job->hasRunOut(nowNs);
+    if (!*tooLong && !tooLate) return Stop::kEarly;
     if ((job->flags & JobFlag::CANCEL_TERMINATE) != 0) {
-      stop = terminateLocked(job, JobOutcome::RUN_TIMED_OUT, now, &after);
+      stop = terminateLocked(job, JobOutcome::RUN_TIMED_OUT, nowNs, &after);
     } else if ((job->flags & JobFlag::CANCEL_SIGNAL) != 0) {
-      stop = signalLocked(job, now);
+      stop = signalLocked(job, nowNs);
     } else {
       stop = whereIs(job);
     }
