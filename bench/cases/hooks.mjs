@@ -37,18 +37,23 @@ const many = [1, 3, 10].map((providers) => ({
   providers,
   hooks: 200,
 }))
+const reloads = [
+  { name: 'void, 3 providers, after 20 reloads: other closures', question: 'closures' },
+  { name: 'void, 3 providers, after 20 reloads: other code', question: 'reload' },
+  { name: 'void, 3 providers, 200 hooks after 20 reloads', question: 'closures', hooks: 200 },
+].map((task) => ({ ...task, contestants: ['heddle'] }))
 const CASES = [
   ...calls,
   ...values,
   ...argumentsOf,
   ...many,
-  { name: 'void, 3 providers, after a reload', question: 'reload', contestants: ['heddle'] },
   {
-    name: 'void, 3 providers, 200 hooks after a reload',
-    question: 'reload',
-    contestants: ['heddle'],
-    hooks: 200,
+    name: 'void, 10 providers that all work on one number',
+    question: 'shared',
+    contestants: ALL,
+    providers: 10,
   },
+  ...reloads,
   { name: 'has', question: 'has', contestants: ALL },
 ]
 

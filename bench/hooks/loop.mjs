@@ -4,8 +4,8 @@ const ten = await supply(false)
 
 /** What a program without hooks would write. */
 class List {
-  constructor(providers) {
-    this.functions = ten().slice(0, providers)
+  constructor(providers, isShared) {
+    this.functions = ten(isShared).slice(0, providers)
   }
 
   call(a, b) {
@@ -14,8 +14,8 @@ class List {
   }
 }
 
-export function makeVoid(providers) {
-  const list = new List(providers)
+export function makeVoid(providers, _args, isShared) {
+  const list = new List(providers, isShared)
   return { call: list, hook: list }
 }
 

@@ -8,6 +8,8 @@ const { makeVoid, makeValue, has, reload } = await import(`./${contestant}.mjs`)
 
 const BATCH = 20_000
 const WARM_UP = 300_000
+/** As a program has that runs for weeks. */
+const RELOADS = 20
 /** Each of many hooks must be compiled for itself. */
 const WARM_UP_EACH = 20_000
 
@@ -48,7 +50,7 @@ function others() {
 }
 
 const make = question === 'value' ? makeValue : makeVoid
-const made = Array.from({ length: hooks }, () => make(providers, args))
+const made = Array.from({ length: hooks }, () => make(providers, args, question === 'shared'))
 const share = Math.ceil(BATCH / hooks)
 const subjects = made.map(({ call, hook }) => (question === 'has' ? hook : call))
 const loop = question === 'has' ? asks : LOOPS[args]
@@ -58,9 +60,11 @@ const batch = (count) => {
 
 others()
 batch(Math.max(WARM_UP_EACH, WARM_UP / hooks))
-if (question === 'reload') {
-  reload(made, providers)
-  batch(Math.max(WARM_UP_EACH, WARM_UP / hooks))
+if (question === 'reload' || question === 'closures') {
+  for (let i = 0; i < RELOADS; i++) {
+    reload(made, providers, question === 'closures')
+    batch(Math.max(WARM_UP_EACH, WARM_UP / hooks))
+  }
 }
 
 // The fastest batch: on a machine that others use as well the rest is their doing.

@@ -5,8 +5,8 @@ const ten = await supply(false)
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f']
 
-export function makeVoid(providers, args) {
-  return filled(new SyncHook(NAMES.slice(0, args)), providers)
+export function makeVoid(providers, args, isShared) {
+  return filled(new SyncHook(NAMES.slice(0, args)), providers, isShared)
 }
 
 export function makeValue(providers, args) {
@@ -15,7 +15,7 @@ export function makeValue(providers, args) {
 
 export const has = (hook) => hook.isUsed()
 
-function filled(hook, providers) {
-  for (const [i, fn] of ten().slice(0, providers).entries()) hook.tap(`p${i}`, fn)
+function filled(hook, providers, isShared) {
+  for (const [i, fn] of ten(isShared).slice(0, providers).entries()) hook.tap(`p${i}`, fn)
   return { call: hook, hook }
 }

@@ -9,7 +9,8 @@ import type { Roster } from './roster'
 import { type Reporter, type Site, VoidSite } from './site'
 import { ValueSite } from './value-site'
 import { Hook } from './value-hook'
-import { VERDICT, VerdictHook, VerdictSite } from './verdict-hooks'
+import { VERDICT, VerdictHook } from './verdict-hooks'
+import { VerdictSite } from './verdict-site'
 import { VoidHook } from './void-hook'
 
 /** Scopes in which the program declares, and no module. */

@@ -29,10 +29,10 @@ export class HookPoint {
   /** Of the current generation; what callers look at. */
   list: ProviderList = NONE
   declared: Declaration | undefined
+  /** Told when there is another list; whoever declared the point is. */
+  onList: () => void = () => {}
   /** Providers that were taken out again, of any generation: lists from before may still have them. */
   removals = 0
-  /** Told when there is another list. */
-  onList: () => void = () => {}
   readonly watchers = new Set<Watcher>()
 
   constructor(

@@ -13,15 +13,20 @@ export type Reporter = (error: HookError) => void
  * for asynchronous calls, those for a given generation, long lists, and whatever goes wrong in a compiled one.
  */
 export abstract class Site<R> {
-  /** Set by compiled callers: calls with another number of arguments than theirs. */
-  other: (args: ArrayLike<unknown>) => unknown
+  /** Set by who chooses compiled callers, which call it with another number of arguments than theirs. */
+  other = (args: ArrayLike<unknown>): unknown => this.run(this.point.list, Array.from(args))
+  /** Set by the same: the compiled caller of that number of arguments for the current list. */
+  moved =
+    (_count: number): ((...args: unknown[]) => unknown) =>
+    (...args) =>
+      this.run(this.point.list, args)
+  /** Set by the same: a counter has come to its end. */
+  often = (): void => {}
 
   constructor(
     readonly point: HookPoint,
     protected readonly reporter: Reporter,
-  ) {
-    this.other = (args) => this.run(point.list, Array.from(args))
-  }
+  ) {}
 
   /** Calls the providers of a list, none of which may promise its result. */
   run(list: ProviderList, args: readonly unknown[]): R {

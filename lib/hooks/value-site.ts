@@ -1,36 +1,30 @@
 import { HeddleError } from '../errors'
 import type { HookPoint } from './hook-point'
+import { type Given, Judge, type ReturnRule } from './judge'
 import type { ProviderList } from './provider-list'
 import type { Entry } from './provider'
 import { type Reporter, Site } from './site'
 import { isThenable } from './thenable'
-
-/** Looked at after each provider: `ret` ends the call with a value. (HK-02) */
-export type ReturnRule<R> = (returned: R, ret: (value: R) => void) => void
-
-/** What a call without providers returns. */
-export interface DefaultValue<R> {
-  readonly value: R
-}
 
 /**
  * The rule is looked at after each provider, the last value is the result where it ends nothing. What a provider throws the
  * caller gets, the next one does not run. (HK-02, HK-07, HK-20)
  */
 export class ValueSite<R> extends Site<R> {
+  readonly judge: Judge<R>
+
   constructor(
     point: HookPoint,
     reporter: Reporter,
     readonly rule: ReturnRule<R> | undefined,
-    readonly fallback: DefaultValue<R> | undefined,
+    /** What a call without providers returns. */
+    readonly fallback: Given<R> | undefined,
   ) {
     super(point, reporter)
-  }
-
-  /** The error of a rule that returns when it is over. */
-  late(): HeddleError {
-    const message = `hook ${this.point.fullName}: the rule of this call is over`
-    return new HeddleError('ERR_PHASE', message)
+    this.judge = new Judge(() => {
+      const message = `hook ${this.point.fullName}: a rule that is over returns nothing`
+      return new HeddleError('ERR_PHASE', message)
+    })
   }
 
   resume(list: ProviderList, from: number, args: readonly unknown[], before?: R): R {
@@ -97,19 +91,7 @@ export class ValueSite<R> extends Site<R> {
     throw this.asyncError(entry)
   }
 
-  #decide(last: R): DefaultValue<R> | undefined {
-    if (this.rule === undefined) return undefined
-    let early: DefaultValue<R> | undefined
-    let isRuling = true
-    const ret = (value: R): void => {
-      if (!isRuling) throw this.late()
-      early ??= { value }
-    }
-    try {
-      this.rule(last, ret)
-    } finally {
-      isRuling = false
-    }
-    return early
+  #decide(last: R): Given<R> | undefined {
+    return this.rule && this.judge.decide(this.rule, last)
   }
 }

@@ -1,26 +1,35 @@
-// biome-ignore-all lint/complexity/noCommaOperator: a provider called as a method would get the list as its `this`
 // biome-ignore-all lint/complexity/noArguments: a rest parameter would cost an array for each call
+import type { Counter } from './counter'
 import type { ProviderList } from './provider-list'
 
 /**
  * Calls of void hooks, one function for each number of arguments, each provider with a call of its own.
  *
- * The file has no imports at run time, since it is loaded once for each hook that is called often (`fresh-caller.ts`): V8 learns
- * what a call calls for each copy of it. In a copy that serves one hook, `list.f0` is one function and is inlined; in a shared one
- * it may be any of the program's. Whatever is not the usual case is the site's.
+ * The file has no imports at run time, since it is run once for each list that is called often (`fresh-caller.ts`): V8 learns what a
+ * call calls for each copy of it. A function serves one list, what that holds are constants to it, and a function that is the only
+ * one of its copy is compiled with them: providers are inlined, their closures known. Later functions of a copy read them.
+ * Whatever is not the usual case is the site's.
  */
 export interface VoidCallSite {
   readonly point: { readonly list: ProviderList }
   /** Nothing to call, or nothing that may be called so. */
   none(list: ProviderList): unknown
+  /** Another number of arguments than this function is for. */
+  other(args: ArrayLike<unknown>): unknown
+  /** The function of the list that is the current one. */
+  moved(args: number): (...args: unknown[]) => unknown
+  /** The counter has come to its end. */
+  often(): void
   resume(list: ProviderList, from: number, args: readonly unknown[]): unknown
   failed(list: ProviderList, at: number, error: unknown, args: readonly unknown[]): unknown
   promised(list: ProviderList, at: number, result: unknown, args: readonly unknown[]): unknown
-  /** Another number of arguments than this function is for. */
-  other(args: ArrayLike<unknown>): unknown
 }
 
-type Maker = (site: VoidCallSite) => (...args: unknown[]) => unknown
+type Maker = (
+  site: VoidCallSite,
+  list: ProviderList,
+  counter: Counter | undefined,
+) => (...args: unknown[]) => unknown
 
 /** Thrown, and caught by whoever throws it: a provider promises. */
 const PROMISE = Symbol('promise')
@@ -30,45 +39,46 @@ function isThenable(value: unknown): boolean {
   return typeof (value as PromiseLike<unknown>).then === 'function'
 }
 
-const call0: Maker = (site) => {
+const call0: Maker = (site, list, counter) => {
   const { point } = site
+  const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
   return function call(): unknown {
     if (arguments.length !== 0) return site.other(arguments)
-    const list = point.list
-    const n = list.size
+    if (point.list !== list) return site.moved(0)()
+    if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
-      r = (0, list.f0)(list.c0)
-      if (isThenable(r)) throw PROMISE
+      r = f0(c0)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f1)(list.c1)
-      if (isThenable(r)) throw PROMISE
+      r = f1(c1)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f2)(list.c2)
-      if (isThenable(r)) throw PROMISE
+      r = f2(c2)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f3)(list.c3)
-      if (isThenable(r)) throw PROMISE
+      r = f3(c3)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f4)(list.c4)
-      if (isThenable(r)) throw PROMISE
+      r = f4(c4)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f5)(list.c5)
-      if (isThenable(r)) throw PROMISE
+      r = f5(c5)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f6)(list.c6)
-      if (isThenable(r)) throw PROMISE
+      r = f6(c6)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f7)(list.c7)
-      if (isThenable(r)) throw PROMISE
+      r = f7(c7)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f8)(list.c8)
-      if (isThenable(r)) throw PROMISE
+      r = f8(c8)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f9)(list.c9)
-      if (isThenable(r)) throw PROMISE
+      r = f9(c9)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
     } catch (error) {
       if (error === PROMISE) return site.promised(list, at, r, [])
@@ -78,45 +88,46 @@ const call0: Maker = (site) => {
   }
 }
 
-const call1: Maker = (site) => {
+const call1: Maker = (site, list, counter) => {
   const { point } = site
+  const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
   return function call(a: unknown): unknown {
     if (arguments.length !== 1) return site.other(arguments)
-    const list = point.list
-    const n = list.size
+    if (point.list !== list) return site.moved(1)(a)
+    if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
-      r = (0, list.f0)(list.c0, a)
-      if (isThenable(r)) throw PROMISE
+      r = f0(c0, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f1)(list.c1, a)
-      if (isThenable(r)) throw PROMISE
+      r = f1(c1, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f2)(list.c2, a)
-      if (isThenable(r)) throw PROMISE
+      r = f2(c2, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f3)(list.c3, a)
-      if (isThenable(r)) throw PROMISE
+      r = f3(c3, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f4)(list.c4, a)
-      if (isThenable(r)) throw PROMISE
+      r = f4(c4, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f5)(list.c5, a)
-      if (isThenable(r)) throw PROMISE
+      r = f5(c5, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f6)(list.c6, a)
-      if (isThenable(r)) throw PROMISE
+      r = f6(c6, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f7)(list.c7, a)
-      if (isThenable(r)) throw PROMISE
+      r = f7(c7, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f8)(list.c8, a)
-      if (isThenable(r)) throw PROMISE
+      r = f8(c8, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f9)(list.c9, a)
-      if (isThenable(r)) throw PROMISE
+      r = f9(c9, a)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
     } catch (error) {
       if (error === PROMISE) return site.promised(list, at, r, [a])
@@ -126,45 +137,46 @@ const call1: Maker = (site) => {
   }
 }
 
-const call2: Maker = (site) => {
+const call2: Maker = (site, list, counter) => {
   const { point } = site
+  const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
   return function call(a: unknown, b: unknown): unknown {
     if (arguments.length !== 2) return site.other(arguments)
-    const list = point.list
-    const n = list.size
+    if (point.list !== list) return site.moved(2)(a, b)
+    if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
-      r = (0, list.f0)(list.c0, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f0(c0, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f1)(list.c1, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f1(c1, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f2)(list.c2, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f2(c2, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f3)(list.c3, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f3(c3, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f4)(list.c4, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f4(c4, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f5)(list.c5, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f5(c5, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f6)(list.c6, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f6(c6, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f7)(list.c7, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f7(c7, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f8)(list.c8, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f8(c8, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f9)(list.c9, a, b)
-      if (isThenable(r)) throw PROMISE
+      r = f9(c9, a, b)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
     } catch (error) {
       if (error === PROMISE) return site.promised(list, at, r, [a, b])
@@ -174,45 +186,46 @@ const call2: Maker = (site) => {
   }
 }
 
-const call3: Maker = (site) => {
+const call3: Maker = (site, list, counter) => {
   const { point } = site
+  const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
   return function call(a: unknown, b: unknown, c: unknown): unknown {
     if (arguments.length !== 3) return site.other(arguments)
-    const list = point.list
-    const n = list.size
+    if (point.list !== list) return site.moved(3)(a, b, c)
+    if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
-      r = (0, list.f0)(list.c0, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f0(c0, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f1)(list.c1, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f1(c1, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f2)(list.c2, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f2(c2, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f3)(list.c3, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f3(c3, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f4)(list.c4, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f4(c4, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f5)(list.c5, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f5(c5, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f6)(list.c6, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f6(c6, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f7)(list.c7, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f7(c7, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f8)(list.c8, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f8(c8, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f9)(list.c9, a, b, c)
-      if (isThenable(r)) throw PROMISE
+      r = f9(c9, a, b, c)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
     } catch (error) {
       if (error === PROMISE) return site.promised(list, at, r, [a, b, c])
@@ -222,45 +235,46 @@ const call3: Maker = (site) => {
   }
 }
 
-const call4: Maker = (site) => {
+const call4: Maker = (site, list, counter) => {
   const { point } = site
+  const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
   return function call(a: unknown, b: unknown, c: unknown, d: unknown): unknown {
     if (arguments.length !== 4) return site.other(arguments)
-    const list = point.list
-    const n = list.size
+    if (point.list !== list) return site.moved(4)(a, b, c, d)
+    if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
-      r = (0, list.f0)(list.c0, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f0(c0, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f1)(list.c1, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f1(c1, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f2)(list.c2, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f2(c2, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f3)(list.c3, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f3(c3, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f4)(list.c4, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f4(c4, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f5)(list.c5, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f5(c5, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f6)(list.c6, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f6(c6, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f7)(list.c7, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f7(c7, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f8)(list.c8, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f8(c8, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f9)(list.c9, a, b, c, d)
-      if (isThenable(r)) throw PROMISE
+      r = f9(c9, a, b, c, d)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
     } catch (error) {
       if (error === PROMISE) return site.promised(list, at, r, [a, b, c, d])
@@ -270,45 +284,46 @@ const call4: Maker = (site) => {
   }
 }
 
-const call5: Maker = (site) => {
+const call5: Maker = (site, list, counter) => {
   const { point } = site
+  const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
   return function call(a: unknown, b: unknown, c: unknown, d: unknown, e: unknown): unknown {
     if (arguments.length !== 5) return site.other(arguments)
-    const list = point.list
-    const n = list.size
+    if (point.list !== list) return site.moved(5)(a, b, c, d, e)
+    if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
-      r = (0, list.f0)(list.c0, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f0(c0, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f1)(list.c1, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f1(c1, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f2)(list.c2, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f2(c2, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f3)(list.c3, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f3(c3, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f4)(list.c4, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f4(c4, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f5)(list.c5, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f5(c5, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f6)(list.c6, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f6(c6, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f7)(list.c7, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f7(c7, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f8)(list.c8, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f8(c8, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f9)(list.c9, a, b, c, d, e)
-      if (isThenable(r)) throw PROMISE
+      r = f9(c9, a, b, c, d, e)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
     } catch (error) {
       if (error === PROMISE) return site.promised(list, at, r, [a, b, c, d, e])
@@ -318,45 +333,46 @@ const call5: Maker = (site) => {
   }
 }
 
-const call6: Maker = (site) => {
+const call6: Maker = (site, list, counter) => {
   const { point } = site
+  const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
   return function call(a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown): unknown {
     if (arguments.length !== 6) return site.other(arguments)
-    const list = point.list
-    const n = list.size
+    if (point.list !== list) return site.moved(6)(a, b, c, d, e, f)
+    if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
     let at = 0
     let r: unknown
     try {
-      r = (0, list.f0)(list.c0, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f0(c0, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f1)(list.c1, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f1(c1, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f2)(list.c2, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f2(c2, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f3)(list.c3, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f3(c3, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f4)(list.c4, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f4(c4, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f5)(list.c5, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f5(c5, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f6)(list.c6, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f6(c6, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f7)(list.c7, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f7(c7, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f8)(list.c8, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f8(c8, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
-      r = (0, list.f9)(list.c9, a, b, c, d, e, f)
-      if (isThenable(r)) throw PROMISE
+      r = f9(c9, a, b, c, d, e, f)
+      if (r !== undefined && isThenable(r)) throw PROMISE
       if (++at === n) return
     } catch (error) {
       if (error === PROMISE) return site.promised(list, at, r, [a, b, c, d, e, f])

@@ -257,6 +257,26 @@ describe.each(CONDITIONS)('hooks $condition', ({ Hooks, isHot }) => {
     expect(hook.call('again')).toBe('again!')
   })
 
+  it('ends the call whose rule runs, whichever call `ret` was kept from (HK-02)', () => {
+    const kept: ((value: string) => void)[] = []
+    const hook = prepared(
+      new Hooks().declare<[string], string>('mod', 'asked', {
+        default: '',
+        onReturn: (rv, ret) => {
+          kept.push(ret)
+          if (rv === 'stale') kept[0]?.('by the first')
+        },
+      }),
+      isHot,
+      1,
+    )
+    hook.registerLast((_, word) => word, {})
+    expect([hook.call('plain'), hook.call('stale')]).toEqual(['plain', 'by the first'])
+    for (let i = 0; i < (isHot ? 3000 : 0); i++) hook.call('plain')
+    expect([hook.call('stale'), hook.call('plain')]).toEqual(['by the first', 'plain'])
+    expect(new Set(kept).size).toBe(1)
+  })
+
   it('refuses a return when the rule is over (HK-02)', () => {
     let kept: (value: number) => void = nothing
     const hook = prepared(
@@ -310,6 +330,76 @@ describe.each(CONDITIONS)('hooks $condition', ({ Hooks, isHot }) => {
       expect([hook.call(5), call(5)]).toEqual([round * 5, round * 5])
       other.unregister()
     }
+  })
+
+  it('serves whoever keeps a `call`, over all lists that follow (HK-03, HK-10)', () => {
+    const hook = new Hooks().declare<[number], number>('mod', 'asked', { default: -1 })
+    const kept: ((n: number) => number)[] = []
+    for (let round = 0; round < 12; round++) {
+      const registration = hook.registerLast((closure: number, n) => closure + n, round)
+      kept.push(hook.call)
+      for (let i = 0; i < (isHot ? 1500 : 2); i++) hook.call(i)
+      kept.push(hook.call)
+      expect(kept.map((call) => call(1))).toEqual(kept.map(() => round + 1))
+      registration.unregister()
+      expect(kept.map((call) => call(1))).toEqual(kept.map(() => -1))
+    }
+  })
+
+  it('asks providers of a verdict hook, the newest first (HK-16, A-HK-12)', () => {
+    for (const count of PROVIDERS) {
+      const hook = prepared(new Hooks().verdicts.declare<[string]>('accept'), isHot, 1)
+      expect(hook.invoke('')).toBe('continue')
+      const asked: number[] = []
+      for (let i = 0; i < count; i++)
+        hook.register(
+          `p${i}`,
+          (closure: number, word) => {
+            asked.unshift(closure)
+            const [verdict, at] = word.split(' ')
+            return closure === Number(at) ? (verdict as 'done') : closure % 2 === 0 ? 'continue' : undefined
+          },
+          i,
+        )
+      for (let at = 0; at < count; at++) {
+        expect(hook.invoke(`done ${at}`)).toBe('done')
+        expect(asked.splice(0)).toEqual(Array.from({ length: count }, (_, i) => i))
+        expect(hook.invoke(`abort ${at}`)).toBe('abort')
+        expect(asked.splice(0)).toHaveLength(count - at)
+        expect(() => hook.invoke(`nonsense ${at}`)).toThrow(
+          expect.objectContaining({
+            provider: `p${at}`,
+            cause: expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }),
+          }),
+        )
+        expect(asked.splice(0)).toHaveLength(count - at)
+      }
+    }
+  })
+
+  it('fails a verdict hook with who throws or promises (HK-16, HK-18, HK-20)', () => {
+    const hook = prepared(new Hooks().verdicts.declare('accept'), isHot)
+    const failing = (name: string, fn: () => never): void => {
+      const registration = hook.register(name, fn, {})
+      expect(() => hook.invoke()).toThrow(expect.objectContaining({ provider: name, cause: new Error(name) }))
+      registration.unregister()
+    }
+    hook.register('done', () => 'done', {})
+    failing('throws', () => {
+      throw new Error('throws')
+    })
+    failing('unreadable', () => {
+      const trap = {
+        // biome-ignore lint/suspicious/noThenProperty: that is what is tested
+        get then(): never {
+          throw new Error('unreadable')
+        },
+      }
+      return trap as never
+    })
+    expect(hook.invoke()).toBe('done')
+    hook.register('promises', () => Promise.resolve('done' as const), {})
+    expect(() => hook.invoke()).toThrow(expect.objectContaining({ code: 'ERR_HOOK_ASYNC' }))
   })
 
   it('unregisters once (HK-03)', () => {

@@ -1,7 +1,14 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Hooks, type VoidHook } from '../../lib'
+
+// Only there hooks have callers of their own.
+const { Hooks: Compiled } = createRequire(__filename)(join(__dirname, '../../dist/index.js')) as {
+  Hooks: typeof Hooks
+}
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -49,6 +56,19 @@ describe('generations of hooks', () => {
     const alive = () => closures.filter((closure) => closure.deref() !== undefined)
     for (let i = 0; i < 20 && alive().length > 1; i++) await collected()
     expect(alive()).toHaveLength(1)
+  })
+
+  it('leave nothing in a hook that was called often, and is not called any more (HK-10)', async () => {
+    const often = new Compiled().declareVoid<[number]>('mod', 'often')
+    const register = () => {
+      const closure = { load: new Array(100).fill(0) }
+      return { closure: new WeakRef(closure), registration: often.registerLast(() => {}, closure) }
+    }
+    const { closure, registration } = register()
+    for (let i = 0; i < 50_000; i++) often.call(i)
+    registration.unregister()
+    for (let i = 0; i < 20 && closure.deref() !== undefined; i++) await collected()
+    expect(closure.deref()).toBeUndefined()
   })
 
   it('share the lists of hooks that nobody touched (HK-10)', () => {
