@@ -19,6 +19,7 @@ import { Publisher } from './image/publisher'
 import type { ConfigToken } from './image/token'
 import { LivePlace } from './live-place'
 import type { ConfigQuery } from './query'
+import { badPatterns } from './validation'
 import { refuseInCommit, runningCommit, takingBack } from './running'
 import { type Scope, type ScopeSpec, Scopes } from './scopes'
 import { ConfigSections, type SectionStore } from './sections'
@@ -42,12 +43,12 @@ import {
   Transaction,
   type TransactionHost,
 } from './transaction'
-import { addStatements, type ConfigNode, emptyNode } from './tree'
+import { addStatements, type ConfigNode, emptyNode, sealed } from './tree'
 import { TreeSource } from './tree-source'
 
 /** What a Config reads and whom it tells. */
 export interface ConfigOptions {
-  /** Hooks whose providers follow the generations. */
+  /** Hooks whose providers follow the generations: those of one Config, since its first commit ends the providers of before. */
   readonly hooks?: Hooks | undefined
   /** The file that `reload()` reads. */
   readonly file?: string | undefined
@@ -81,9 +82,11 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'overrides',
   'imageBytes',
 ])
+const BEGIN: ReadonlySet<string> = new Set(['fromScratch', 'by'])
+const LOAD_TEXT: ReadonlySet<string> = new Set(['file'])
 const IMAGE_BYTES = 64 * 1024 * 1024
 const MAX_IMAGE_BYTES = 1024 * 1024 * 1024
-const TOP = { file: '<top>', line: 0, column: 0 }
+const NOTHING = sealed(emptyNode(Object.freeze({ file: '<top>', line: 0, column: 0 })))
 
 /** The call of `config.transaction` that the calling code runs in; what it left behind is outside once that is over. */
 const INSIDE = new AsyncLocalStorage<{ isOver: boolean }>()
@@ -115,7 +118,11 @@ export class Config {
   #publisher: Publisher | undefined
   /** Called after each commit. */
   readonly #followers = new Set<() => void>()
+  /** What the files, or a text, said last, command line included. */
+  #said: ConfigNode = NOTHING
   #isDirty = false
+  /** The tree that this was said of. */
+  #compared: ConfigNode | undefined
   #isStarted = false
   /** What the running commit makes active. */
   #pending: ConfigNode | undefined
@@ -140,10 +147,12 @@ export class Config {
     this.#ownHooks = hooks && new ConfigHooks(hooks)
     this.#file = file
     const localChangesOnly = flag('localChangesOnly', options.localChangesOnly, false)
+    if (localChangesOnly && localChangesFile === undefined)
+      throw invalid('localChangesOnly', 'needs a localChangesFile', localChangesFile)
     this.#loading = localChangesFile === undefined ? {} : { localChangesFile, localChangesOnly }
     this.#overrides = checkedOverrides(options.overrides)
     this.#imageBytes = checkedImageBytes(options.imageBytes)
-    this.#current = this.#newGeneration(0, emptyNode(TOP), hooks?.current)
+    this.#current = this.#newGeneration(0, NOTHING, hooks?.current)
     this.#host = this.#newHost()
   }
 
@@ -196,13 +205,21 @@ export class Config {
   /**
    * Declares a type of scope, which is from then on as good as the standard ones. (CF-36)
    *
-   * @throws HeddleError ERR_CONFIG_SCOPE if it is declared in another way, stands in one that is not declared, or has the name of a
-   * module with options.
+   * @throws HeddleError ERR_CONFIG_SCOPE if it is declared in another way, stands in or gathers one that is not declared, or has the
+   * name of a module with options; ERR_INVALID_ARGUMENT, ERR_CONFIG_LIMIT; ERR_CONFIG_VALUE (a ConfigError) if the active
+   * configuration has a stanza of it whose `/pattern/` is none.
    */
   defineScope(spec: ScopeSpec): void {
     const { changes } = this.#scopes
     const scope = this.#scopes.define(spec, (type) => this.#options.hasModule(type))
-    if (this.#scopes.changes > changes) runningCommit(this.#tables)?.scopes.push(scope)
+    if (this.#scopes.changes === changes) return
+    const running = runningCommit(this.#tables)
+    running?.scopes.push(scope)
+    // Inside of a commit the configuration that is coming is checked later.
+    const [error] = running === undefined ? badPatterns(this.#current.source) : []
+    if (error === undefined) return
+    this.#scopes.remove(scope)
+    throw error
   }
 
   /** The type of scope that is declared by that name. (CF-36) */
@@ -217,6 +234,7 @@ export class Config {
 
   /** The option of that name, if exactly one has it; `module` chooses among several. (CF-05) */
   slot(name: string, module?: string): OptionSlot | undefined {
+    if (module !== undefined && typeof module !== 'string') throw invalid('the module', 'is text', module)
     const key = String(name).toLowerCase()
     const found = this.#options
       .list()
@@ -271,6 +289,7 @@ export class Config {
     slot: OptionSlot<T>,
     self: { readonly instance?: string | undefined },
   ): ConfigValue<T> {
+    if (txn === undefined || txn === null) throw invalid('txn', 'is a transaction or a snapshot', txn)
     return this.fetch(slot, { instance: self?.instance, txn })
   }
 
@@ -304,7 +323,7 @@ export class Config {
 
   /** The options there are, with their origins. (CF-35, MX-08) */
   options(query: OptionsQuery = {}): OptionInfo[] {
-    return listOptions(this.#options, this.#current.source, query)
+    return listOptions(this.#options, this.#current, query)
   }
 
   /** Where options of that name are set: one line each for `path` and `origin`; none if only the default holds. */
@@ -400,6 +419,11 @@ export class Config {
 
   /** Whether something is active that the files do not say. (CF-03) */
   get dirty(): boolean {
+    const { root } = this.#current
+    if (root !== this.#compared) {
+      this.#compared = root
+      this.#isDirty = changesBetween(this.#said, root).length > 0
+    }
     return this.#isDirty
   }
 
@@ -422,8 +446,11 @@ export class Config {
 
   /** Begins a transaction on what is active now. (CF-28) */
   begin(options: BeginOptions = {}): Transaction {
-    const root = options.fromScratch === true ? emptyNode(TOP) : this.#current.root
-    return new Transaction(this.#host, root, options)
+    checkOptions('begin', options, BEGIN, "{ by: 'console' }")
+    const isFromScratch = flag('fromScratch', options.fromScratch, false)
+    const by = checkedBy(options.by)
+    const root = isFromScratch ? NOTHING : this.#current.root
+    return new Transaction(this.#host, root, { fromScratch: isFromScratch, by })
   }
 
   /** Runs `change` and commits; rolls back if it throws. (CF-01) */
@@ -431,6 +458,7 @@ export class Config {
     change: (txn: Transaction) => unknown,
     options: BeginOptions = {},
   ): Promise<CommitResult> {
+    if (typeof change !== 'function') throw invalid('the change', 'is a function', change)
     using txn = this.begin(options)
     const inside = { isOver: false }
     try {
@@ -444,7 +472,7 @@ export class Config {
   /** Replaces all there is by what the file says. What fails leaves all as it was. (CF-02) */
   async reload(file: string | undefined = this.#file): Promise<CommitResult> {
     refuseInside()
-    if (file === undefined) throw invalid('reload', 'needs a file, here or for the Config', file)
+    if (typeof file !== 'string') throw invalid('reload', 'needs a file, here or for the Config', file)
     let loaded: Loaded | undefined
     return await this.#load(
       async () => {
@@ -474,15 +502,40 @@ export class Config {
       if (changes.length > 0) {
         await saveChanges(writeBack(loaded, changes))
         this.#loaded = await loadConfig(loaded.root.path, this.#loading)
+        this.#written(this.#loaded)
       }
-      this.#isDirty = false
+      this.#said = this.#current.root
+      this.#compared = undefined
     }
     await this.#inTurn(write, () => this.#isEnded)
   }
 
+  /** The active generation is from files now, unless they say something else already. */
+  #written({ body }: Loaded): void {
+    const txn = this.#fromFile(treeOf(body))
+    const { root } = txn
+    txn.rollback()
+    const old = this.#current.root
+    if (changesBetween(old, root).length === 0 && changesBetween(root, old).length === 0)
+      this.#current.written(root)
+  }
+
+  /** What files and the command line say. */
+  #fromFile(root: ConfigNode): Transaction {
+    const txn = new Transaction(this.#host, root, { fromScratch: true, by: OVERRIDE_ORIGIN })
+    txn.isFromFile = true
+    applyOverrides(txn, this.#overrides)
+    return txn
+  }
+
   /** Replaces all there is by what a text says, which includes nothing. */
-  async loadText(text: string, { file = '<text>' }: { readonly file?: string } = {}): Promise<CommitResult> {
+  async loadText(text: string, options: { readonly file?: string } = {}): Promise<CommitResult> {
     refuseInside()
+    if (typeof text !== 'string') throw invalid('a configuration', 'is text', text)
+    checkOptions('loadText', options, LOAD_TEXT, "{ file: 'app.conf' }")
+    const { file = '<text>' } = options
+    if (typeof file !== 'string' || file === OVERRIDE_ORIGIN)
+      throw invalid('file', 'is the name of a file', file)
     const { body } = parseConfig(text, { file })
     return await this.#load(
       async () => treeOf(body),
@@ -495,9 +548,7 @@ export class Config {
   /** Loads take their turn before they begin, so that they never conflict. */
   async #load(read: () => Promise<ConfigNode>, done: () => void): Promise<CommitResult> {
     return await this.#inTurn(async () => {
-      const txn = new Transaction(this.#host, await read(), { fromScratch: true, by: OVERRIDE_ORIGIN })
-      txn.isFromFile = true
-      applyOverrides(txn, this.#overrides)
+      const txn = this.#fromFile(await read())
       return await txn.commitBy(() => this.#commitNow(txn, done))
     })
   }
@@ -566,7 +617,7 @@ export class Config {
     source.txn = undefined
     const next = this.#newGeneration(old.number + 1, root, registry, source, attached)
     this.#current = next
-    if (txn.isFromFile || txn.isChanged) this.#isDirty = !txn.isFromFile
+    if (txn.isFromFile) this.#said = root
     if (placed !== undefined) this.#publisher?.makeCurrent(placed, next)
     return old
   }
@@ -672,6 +723,12 @@ function refuseInside(): void {
   throw new HeddleError('ERR_CONFIG_TRANSACTION', 'a reload is not possible inside of a transaction')
 }
 
+/** Who makes changes. What a command line has said is known by its name, and is not written into files. */
+function checkedBy(by: unknown = '<transaction>'): string {
+  if (typeof by === 'string' && by !== '' && by !== OVERRIDE_ORIGIN) return by
+  throw invalid('by', `is text that names who changes, other than ${OVERRIDE_ORIGIN}`, by)
+}
+
 function checkedImageBytes(given: unknown = IMAGE_BYTES): number {
   if (Number.isSafeInteger(given) && (given as number) > 0 && (given as number) <= MAX_IMAGE_BYTES)
     return given as number
@@ -679,7 +736,7 @@ function checkedImageBytes(given: unknown = IMAGE_BYTES): number {
 }
 
 function treeOf(body: readonly (LoadedStatement | StatementNode)[]): ConfigNode {
-  const root = emptyNode(TOP)
+  const root = emptyNode(NOTHING.origin)
   addStatements(root, body)
-  return root
+  return sealed(root)
 }

@@ -3,21 +3,22 @@
  * transaction.
  */
 import type { PathStep } from './path'
-import { type ConfigNode, emptyNode, isAt, type MutableNode, type Setting, settingAt } from './tree'
+import { type ConfigNode, emptyNode, isAt, type MutableNode, sealed, type Setting, settingAt } from './tree'
 import type { Origin } from './value'
 
 export class Draft {
   #root: ConfigNode
   /** Nodes that this draft copied or made, and may write to. */
-  #own = new Set<ConfigNode>()
+  readonly #own = new Set<MutableNode>()
 
   constructor(root: ConfigNode) {
     this.#root = root
   }
 
-  /** The tree as it is now. A later change makes other nodes of what was handed out. */
+  /** The tree as it is now, sealed. A later change makes other nodes of what was handed out. */
   get root(): ConfigNode {
-    this.#own = new Set()
+    for (const node of this.#own) sealed(node)
+    this.#own.clear()
     return this.#root
   }
 
@@ -53,7 +54,7 @@ export class Draft {
       children.length === node.children.length && children.every((one, i) => one === node.children[i])
     if (isSame) return node
     const owned = this.#owned(node)
-    owned.children.splice(0, owned.children.length, ...(children as MutableNode[]))
+    owned.children = children
     return owned
   }
 
@@ -71,7 +72,7 @@ export class Draft {
       const next = isAt(child, step) ? this.#without(child, rest, key) : child
       if (next === child) continue
       const owned = this.#owned(result)
-      owned.children[i] = next as MutableNode
+      owned.children[i] = next
       result = owned
     }
     return result
@@ -100,8 +101,8 @@ export class Draft {
   }
 
   #owned(node: ConfigNode): MutableNode {
-    if (this.#own.has(node)) return node as MutableNode
-    const copy = { ...node, settings: new Map(node.settings), children: [...node.children] as MutableNode[] }
+    if (this.#own.has(node as MutableNode)) return node as MutableNode
+    const copy = { ...node, settings: new Map(node.settings), children: [...node.children] }
     this.#own.add(copy)
     return copy
   }

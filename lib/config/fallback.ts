@@ -23,9 +23,6 @@ export interface Fallback {
   readonly isSingleton: boolean
 }
 
-/** The path that options of the core have unless they say otherwise. */
-export const FULL_FALLBACK = 'Binding:Domain>Binding>Domain>Global'
-
 const MODULE = /^(?:\[\s*([A-Za-z0-9_-]{1,64})\s*\]|([A-Za-z0-9_-]{1,64}))$/
 const MAX_STEPS = 32
 const MAX_NESTING = 8
@@ -50,6 +47,9 @@ function parseStep(text: string, part: string, scopes: Scopes): FallbackStep {
     .map((name) => known(text, name, scopes))
     .filter(({ type }) => type !== 'global')
   if (nested.length > MAX_NESTING) throw bad(text, `nests at most ${MAX_NESTING} scopes`)
+  const group = nested.find(({ groups }, i) => groups !== undefined && groups === nested[i + 1]?.type)
+  if (group !== undefined)
+    throw bad(text, `leaves out ${group.name} before what it gathers, which counts as if it stood outside`)
   return stepOf(nested)
 }
 
@@ -59,7 +59,7 @@ function known(text: string, name: string, scopes: Scopes): Scope {
   throw bad(text, `consists of declared scopes; '${name.trim()}' is none`)
 }
 
-export function stepOf(nested: readonly Scope[]): FallbackStep {
+function stepOf(nested: readonly Scope[]): FallbackStep {
   return Object.freeze({ key: nested.map(({ type }) => type).join(':'), scopes: Object.freeze(nested) })
 }
 

@@ -7,7 +7,9 @@ import { Hold } from './hold'
 import type { Place } from './place'
 import type { ConfigQuery } from './query'
 import type { TreeSource } from './tree-source'
-import type { ConfigNode } from './tree'
+import type { PathStep } from './path'
+import { type ConfigNode, type Setting, settingAt } from './tree'
+import { type Origin, sameRaw } from './value'
 import { View } from './view'
 
 /** What can be read from: a transaction, a snapshot. */
@@ -26,14 +28,14 @@ export interface Attached {
 
 export class Generation {
   readonly number: number
-  /** As it was set, which is what is shown, changed and written back. */
-  readonly root: ConfigNode
   /** As it is in effect: options that cannot be tuned online keep their old values. */
   readonly source: TreeSource
   readonly view: View
   readonly registry: HookRegistry | undefined
   readonly attached: Attached[]
   readonly #ended: (generation: Generation) => void
+  #root: ConfigNode
+  #isWritten = false
   #holds = 0
   #isPublished = false
   #isRetired = false
@@ -47,7 +49,7 @@ export class Generation {
     ended: (generation: Generation) => void,
   ) {
     this.number = number
-    this.root = root
+    this.#root = root
     this.source = source
     this.view = new View(source)
     this.registry = registry
@@ -55,13 +57,26 @@ export class Generation {
     this.#ended = ended
   }
 
+  /** As it was set, which is what is shown, changed and written back. */
+  get root(): ConfigNode {
+    return this.#root
+  }
+
+  /** The files say all of it now: the same tree, with their places as origins. (CF-35) */
+  written(root: ConfigNode): void {
+    this.#root = root
+    this.#isWritten = true
+  }
+
+  /** Where a setting is from, files that it was written to meanwhile included. */
+  originOf(setting: Setting, steps: readonly PathStep[]): Origin {
+    const now = this.#isWritten ? settingAt(this.#root, steps, setting.key) : undefined
+    return now !== undefined && sameRaw(now.value, setting.value) ? now.origin : setting.origin
+  }
+
   /** What readers in this isolate have not released. */
   get holds(): number {
     return this.#holds
-  }
-
-  get isRetired(): boolean {
-    return this.#isRetired
   }
 
   hold(what: string): Hold {

@@ -1,6 +1,7 @@
+import { checkOptions, invalid } from '../arguments'
 import { HeddleError } from '../errors'
+import type { Generation } from './generation'
 import type { Option, OptionTable } from './options'
-import type { TreeSource } from './tree-source'
 import { originText } from './value'
 import { validateTree } from './validation'
 
@@ -28,6 +29,8 @@ export interface OptionSetting {
   readonly origin: string
 }
 
+const QUERY: ReadonlySet<string> = new Set(['module', 'name'])
+
 /** Which options are listed. */
 export interface OptionsQuery {
   /** Only those of a module; 'core' for those of the package. */
@@ -36,16 +39,23 @@ export interface OptionsQuery {
   readonly name?: string | RegExp
 }
 
-export function listOptions(table: OptionTable, source: TreeSource, query: OptionsQuery = {}): OptionInfo[] {
+export function listOptions(
+  table: OptionTable,
+  generation: Generation,
+  query: OptionsQuery = {},
+): OptionInfo[] {
+  checkOptions('options', query, QUERY, "{ module: 'core' }")
+  if (query.module !== undefined && typeof query.module !== 'string')
+    throw invalid('module', 'is the name of a module', query.module)
   const chosen = new Map(
     table
       .list()
       .filter((option) => isChosen(option, query))
       .map((one) => [one, settings()]),
   )
-  for (const { option, node, setting } of validateTree(source).findings) {
+  for (const { option, node, setting } of validateTree(generation.source).findings) {
     const path = node.path(setting.name)
-    chosen.get(option)?.push({ path, origin: originText(setting.origin) })
+    chosen.get(option)?.push({ path, origin: originText(generation.originOf(setting, node.steps())) })
   }
   return [...chosen].map(([option, found]) => infoOf(option, found))
 }
@@ -63,9 +73,15 @@ function infoOf({ slot, def, module }: Option, settings: readonly OptionSetting[
     notTunableOnline: def.notTunableOnline,
     scope: slot.fallback.text,
     default: slot.defaultText,
-    origin: settings[0]?.origin ?? 'default',
+    origin: mostGeneral(settings)?.origin ?? 'default',
     settings,
   }
+}
+
+/** The first place, and of several settings there the last, which counts. */
+function mostGeneral(settings: readonly OptionSetting[]): OptionSetting | undefined {
+  const first = settings[0]?.path.toLowerCase()
+  return settings.findLast(({ path }) => path.toLowerCase() === first)
 }
 
 function isChosen({ slot, module }: Option, query: OptionsQuery): boolean {

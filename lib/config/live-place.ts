@@ -17,7 +17,7 @@ export class LivePlace {
   constructor(active: () => View, query: ConfigQuery | undefined) {
     this.#active = active
     // A copy: the place means the same for ever.
-    this.#query = query && { ...query }
+    this.#query = query && { ...query, scopes: query.scopes && { ...query.scopes } }
     this.#view = active()
     this.#place = this.#view.place(this.#query)
   }

@@ -13,7 +13,7 @@ import { OptionSlot } from './slot'
 import { ConfigError, parseValue } from './syntax'
 import type { Setting } from './tree'
 import { Refused, readValue } from './types'
-import { type RawValue, rawOfNode } from './value'
+import { type Origin, type RawValue, rawOfNode } from './value'
 
 /** A registered option. */
 export interface Option {
@@ -135,9 +135,14 @@ export function readSetting(
       txn,
     )
   } catch (error) {
-    if (!(error instanceof Refused)) throw error
-    throw new ConfigError('ERR_CONFIG_VALUE', `${path} ${error.message}`, placeOf(origin), causeOf(error))
+    throw asConfigError(error, path, origin)
   }
+}
+
+/** What a type refuses, with who said it and where; other errors stay as they are. */
+export function asConfigError(error: unknown, what: string, origin: Origin): unknown {
+  if (!(error instanceof Refused)) return error
+  return new ConfigError('ERR_CONFIG_VALUE', `${what} ${error.message}`, placeOf(origin), causeOf(error))
 }
 
 function validated(def: CheckedDef, entry: Entry, path: string, txn: Readable | undefined): Entry {

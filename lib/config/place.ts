@@ -63,11 +63,13 @@ export class Place {
 
   /** Stanzas that count for a step, the one to be asked first in front. */
   #nodesOf(step: FallbackStep, isModule: boolean): readonly SourceNode[] {
-    const known = this.#nodes.get(step.key)
+    // `[mod]` and `mod` are different stanzas.
+    const key = isModule && step.scopes[0]?.instances === false ? `[${step.key}]` : step.key
+    const known = this.#nodes.get(key)
     if (known !== undefined) return known
     let nodes: readonly SourceNode[] = [this.#source.root]
     for (const scope of step.scopes) nodes = nodes.flatMap((node) => this.#within(node, scope, isModule))
-    this.#nodes.set(step.key, nodes)
+    this.#nodes.set(key, nodes)
     return nodes
   }
 

@@ -1,4 +1,4 @@
-import { invalid } from '../arguments'
+import { checkOptions, invalid } from '../arguments'
 
 /** Whose value is wanted. Make the most specific query: fallback does the rest. (CF-21) */
 export interface ConfigQuery {
@@ -25,11 +25,14 @@ const FIELDS: readonly (readonly [keyof ConfigQuery, string])[] = [
 /** Longer names are nobody's. */
 const MAX_NAME = 1024
 
-/** Instance by type of scope; the module's stands under the empty name. Throws ERR_INVALID_ARGUMENT. */
+const KNOWN: ReadonlySet<string> = new Set([...FIELDS.map(([field]) => field), 'instance', 'scopes', 'txn'])
+
+/**
+ * Instance by type of scope; the module's stands under the empty name. A name that is too long is nobody's, and left out. Throws
+ * ERR_INVALID_ARGUMENT.
+ */
 export function instancesOf(query: ConfigQuery): ReadonlyMap<string, string> {
-  if (typeof query !== 'object' || query === null) {
-    throw invalid('a query', "is an object such as { domain: 'foo.com' }", query)
-  }
+  checkOptions('a query', query, KNOWN, "{ domain: 'foo.com' }")
   const instances = new Map<string, string>()
   for (const [field, type] of FIELDS) add(instances, type, query[field])
   add(instances, '', query.instance)
@@ -39,8 +42,7 @@ export function instancesOf(query: ConfigQuery): ReadonlyMap<string, string> {
 
 function add(instances: Map<string, string>, type: string, value: unknown): void {
   if (value === undefined) return
-  if (typeof value !== 'string' || value.length > MAX_NAME) {
+  if (typeof value !== 'string')
     throw invalid(`the ${type === '' ? 'instance' : type} of a query`, 'is text', value)
-  }
-  instances.set(type, value)
+  if (value.length <= MAX_NAME) instances.set(type, value)
 }

@@ -11,7 +11,7 @@ export interface ScopeSpec {
   readonly name: string
   /** Whether stanzas of it have an instance: `name "instance" { }`. True if left out. */
   readonly instances?: boolean
-  /** Names of the scopes it may stand in. `['Global']`, the top, if left out. */
+  /** Names of the scopes it is meant to stand in, which must be declared. `['Global']`, the top, if left out. */
   readonly parents?: readonly string[]
   /** Whether instances compare without regard to case, as host names do. False if left out. */
   readonly ignoreCase?: boolean
@@ -34,7 +34,7 @@ export interface Scope {
 const SPEC: ReadonlySet<string> = new Set(['name', 'instances', 'parents', 'ignoreCase', 'groups'])
 const EXAMPLE = "{ name: 'ThreadPool', parents: ['Global'] }"
 const NAME = /^[A-Za-z0-9_]{1,64}$/
-/** An image names a scope by a small number. */
+/** More is a mistake. */
 const MAX_SCOPES = 1000
 
 /** Parents before children. Host and Domain are names of hosts, which have no case. */
@@ -75,6 +75,11 @@ export class Scopes {
         `${scope.name} cannot stand in ${parent}: no such scope is declared`,
       )
     }
+    if (scope.groups !== undefined && scope.type !== 'binding_group' && !this.#scopes.has(scope.groups))
+      throw new HeddleError(
+        'ERR_CONFIG_SCOPE',
+        `${scope.name} cannot gather ${scope.groups}: no such scope is declared`,
+      )
     if (this.#scopes.size === MAX_SCOPES) throw new HeddleError('ERR_CONFIG_LIMIT', 'too many types of scope')
     this.#scopes.set(scope.type, scope)
     this.changes++

@@ -7,7 +7,7 @@ import type { Place } from './place'
 import type { ConfigQuery } from './query'
 import type { OptionSlot } from './slot'
 import { parseValue } from './syntax'
-import { type ConfigNode, isThere, nodeAt, type Setting, settingAt } from './tree'
+import { type ConfigNode, isThere, nodeAt, type Setting, settingAt, settingOf } from './tree'
 import type { TreeSource } from './tree-source'
 import type { ConfigWarning } from './validation'
 import { type Origin, originText, type RawValue, rawOfInput, rawOfNode, type ValueInput } from './value'
@@ -298,7 +298,7 @@ export class Transaction implements Readable {
     const { steps, name, key } = parsePath(path)
     const origin: Origin = { file: this.#by, line: 0, column: 0 }
     this.#note({ kind: 'set', path, value, by: this.#by })
-    this.#draft.set(steps, { name, key, value, origin })
+    this.#draft.set(steps, settingOf(name, key, value, origin))
     return this
   }
 

@@ -4,7 +4,7 @@
  */
 import { Entry } from './entry'
 import type { Readable } from './generation'
-import { type Option, type OptionTable, readSetting } from './options'
+import { asConfigError, type Option, type OptionTable, readSetting } from './options'
 import { type PathStep, printPath } from './path'
 import type { Scope, Scopes } from './scopes'
 import type { OptionSlot } from './slot'
@@ -100,9 +100,7 @@ export class TreeNode implements SourceNode {
     if (known !== undefined) return known
     const patterns = this.all(scope).flatMap((child) => {
       const text = patternText(child.node.instance)
-      return text === undefined
-        ? []
-        : [{ pattern: compile(text, scope.ignoreCase ? 'iu' : 'u'), node: child }]
+      return text === undefined ? [] : [{ pattern: patternOf(child.node, text, scope), node: child }]
     })
     this.#patterns.set(scope.type, patterns)
     return patterns
@@ -154,6 +152,15 @@ export class TreeNode implements SourceNode {
     )
     this.#byFolded.set(scope.type, index)
     return index
+  }
+}
+
+/** @throws ConfigError ERR_CONFIG_VALUE for what is no pattern. */
+export function patternOf({ name, origin }: ConfigNode, text: string, { ignoreCase }: Scope): RegExp {
+  try {
+    return compile(text, ignoreCase ? 'iu' : 'u')
+  } catch (error) {
+    throw asConfigError(error, `the instance of ${name}`, origin)
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The stanzas and settings of one generation as plain immutable data. A transaction copies what it changes and
- * nothing else; a commit freezes nothing, since nobody else ever writes. Owned by the isolate of its Config.
+ * The stanzas and settings of one generation as plain immutable data, frozen before anybody else sees them. A transaction copies
+ * what it changes and nothing else. Owned by the isolate of its Config.
  */
 import type { PathStep } from './path'
 import type { StatementNode } from './syntax'
@@ -28,14 +28,52 @@ export interface ConfigNode {
   readonly children: readonly ConfigNode[]
 }
 
-/** The same while it is being made. */
+/** The same while it is being made, until it is sealed. */
 export interface MutableNode extends ConfigNode {
   readonly settings: Map<string, Setting>
-  readonly children: MutableNode[]
+  children: ConfigNode[]
 }
 
 export function emptyNode(origin: Origin, name = '', instance?: string): MutableNode {
   return { name, type: name.toLowerCase(), instance, origin, settings: new Map(), children: [] }
+}
+
+/** Settings that refuse to be changed. A Map still, so that a tree can be sent to another isolate. */
+class SealedMap extends Map<string, Setting> {
+  constructor(settings: ReadonlyMap<string, Setting>) {
+    super()
+    for (const [key, setting] of settings) super.set(key, setting)
+    Object.freeze(this)
+  }
+
+  override set(): never {
+    throw sealedError()
+  }
+
+  override delete(): never {
+    throw sealedError()
+  }
+
+  override clear(): never {
+    throw sealedError()
+  }
+}
+
+function sealedError(): TypeError {
+  return new TypeError('a generation of the configuration cannot be changed')
+}
+
+/** From here on it cannot be changed; what is in it is sealed already. */
+export function sealed(node: MutableNode): ConfigNode {
+  const seal = node as { settings: ReadonlyMap<string, Setting> }
+  seal.settings = new SealedMap(node.settings)
+  Object.freeze(node.children)
+  return Object.freeze(node)
+}
+
+/** A setting that nobody can change. */
+export function settingOf(name: string, key: string, value: RawValue, origin: Origin): Setting {
+  return Object.freeze({ name, key, value, origin: Object.freeze(origin) })
 }
 
 /** What a parsed text says. Includes are left out: `loadConfig` has put what they bring in their place. */
@@ -43,14 +81,14 @@ export function addStatements(node: MutableNode, body: readonly StatementNode[])
   for (const statement of body) {
     if (statement.kind === 'include') continue
     const { name, key, file, line, column } = statement
-    const origin = { file, line, column }
+    const origin = Object.freeze({ file, line, column })
     if (statement.kind === 'setting') {
-      node.settings.set(key, { name, key, value: rawOfNode(statement.value), origin })
+      node.settings.set(key, settingOf(name, key, rawOfNode(statement.value), origin))
       continue
     }
     const child = emptyNode(origin, name, statement.instance)
     addStatements(child, statement.body)
-    node.children.push(child)
+    node.children.push(sealed(child))
   }
 }
 
@@ -84,14 +122,4 @@ export function settingAt(node: ConfigNode, steps: readonly PathStep[], key: str
 
 export function isAt(node: ConfigNode, { type, instance }: PathStep): boolean {
   return node.type === type && node.instance === instance
-}
-
-/** Visits every node from the top, with the steps to it. */
-export function walk(
-  node: ConfigNode,
-  visit: (node: ConfigNode, steps: readonly PathStep[]) => void,
-  steps: readonly PathStep[] = [],
-): void {
-  visit(node, steps)
-  for (const child of node.children) walk(child, visit, [...steps, child])
 }

@@ -3,12 +3,10 @@
  * path. Run on the thread of the Config, twice a commit if modules register options in between.
  */
 import type { Option } from './options'
-import { placeOf } from './options'
 import { patternText } from './source'
 import { ConfigError } from './syntax'
 import type { Setting } from './tree'
-import type { TreeNode, TreeSource } from './tree-source'
-import { compile, Refused } from './types'
+import { patternOf, type TreeNode, type TreeSource } from './tree-source'
 
 /** What a transaction tells beside its success. */
 export interface ConfigWarning {
@@ -50,12 +48,11 @@ const MAX_ERRORS = 100
 export function validateTree(source: TreeSource): Validation {
   const findings: Finding[] = []
   const strangers: Stranger[] = []
-  const errors: ConfigError[] = []
-  visit(source, source.root, '', (node) => checkPattern(source, node, errors))
+  const errors = badPatterns(source)
   for (const { option, node, setting, chain } of settingsOf(source)) {
     if (option !== undefined) {
       findings.push({ option, node, setting })
-      readInto(errors, node, option)
+      noting(errors, () => node.entry(option.slot))
     } else if (isKnown(source, chain)) strangers.push({ node, setting })
   }
   const [first] = errors
@@ -73,16 +70,6 @@ export function settingsOf(source: TreeSource): Found[] {
     }
   })
   return found
-}
-
-function readInto(errors: ConfigError[], node: TreeNode, { slot }: Option): void {
-  if (errors.length >= MAX_ERRORS) return
-  try {
-    node.entry(slot)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    errors.push(error)
-  }
 }
 
 /** Calls with each node and the chain of scopes it stands in. */
@@ -115,19 +102,24 @@ function isKnown(source: TreeSource, chain: string): boolean {
   return types.every((type) => source.scope(type) !== undefined) || source.options.hasModule(chain)
 }
 
-function checkPattern(source: TreeSource, { node }: TreeNode, errors: ConfigError[]): void {
-  const text = patternText(node.instance)
-  if (text === undefined || source.scope(node.type)?.instances !== true) return
+/** Instances that are patterns, of scopes that have any. */
+export function badPatterns(source: TreeSource): ConfigError[] {
+  const errors: ConfigError[] = []
+  visit(source, source.root, '', ({ node }) => {
+    const text = patternText(node.instance)
+    const scope = source.scope(node.type)
+    if (text === undefined || scope?.instances !== true) return
+    noting(errors, () => patternOf(node, text, scope))
+  })
+  return errors
+}
+
+function noting(errors: ConfigError[], run: () => unknown): void {
+  if (errors.length >= MAX_ERRORS) return
   try {
-    compile(text)
+    run()
   } catch (error) {
-    if (!(error instanceof Refused)) throw error
-    errors.push(
-      new ConfigError(
-        'ERR_CONFIG_VALUE',
-        `the instance of ${node.name} ${error.message}`,
-        placeOf(node.origin),
-      ),
-    )
+    if (!(error instanceof ConfigError)) throw error
+    errors.push(error)
   }
 }

@@ -26,27 +26,30 @@ export class View {
   /** No allocation when the query was seen before and names no more than binding and domain. */
   place(query: ConfigQuery | undefined): Place {
     if (query === undefined) return this.top
-    if (!isCommon(query)) return this.#make(query)
+    if (!isCommon(query)) return this.#other(instancesOf(query))
+    // Read once: what is remembered for these names is what they see.
     const { binding, domain } = query
     if (this.#last !== undefined && binding === this.#lastBinding && domain === this.#lastDomain)
       return this.#last
-    const place = this.#common.get(binding)?.get(domain) ?? this.#make(query)
+    const place = this.#common.get(binding)?.get(domain) ?? this.#make(query, binding, domain)
     this.#lastBinding = binding
     this.#lastDomain = domain
     this.#last = place
     return place
   }
 
-  #make(query: ConfigQuery): Place {
-    const instances = instancesOf(query)
-    if (isCommon(query)) {
-      const place = this.#count === 0 && instances.size === 0 ? this.top : new Place(this.source, instances)
-      this.#makeRoom()
-      const { binding, domain } = query
-      const byDomain = this.#common.get(binding) ?? new Map<string | undefined, Place>()
-      this.#common.set(binding, byDomain.set(domain, place))
-      return place
-    }
+  #make(query: ConfigQuery, binding: string | undefined, domain: string | undefined): Place {
+    const instances = instancesOf({ ...query, binding, domain })
+    const place = instances.size === 0 ? this.top : new Place(this.source, instances)
+    // Those that are too long are not worth being remembered.
+    if (instances.size < Number(binding !== undefined) + Number(domain !== undefined)) return place
+    this.#makeRoom()
+    const byDomain = this.#common.get(binding) ?? new Map<string | undefined, Place>()
+    this.#common.set(binding, byDomain.set(domain, place))
+    return place
+  }
+
+  #other(instances: ReadonlyMap<string, string>): Place {
     const key = JSON.stringify([...instances].sort())
     const known = this.#others.get(key)
     if (known !== undefined) return known

@@ -1,6 +1,6 @@
 /** An image as look-ups read it, in any isolate, while it is pinned. The counterpart of TreeSource. */
 import { Entry } from '../entry'
-import { defaultRaw } from '../options'
+import { asConfigError, defaultRaw } from '../options'
 import type { Scope, Scopes } from '../scopes'
 import type { OptionSlot } from '../slot'
 import { type PatternNode, patternText, type Source, type SourceNode } from '../source'
@@ -62,7 +62,7 @@ class ImageNode implements SourceNode {
     const group = this.#image.group(this.#node, scope.type)
     const nodes = group === 0 ? [] : this.#image.patterns(group)
     const patterns = nodes.map((node) => ({
-      pattern: compile(patternText(this.#image.instance(node)) as string, scope.ignoreCase ? 'iu' : 'u'),
+      pattern: patternOf(patternText(this.#image.instance(node)) as string, scope),
       node: new ImageNode(this.#image, node),
     }))
     this.#patterns.set(scope.type, patterns)
@@ -79,12 +79,28 @@ class ImageNode implements SourceNode {
     const isKnown = slot.index < image.optionCount
     const setting = isKnown ? image.setting(this.#node, slot.index) : image.settingNamed(this.#node, slot.key)
     if (setting === 0) return undefined
-    const value = readValue(slot.type, slot.isArray, image.valueOf(setting))
-    return new Entry<unknown>(slot, value, image.origin(setting))
+    const origin = Object.freeze(image.origin(setting))
+    try {
+      return new Entry<unknown>(slot, readValue(slot.type, slot.isArray, image.valueOf(setting)), origin)
+    } catch (error) {
+      // A generation that is older than the option was not validated by its type.
+      throw asConfigError(error, slot.name, origin)
+    }
   }
 
   #nodes(nodes: readonly number[]): SourceNode[] {
     return nodes.map((node) => new ImageNode(this.#image, node))
+  }
+}
+
+/** Stanzas are written without their places. */
+const IMAGE = Object.freeze({ file: '<shared configuration>', line: 0, column: 0 })
+
+function patternOf(text: string, { name, ignoreCase }: Scope): RegExp {
+  try {
+    return compile(text, ignoreCase ? 'iu' : 'u')
+  } catch (error) {
+    throw asConfigError(error, `the instance of ${name}`, IMAGE)
   }
 }
 

@@ -5,7 +5,10 @@ export const regexType: ValueType<RegExp> = {
   parse: (raw) => compile(scalar(raw, 'a regular expression')),
 }
 
-/** Frozen, so that all who read it may share it: it keeps no place (`lastIndex`), and cannot be compiled anew. */
+/**
+ * Frozen, so that all who read it may share it: it keeps no place (`lastIndex`) and has no `compile`. Whoever borrows that from
+ * `RegExp.prototype` changes it for everybody; nothing in the language keeps one from it.
+ */
 export function compile(source: string, flags = 'u'): RegExp {
   let expression: RegExp
   try {
