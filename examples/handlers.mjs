@@ -12,8 +12,9 @@ export const page = counted((_req, res) => send(res, 'text/html; charset=utf-8',
 
 export const hello = counted((_req, res) => send(res, 'text/plain', 'Hello, world\n'))
 
+/** Never as the type that was sent: a form of another site must not become a page of this one. */
 export const echo = counted(async (req, res) => {
-  send(res, req.header('content-type') ?? 'application/octet-stream', await req.bytes())
+  send(res, 'application/octet-stream', await req.bytes())
 })
 
 export const stats = sendsJson(() => {

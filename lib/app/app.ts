@@ -155,7 +155,7 @@ export class App implements AsyncDisposable {
    * has changed. (CF-02)
    */
   async reload(): Promise<AppReload> {
-    return summary(await this.#parts.config.reload())
+    return summary(await this.#parts.config.reload(this.file))
   }
 
   /** Stops accepting, answers what is under way within `drainMs`, then ends everything. Once; later calls wait for that. */

@@ -1,5 +1,7 @@
+import { shown } from '../arguments'
 import type { OptionDef, OptionSlot } from '../config'
 import { parseDuration } from '../config/units'
+import { HeddleError } from '../errors'
 
 /** A text that must be one of some words, or fit what a function says. */
 type Check = (text: string) => boolean
@@ -54,14 +56,16 @@ export function texts<E extends Extra>(name: string, extra: E): CoreOption<reado
 /** One of these words. */
 export function word<const W extends string, E extends Extra>(name: string, words: readonly W[], extra: E) {
   const rest = {
-    validate: ({ value }: { readonly value: string }) => (words as readonly string[]).includes(value),
+    validate: ({ value }: { readonly value: string }) =>
+      (words as readonly string[]).includes(value) || refuse(`it is ${words.join(' or ')}`, value),
   }
   return option<Maybe<E, W>>('string', name, extra, (value: W) => value as Maybe<E, W>, rest)
 }
 
 export function whole<E extends Extra>(name: string, least: number, most: number, extra: E) {
   const rest = {
-    validate: ({ value }: { readonly value: number }) => value >= least && value <= most,
+    validate: ({ value }: { readonly value: number }) =>
+      (value >= least && value <= most) || refuse(`it is a whole number from ${least} to ${most}`, value),
   }
   return option<Maybe<E, number>>('size', name, extra, (value: number) => value as Maybe<E, number>, rest)
 }
@@ -77,7 +81,10 @@ export function yesNo<E extends Extra>(name: string, extra: E) {
 
 /** `30s`, `"1min 30s"`; read as milliseconds, of which there are less than 2^31. (CX-18) */
 export function duration<E extends Extra>(name: string, extra: E) {
-  const rest = { validate: ({ value }: { readonly value: string }) => isDuration(value) }
+  const rest = {
+    validate: ({ value }: { readonly value: string }) =>
+      isDuration(value) || refuse('it is a duration such as 30s or "1min 30s", of less than 25 days', value),
+  }
   return option<Maybe<E, number>>(
     'string',
     name,
@@ -91,6 +98,11 @@ export function duration<E extends Extra>(name: string, extra: E) {
 export interface CoreSlot<T> {
   readonly slot: OptionSlot
   read(value: unknown): T
+}
+
+/** Says what would do, and what came. */
+function refuse(allowed: string, value: unknown): never {
+  throw new HeddleError('ERR_INVALID_ARGUMENT', `${allowed}, not ${shown(value)}`)
 }
 
 function isDuration(value: string): boolean {

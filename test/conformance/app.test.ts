@@ -375,6 +375,14 @@ describe('an application (CF-02)', () => {
     await expect(App.check(options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
   })
 
+  it.each([
+    ['Eventer { Kind = x }', /Kind .*it is embedded or native, not 'x'/i],
+    ['Eventer { Loops = 0 }', /Loops .*it is a whole number from 1 to 64, not 0/i],
+    ['Drain_Timeout = soon', /Drain_Timeout .*it is a duration such as 30s .*, not 'soon'/i],
+  ])('says what would do instead: %s', async (text, message) => {
+    await expect(start(text)).rejects.toThrow(message)
+  })
+
   it('registers the options of the core as modules do theirs (A-CF-24, MX-08)', async () => {
     const running = await start(`Drain_Timeout = 3s\n${WEB}`)
     const options = running.config.options({ module: 'core' })

@@ -14,6 +14,8 @@ describe('names of handlers', () => {
     ['../a.mjs', 'file:///a.mjs', 'default'],
     ['/x/a.mjs#b', 'file:///x/a.mjs', 'b'],
     ['file:///x/a.mjs#b', 'file:///x/a.mjs', 'b'],
+    ['./a#1/b.mjs', 'file:///conf/a%231/b.mjs', 'default'],
+    ['./a#1/b.mjs#c', 'file:///conf/a%231/b.mjs', 'c'],
     ['./with space#1.mjs#b', 'file:///conf/with%20space%231.mjs', 'b'],
   ])('%s is an export of a module beside the configuration', (text, module, name) => {
     expect(handlerTarget(text, '/conf')).toEqual({ module, export: name })
