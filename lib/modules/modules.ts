@@ -267,7 +267,7 @@ export class Modules implements AsyncDisposable {
   /**
    * The end of the program. What is being set up comes to its end first. Then, in this order: commands of modules are gone, and their
    * providers, those of singletons too, and of all generations, so that no call begins that would reach them; asynchronous calls,
-   * commands and closures in progress end, for which it waits no longer than `timeout`; objects are destroyed, those of
+   * commands and closures in progress end, for which it waits no longer than `timeout`, so long also for one that waits for this; objects are destroyed, those of
    * older generations first, and for singletons `onExit` is called, the last set up first. Transactions of the Config fail with
    * ERR_CLOSED from now on. Called again it waits for the same end. It never rejects but with EDEADLK in a phase of a module,
    * which the end waits for: it comes when that is over.
@@ -320,14 +320,28 @@ export class Modules implements AsyncDisposable {
 
   #makeCommands({ setup, definition: { name } }: ModuleClass): void {
     try {
-      setup?.makeCommands(this.#control, (run) => this.#uses.during(run, nothing))
+      setup?.makeCommands(this.#control, (run) => this.#command(run))
     } catch (error) {
       const code = error instanceof HeddleError ? error.code : 'ERR_MODULE_FAILED'
       throw new ModuleError(code, `module ${name}: ${messageOf(error)}`, { module: name, cause: error })
     }
   }
 
+  /** Also where it is still known while the modules are being closed. */
+  #command(run: () => unknown): unknown {
+    this.#checkOpen()
+    return this.#uses.during(run, nothing)
+  }
+
   #commit(txn: Transaction): void {
+    try {
+      this.#activate(txn)
+    } finally {
+      this.#leave()
+    }
+  }
+
+  #activate(txn: Transaction): void {
     // Before the next transaction begins, which is to have it as well.
     const asked = this.#asked.get(txn)
     if (asked !== undefined) this.#pinned.add(asked)
@@ -344,7 +358,6 @@ export class Modules implements AsyncDisposable {
         this.#reports.tell('kept', { module: instance.id }, () => warnOfKept(instance))
       instance.isKept = isKept
     }
-    this.#leave()
   }
 
   async #abort(): Promise<void> {

@@ -1,3 +1,4 @@
+import { invalid } from '../arguments'
 import type { CommandFunction, Control } from '../control'
 import type { Config, OptionDef, OptionSlot, ScopeSpec } from '../config'
 import { HeddleError } from '../errors'
@@ -64,12 +65,13 @@ export class Setup implements SetupContext {
 
   registerCommand(name: string, run: CommandFunction, help = ''): void {
     this.#checkOpen('commands')
+    if (typeof name !== 'string') throw invalid('registerCommand takes', 'the name of a command', name)
     this.#commands.push({ name, run, help })
   }
 
   /** Names of commands, in lower case. */
   get commands(): readonly string[] {
-    return this.#commands.map(({ name }) => `${name}`.toLowerCase())
+    return this.#commands.map(({ name }) => name.toLowerCase())
   }
 
   /** Options in the order of their registration. */

@@ -129,6 +129,36 @@ describe('the end of the modules', () => {
     expect(log).toEqual(['two exit 0', 'one exit 0'])
   })
 
+  it('leaves no command that a transaction meanwhile would keep (CN-05, MO-14)', async () => {
+    const { config, modules, log } = siteOf()
+    const gate = gateOf()
+    const exiting = gateOf()
+    modules.add(counted(log, async () => undefined))
+    modules.add({
+      name: 'slow',
+      singleton: true,
+      confSetup: () => 0,
+      extInit: () => 0,
+      onExit: () => {
+        exiting.open()
+        return gate.opened
+      },
+    })
+    await config.loadText('mod { }\nslow { }')
+    const closed = modules.close()
+    const late = thrownBy(config.loadText('mod { }'))
+    await exiting.opened
+    const answer = await modules.control('modsay')
+    gate.open()
+    await closed
+    expect(await late).toMatchObject({ code: 'ERR_CLOSED' })
+    expect([answer.ok, (await modules.control('modsay')).ok, log]).toEqual([
+      false,
+      false,
+      ['destroy #undefined'],
+    ])
+  })
+
   it('is one for all who ask, and comes after what is being set up (MO-13)', async () => {
     const { config, modules, log } = siteOf()
     const gate = gateOf()
