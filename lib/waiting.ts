@@ -15,7 +15,7 @@ export interface LineWaitOptions {
 export type EnterLine<T> = (granted: (value: T) => void, ended: (error: unknown) => void) => () => boolean
 
 /** The longest time that a timer of Node takes; longer is as good as for ever. */
-const LONGEST_TIMER_MS = 0x7fffffff
+export const LONGEST_TIMER_MS = 0x7fffffff
 
 /** ERR_INVALID_ARGUMENT, or the reason of a signal that is aborted already. */
 export function checkWait({ timeout, signal }: LineWaitOptions): void {

@@ -23,6 +23,7 @@ import { badPatterns } from './validation'
 import { refuseInCommit, runningCommit, takingBack } from './running'
 import { type Scope, type ScopeSpec, Scopes } from './scopes'
 import { ConfigSections, type SectionStore } from './sections'
+import { TransactionCopy } from './sections/transaction-copy'
 import type { OptionSlot } from './slot'
 import { ConfigSnapshot } from './snapshot'
 import { changesBetween } from './changes'
@@ -43,7 +44,7 @@ import {
   Transaction,
   type TransactionHost,
 } from './transaction'
-import { addStatements, type ConfigNode, emptyNode, sealed } from './tree'
+import { addTop, type ConfigNode, emptyNode, sealed } from './tree'
 import { TreeSource } from './tree-source'
 
 /** What a Config reads and whom it tells. */
@@ -491,9 +492,11 @@ export class Config {
    * said is not written. Nothing is written, or all of it.
    *
    * @throws HeddleError ERR_CONFIG_READONLY for what no file can take, or a configuration that is from none;
-   * ERR_CONFIG_STALE if a file was changed meanwhile; what the system says. (CF-31)
+   * ERR_CONFIG_STALE if a file was changed meanwhile; ERR_WRITES_DISABLED after
+   * `sections.disableWrites()`; what the system says. (CF-31)
    */
   async writeBack(): Promise<void> {
+    if (this.#sections?.writesDisabled === true) throw new HeddleError('ERR_WRITES_DISABLED')
     const write = async () => {
       const loaded = this.#loaded
       if (loaded === undefined)
@@ -685,7 +688,11 @@ export class Config {
       get generation() {
         return config.generation
       },
-      begin: (options) => this.begin(options),
+      get files() {
+        return [...(config.#loaded?.files.keys() ?? [])]
+      },
+      begin: (options) =>
+        new TransactionCopy(this.begin(options), (txn) => txn.commitBy(() => this.#host.commit(txn))),
       writeBack: () => this.writeBack(),
       onChange: (call) => {
         this.#followers.add(call)
@@ -737,6 +744,6 @@ function checkedImageBytes(given: unknown = IMAGE_BYTES): number {
 
 function treeOf(body: readonly (LoadedStatement | StatementNode)[]): ConfigNode {
   const root = emptyNode(NOTHING.origin)
-  addStatements(root, body)
+  addTop(root, body)
   return sealed(root)
 }

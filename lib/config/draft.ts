@@ -3,7 +3,16 @@
  * transaction.
  */
 import type { PathStep } from './path'
-import { type ConfigNode, emptyNode, isAt, type MutableNode, sealed, type Setting, settingAt } from './tree'
+import {
+  type ConfigNode,
+  emptyNode,
+  isAt,
+  isThere,
+  type MutableNode,
+  sealed,
+  type Setting,
+  settingAt,
+} from './tree'
 import type { Origin } from './value'
 
 export class Draft {
@@ -22,6 +31,11 @@ export class Draft {
     return this.#root
   }
 
+  /** The same to be looked at now and not to be kept: a later change may be made in it. */
+  get now(): ConfigNode {
+    return this.#root
+  }
+
   /** Puts a setting into a stanza, which is made where it does not exist. */
   set(steps: readonly PathStep[], setting: Setting): void {
     this.#open(steps, setting.origin).settings.set(setting.key, setting)
@@ -36,9 +50,9 @@ export class Draft {
 
   /** Removes a stanza with all that is in it; all with that way to them. False if there was none. */
   remove(steps: readonly PathStep[]): boolean {
-    const next = this.#withoutStanza(this.#root, steps)
-    if (next === this.#root) return false
-    this.#root = next
+    // Not by another root: that of a draft which has been changed already is changed in place.
+    if (steps.length === 0 || !isThere(this.#root, steps)) return false
+    this.#root = this.#withoutStanza(this.#root, steps)
     return true
   }
 

@@ -93,15 +93,18 @@ export async function replaceFile(path: string, text: string, options: ReplaceOp
  */
 export async function replaceFiles(files: readonly NewFile[]): Promise<void> {
   const prepared: Prepared[] = []
+  const folders = new Map<string, FileHandle | undefined>()
   try {
     for (const file of files) prepared.push(await aboutFile(file.path, () => prepare(file)))
+    // While nothing has changed yet: what fails behind the renaming cannot be told as a failure.
+    for (const folder of new Set(prepared.map(({ target }) => dirname(target))))
+      folders.set(folder, await aboutFile(folder, () => openFolder(folder)))
     for (const { path, beforeRename } of files) await aboutFile(path, async () => beforeRename?.())
     for (const file of prepared) await aboutFile(file.path, () => putInPlace(file))
+    for (const [folder, handle] of folders) await syncFolder(folder, handle)
   } finally {
     for (const { temporary } of prepared) await unlink(temporary).catch(() => {})
-  }
-  for (const folder of new Set(prepared.map(({ target }) => dirname(target)))) {
-    await aboutFile(folder, () => syncDirectory(folder))
+    for (const handle of folders.values()) await handle?.close().catch(() => {})
   }
 }
 
@@ -187,7 +190,7 @@ async function checkExpected(
 ): Promise<void> {
   if (old !== undefined) checkIsFile(path, old)
   if (expected === undefined) return
-  const found = old === undefined ? null : await textOf(target, old)
+  const found = old === undefined ? null : await textOf(target, old).catch(unlessUnreadable)
   if (found !== expected) throw stale(path)
 }
 
@@ -200,19 +203,39 @@ function stale(path: string): ConfigError {
   )
 }
 
+/** What is no text of that length now is not what was read. */
+function unlessUnreadable(error: unknown): undefined {
+  const { code } = error as HeddleError
+  if (code !== 'ERR_CONFIG_ENCODING' && code !== 'ERR_CONFIG_LIMIT') throw error
+}
+
 /** Undefined where it cannot be the expected text. */
 async function textOf(target: string, { size }: Stats): Promise<string | undefined> {
   const read = await readPath(target, size + 1)
   return read.kind === 'file' ? read.text : undefined
 }
 
-/** Without this the new name may be gone after a loss of power. Not every file system can, and not everybody may. */
-async function syncDirectory(path: string): Promise<void> {
+/** Undefined where not everybody may. */
+async function openFolder(path: string): Promise<FileHandle | undefined> {
   try {
-    const handle = await open(path, constants.O_RDONLY)
-    await handle.sync().finally(() => handle.close())
+    return await open(path, constants.O_RDONLY)
   } catch (error) {
-    if (!UNSYNCED.has((error as NodeJS.ErrnoException).code)) throw error
+    if (UNSYNCED.has((error as NodeJS.ErrnoException).code)) return undefined
+    throw error
+  }
+}
+
+/** Without this the new names may be gone after a loss of power. Not every file system can. */
+async function syncFolder(path: string, handle: FileHandle | undefined): Promise<void> {
+  try {
+    await handle?.sync()
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (UNSYNCED.has(code)) return
+    process.emitWarning(`${path} was written, but may not outlast a loss of power: ${message}`, {
+      type: 'HeddleWarning',
+      code: 'HEDDLE_CONFIG_UNSYNCED',
+    })
   }
 }
 

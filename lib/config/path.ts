@@ -9,6 +9,7 @@
  * Names compare without regard to case; instances are taken as they are. Plain functions, in any isolate.
  */
 import { HeddleError } from '../errors'
+import { isWellFormed } from './syntax/characters'
 
 /** A stanza on the way to a key. */
 export interface PathStep {
@@ -102,9 +103,29 @@ function step(name: string, instance?: string): PathStep {
   return { name, type: name.toLowerCase(), instance }
 }
 
+/** Whether a stanza outside of all others is but another way to write the top. */
+export function isGlobal(type: string, instance: string | null | undefined): boolean {
+  return type === 'global' && (instance ?? undefined) === undefined
+}
+
+/** The steps and the name, if a file can say them. ERR_CONFIG_PATH. */
+export function writable<P extends { readonly steps: readonly PathStep[]; readonly name?: string }>(
+  at: P,
+): P {
+  for (const { name, instance } of at.steps)
+    if (isInclude(name) || !isWellFormed(instance ?? '')) throw bad(name, 'has names that a file can say')
+  if (isInclude(at.name ?? '')) throw bad(at.name, 'has names that a file can say')
+  return at
+}
+
+/** What stands for a file to be read is the name of nothing else. */
+function isInclude(name: string): boolean {
+  return /^(readonly_)?include$/i.test(name)
+}
+
 function withoutGlobal(steps: readonly PathStep[]): readonly PathStep[] {
   const [first] = steps
-  return first?.type === 'global' && first.instance === undefined ? steps.slice(1) : steps
+  return first && isGlobal(first.type, first.instance) ? steps.slice(1) : steps
 }
 
 function take(pattern: RegExp, text: string, at: number): RegExpExecArray | undefined {

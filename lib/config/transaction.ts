@@ -2,7 +2,7 @@ import { HeddleError } from '../errors'
 import { Draft } from './draft'
 import type { HookRegistry } from '../hooks'
 import type { Generation, Readable } from './generation'
-import { type KeyPath, parsePath, parseScopePath } from './path'
+import { type KeyPath, type PathStep, parsePath, parseScopePath, printPath, writable } from './path'
 import type { Place } from './place'
 import type { ConfigQuery } from './query'
 import type { OptionSlot } from './slot'
@@ -67,6 +67,12 @@ export interface ConfigChange {
   readonly by: string
 }
 
+/** A step that was made. */
+interface Noted {
+  readonly change: ConfigChange
+  readonly redo: (again: Transaction) => void
+}
+
 /** How far a transaction has come. */
 export type TransactionState = 'open' | 'committing' | 'committed' | 'ended'
 
@@ -83,7 +89,7 @@ export class Transaction implements Readable {
   readonly #draft: Draft
   readonly #by: string
   readonly #isFromScratch: boolean
-  #changes: ConfigChange[] = []
+  #changes: Noted[] = []
   #state: TransactionState = 'open'
   #source: TreeSource | undefined
   #inEffect: InEffect | undefined
@@ -94,6 +100,8 @@ export class Transaction implements Readable {
   readonly output: CommitOutput[] = []
   /** Whether what it makes is active: nothing of it is taken back any more. @internal */
   hasSwapped = false
+  /** Whether it ends with what keeps it, a section, and not by itself. @internal */
+  isKept = false
   /** Whether what it makes is what the files say. @internal */
   isFromFile = false
 
@@ -133,6 +141,12 @@ export class Transaction implements Readable {
     return this.#draft.root
   }
 
+  /** The same to be looked at now and not to be kept. @internal */
+  get now(): ConfigNode {
+    this.#checkUsable()
+    return this.#draft.now
+  }
+
   /**
    * Sets an option. Text is the value itself; `setText` takes what would stand in a file. Whether it is valid is seen
    * at the commit.
@@ -140,29 +154,45 @@ export class Transaction implements Readable {
    * @throws HeddleError ERR_CONFIG_PATH, ERR_INVALID_ARGUMENT, ERR_CONFIG_VETO.
    */
   set(path: string, value: ValueInput): this {
-    return this.#set(path, rawOfInput(value))
+    return this.setAt(parsePath(path), value, path)
   }
 
   /** Sets an option to what stands in a file behind the equals sign: `"a b"`, `( a b )`, `[ a = 1 ]`. */
   setText(path: string, text: string): this {
-    return this.#set(path, rawOfNode(parseValue(text, { file: this.#by })))
+    return this.#set(parsePath(path), path, rawOfNode(parseValue(text, { file: this.#by })))
+  }
+
+  /** `set` of the setting at these steps, whatever they are as a text. @internal */
+  setAt(at: KeyPath, value: ValueInput, path = printPath(at.steps, at.name)): this {
+    return this.#set(at, path, rawOfInput(value))
   }
 
   /** Takes a setting away, so that fallback and default hold. False if there was none. */
   unset(path: string): boolean {
+    return this.unsetAt(parsePath(path), path)
+  }
+
+  /** @internal */
+  unsetAt(at: KeyPath, path = printPath(at.steps, at.name)): boolean {
     this.#checkOpen()
-    const { steps, key } = parsePath(path)
-    if (settingAt(this.#draft.root, steps, key) === undefined) return false
-    this.#note({ kind: 'unset', path, value: undefined, by: this.#by })
+    const { steps, key } = at
+    if (settingAt(this.#draft.now, steps, key) === undefined) return false
+    this.#note({ kind: 'unset', path, value: undefined, by: this.#by }, (again) => again.unsetAt(at, path))
     return this.#draft.unset(steps, key)
   }
 
   /** Takes a stanza away with all that is in it. False if there was none. */
   remove(scopePath: string): boolean {
+    return this.removeAt(parseScopePath(scopePath), scopePath)
+  }
+
+  /** @internal */
+  removeAt(steps: readonly PathStep[], path = printPath(steps)): boolean {
     this.#checkOpen()
-    const steps = parseScopePath(scopePath)
-    if (steps.length === 0 || !isThere(this.#draft.root, steps)) return false
-    this.#note({ kind: 'remove', path: scopePath, value: undefined, by: this.#by })
+    if (steps.length === 0 || !isThere(this.#draft.now, steps)) return false
+    this.#note({ kind: 'remove', path, value: undefined, by: this.#by }, (again) =>
+      again.removeAt(steps, path),
+    )
     return this.#draft.remove(steps)
   }
 
@@ -238,6 +268,7 @@ export class Transaction implements Readable {
    * ERR_CONFIG_TRANSACTION inside of another commit, and what modules and hooks throw.
    */
   async commit(): Promise<CommitResult> {
+    this.#checkEndsItself()
     return await this.commitBy(() => this.#host.commit(this))
   }
 
@@ -260,6 +291,12 @@ export class Transaction implements Readable {
 
   /** Forgets all of it. Idempotent; while it commits, too late. */
   rollback(): void {
+    this.#checkEndsItself()
+    this.drop()
+  }
+
+  /** What is under a section must ask that. @internal */
+  drop(): void {
     if (this.#state !== 'open') return
     this.#state = 'ended'
     this.#changed()
@@ -267,13 +304,13 @@ export class Transaction implements Readable {
   }
 
   [Symbol.dispose](): void {
-    this.rollback()
+    if (!this.isKept) this.drop()
   }
 
   /** A new transaction with the same changes, made to what is active now. This one may have failed or not. */
   replay(): Transaction {
     const again = this.#host.begin({ by: this.#by, fromScratch: this.#isFromScratch })
-    for (const change of this.#changes) again.#redo(change)
+    for (const { redo } of this.#changes) redo(again)
     return again
   }
 
@@ -287,17 +324,11 @@ export class Transaction implements Readable {
     return this.#base !== this.#host.current
   }
 
-  #redo(change: ConfigChange): void {
-    if (change.kind === 'unset') this.unset(change.path)
-    else if (change.kind === 'remove') this.remove(change.path)
-    else this.#set(change.path, change.value as RawValue)
-  }
-
-  #set(path: string, value: RawValue): this {
+  #set(at: KeyPath, path: string, value: RawValue): this {
     this.#checkOpen()
-    const { steps, name, key } = parsePath(path)
+    const { steps, name, key } = writable(at)
     const origin: Origin = { file: this.#by, line: 0, column: 0 }
-    this.#note({ kind: 'set', path, value, by: this.#by })
+    this.#note({ kind: 'set', path, value, by: this.#by }, (again) => again.#set(at, path, value))
     this.#draft.set(steps, settingOf(name, key, value, origin))
     return this
   }
@@ -307,15 +338,23 @@ export class Transaction implements Readable {
     return settingAt(this.root, steps, key)
   }
 
-  #note(change: ConfigChange): void {
+  #note(change: ConfigChange, redo: Noted['redo']): void {
     if (!this.isFromFile) this.#host.allow(change)
-    this.#changes.push(change)
+    this.#changes.push({ change, redo })
     this.#changed()
   }
 
   #changed(): void {
     this.#source = undefined
     this.lookAgain()
+  }
+
+  #checkEndsItself(): void {
+    if (!this.isKept) return
+    throw new HeddleError(
+      'ERR_CONFIG_TRANSACTION',
+      'this transaction is that of a write section, and ends with it: by release() or abandon()',
+    )
   }
 
   #checkOpen(): void {

@@ -2,7 +2,7 @@
  * The stanzas and settings of one generation as plain immutable data, frozen before anybody else sees them. A transaction copies
  * what it changes and nothing else. Owned by the isolate of its Config.
  */
-import type { PathStep } from './path'
+import { isGlobal, type PathStep } from './path'
 import type { StatementNode } from './syntax'
 import { type Origin, type RawValue, rawOfNode } from './value'
 
@@ -76,8 +76,17 @@ export function settingOf(name: string, key: string, value: RawValue, origin: Or
   return Object.freeze({ name, key, value, origin: Object.freeze(origin) })
 }
 
-/** What a parsed text says. Includes are left out: `loadConfig` has put what they bring in their place. */
-export function addStatements(node: MutableNode, body: readonly StatementNode[]): void {
+/** What a parsed text says, what stands in `Global { }` as what stands outside of all stanzas. */
+export function addTop(root: MutableNode, body: readonly StatementNode[]): void {
+  for (const statement of body) {
+    if (statement.kind === 'stanza' && isGlobal(statement.key, statement.instance))
+      addStatements(root, statement.body)
+    else addStatements(root, [statement])
+  }
+}
+
+/** Includes are left out: `loadConfig` has put what they bring in their place. */
+function addStatements(node: MutableNode, body: readonly StatementNode[]): void {
   for (const statement of body) {
     if (statement.kind === 'include') continue
     const { name, key, file, line, column } = statement

@@ -6,6 +6,7 @@ import { types } from 'node:util'
 import { invalid } from '../arguments'
 import { FrozenMap } from './frozen-map'
 import type { ValueNode } from './syntax'
+import { isWellFormed } from './syntax/characters'
 
 /** A value without a type: text, an array, or a dictionary in its order. */
 export type RawValue = string | readonly RawValue[] | RawDictionary
@@ -55,7 +56,7 @@ export function rawOfNode(node: ValueNode): RawValue {
 
 /** A copy of what a caller gave, so that nothing changes under a generation. */
 export function rawOfInput(input: unknown, depth = 0): RawValue {
-  if (typeof input === 'string') return input
+  if (typeof input === 'string') return checkedText('a value', input)
   if (typeof input === 'boolean' || typeof input === 'bigint') return String(input)
   if (typeof input === 'number' && Number.isFinite(input)) return String(input)
   if (typeof input !== 'object' || input === null || depth === MAX_DEPTH) {
@@ -92,6 +93,12 @@ export function sameRaw(a: RawValue, b: RawValue): boolean {
 }
 
 function checkedName(name: unknown): string {
-  if (typeof name === 'string') return name
+  if (typeof name === 'string') return checkedText('the name in a dictionary', name)
   throw invalid('the name in a dictionary', 'is text', name)
+}
+
+/** What a file can hold. */
+function checkedText(what: string, text: string): string {
+  if (isWellFormed(text)) return text
+  throw invalid(what, 'has no half of a surrogate pair', text)
 }

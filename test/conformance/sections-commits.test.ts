@@ -55,7 +55,11 @@ describe('changes of sections', () => {
     const config = await configOf('a { x = 1 }')
     const conf = config.sections
     const w = await conf.writeSection('/a')
-    conf.asTransaction(w).set('b.z', 'via')
+    const txn = conf.asTransaction(w)
+    txn.set('b.z', 'via')
+    expect((await failureOf(txn.commit())).code).toBe('ERR_CONFIG_TRANSACTION')
+    expect(codeOf(() => txn.rollback())).toBe('ERR_CONFIG_TRANSACTION')
+    txn[Symbol.dispose]()
     expect(conf.getString(w, '/b/z')).toBe('via')
     await w.release()
     using r = await conf.readSection('/b')
@@ -72,10 +76,17 @@ describe('changes of sections', () => {
     const w = await conf.writeSection('/a')
     conf.setInt32(w, 'x', 3)
     await config.transaction((t) => t.set('a.x', '4'))
+    const txn = conf.asTransaction(w)
     expect((await failureOf(w.release())).code).toBe('ERR_CONFIG_CONFLICT')
-    using again = await conf.readSection('/a')
-    expect(conf.getInt32(again, 'x')).toBe(4)
+    {
+      using again = await conf.readSection('/a')
+      expect(conf.getInt32(again, 'x')).toBe(4)
+    }
     expect(config.generation).toBe(3)
+    // What it had changed is not lost.
+    expect(await txn.replay().commit()).toMatchObject({ generation: 4 })
+    using last = await conf.readSection('/a')
+    expect(conf.getInt32(last, 'x')).toBe(3)
   })
 
   it('CX-06 CX-21 what a commit calls may read as its owner, and cannot wait for it', async () => {
@@ -299,6 +310,13 @@ describe('hashes', () => {
     expect(await hash('p { s { } }')).toEqual({})
   })
 
+  it('CX-11 CX-13 conditions are no values, and hold for blocks, too', async () => {
+    const text = `p { s {
+      config { require_env = "!HEDDLE_NO_SUCH" a = 1 }
+      config { require_env = HEDDLE_NO_SUCH a = 2 b = 2 } } }`
+    expect(await hash(text)).toEqual({ a: '1' })
+  })
+
   it('CX-11 refuses blocks that are missing, and circles', async () => {
     const missing = await failureOf(hash('p { s { config { inherit = none } } }'))
     expect([missing.code, missing.message]).toEqual(['ERR_CONFIG_INHERIT', expect.stringContaining("'none'")])
@@ -355,7 +373,40 @@ describe('the environment', () => {
     expect(await valueWith('set', `v = "${value}"`)).toBe(value),
   )
 
+  it.each(['toString', 'constructor', '__proto__'])(
+    'CX-12 CX-13 %s is no variable of the environment',
+    async (name) => {
+      expect(await valueWith('set', `v = "ENV:default:{${name}}"`)).toBe('default')
+      expect(await valueWith('set', `a { require_env = "${name}" v = here }`, 'a/v')).toBeUndefined()
+    },
+  )
+
+  it('CX-13 stanzas of one name are alternatives, each by its own condition', async () => {
+    const text = `
+      l { require_env = "${VARIABLE}=one" port = 80  in { x = 1 } }
+      l { require_env = "!${VARIABLE}=one" port = 8080 }
+      m { x = 1 } m { require_env = "${VARIABLE}=one" x = 2 }
+      n { require_env = (A B) x = 1 }`
+    expect(await valueWith('one', text, 'l/port')).toBe('80')
+    expect(await valueWith('two', text, 'l/port')).toBe('8080')
+    expect(await valueWith('one', text, 'l/in/x')).toBe('1')
+    expect(await valueWith('two', text, 'l/in/x')).toBeUndefined()
+    expect(await valueWith('one', text, 'm/x')).toBe('2')
+    expect(await valueWith('two', text, 'm/x')).toBe('1')
+    expect(await valueWith('one', text, 'n/x')).toBeUndefined()
+    // The tree is the same one, whatever the environment says meanwhile.
+    const { sections: conf } = await configOf(text)
+    using section = await conf.readSection('/')
+    const seen = ['one', 'two', 'one'].map((value) => {
+      process.env[VARIABLE] = value
+      return conf.getInt32(section, '//port')
+    })
+    delete process.env[VARIABLE]
+    expect(seen).toEqual([80, 8080, 80])
+  })
+
   it.each<[string, string | undefined, boolean]>([
+    [`${VARIABLE} = one`, 'one', true],
     [VARIABLE, 'x', true],
     [VARIABLE, '', true],
     [VARIABLE, undefined, false],
@@ -411,6 +462,25 @@ describe('hooks of sections', () => {
     ])
     using snapshot = config.snapshot()
     expect(snapshot.root.children[0]!.settings.get('v')!.value).toBe('secret')
+  })
+
+  it('CX-19 what a provider returns must be text, and it is told the stanza that a value stands in', async () => {
+    const hooks = new Hooks()
+    const config = new Config({ hooks })
+    await config.loadText('n = 5  config { a = 1 }  p { config { b = 1 }  s { } }')
+    const conf = config.sections
+    const paths: string[] = []
+    let given: unknown
+    conf.hooks.valueFixup.registerLast((_closure, { path }) => {
+      paths.push(path)
+      return given as string
+    }, undefined)
+    using section = await conf.readSection('/p/s')
+    conf.getHash(section, 'config')
+    expect(paths).toEqual(['config', 'p config'])
+    given = 7
+    expect([conf.getString(section, '/n'), conf.getInt32(section, '/n')]).toEqual([undefined, undefined])
+    expect(section.faults.map(({ code }) => code)).toEqual(['EINVAL', 'EINVAL'])
   })
 
   it('CX-19 a stanza may have to stay', async () => {

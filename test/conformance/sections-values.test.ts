@@ -259,6 +259,48 @@ describe('changing values', () => {
     expect(config.generation).toBe(1)
   })
 
+  it('CX-10 a setter and a getter of one path mean the same stanza, or the setter says that there are several', async () => {
+    const { sections: conf } = await configOf('one "a" { p = 1 }  l { p = 1 } l "b" { p = 2 }  none { }')
+    const w = await conf.writeSection('/')
+    conf.setInt32(w, 'one/p', 9)
+    conf.setInt32(w, 'none/p', 8)
+    conf.setInt32(w, 'made/p', 7)
+    expect(['one/p', 'one[a]/p', 'none[]/p', 'made[]/p'].map((path) => conf.getInt32(w, path))).toEqual([
+      9, 9, 8, 7,
+    ])
+    for (const change of [() => conf.setInt32(w, 'l/p', 9), () => conf.unset(w, 'l/p')])
+      expect(codeOf(change)).toBe('ERR_CONFIG_PATH')
+    conf.setInt32(w, 'l[]/p', 5)
+    conf.setInt32(w, 'l[b]/p', 6)
+    expect([conf.getInt32(w, 'l[]/p'), conf.getInt32(w, 'l[b]/p'), conf.unset(w, 'one/p')]).toEqual([
+      5,
+      6,
+      true,
+    ])
+    expect(conf.getInt32(w, 'one/p')).toBeUndefined()
+    await w.release()
+  })
+
+  it('CX-10 CX-17 an instance may be as long as it likes', async () => {
+    const long = 'i'.repeat(5000)
+    const { sections: conf } = await configOf(`a "${long}" { x = 1 }`)
+    const w = await conf.writeSection('/a')
+    conf.setInt32(w, 'x', 2)
+    expect([conf.getInt32(w, 'x'), conf.removeSection(w)]).toEqual([2, true])
+    expect(await w.committed).toMatchObject({ generation: 2 })
+  })
+
+  it('CX-10 CX-13 what the environment hides is not changed unseen', async () => {
+    const text =
+      'a { require_env = HEDDLE_NO_SUCH x = 1 }  m { x = 1 } m { require_env = HEDDLE_NO_SUCH x = 2 }'
+    const config = await configOf(text)
+    const conf = config.sections
+    const w = await conf.writeSection('/')
+    for (const path of ['a[]/x', 'm/x', 'm[]/x'])
+      expect([path, codeOf(() => conf.setInt32(w, path, 5))]).toEqual([path, 'ERR_NOT_WRITABLE'])
+    expect([conf.getInt32(w, 'm/x'), await w.release(), config.generation]).toEqual([1, undefined, 1])
+  })
+
   it('CX-17 removes a section and releases its lock', async () => {
     const config = await configOf(TREE)
     const conf = config.sections

@@ -20,7 +20,7 @@ export function interpolate(text: string, environment: NodeJS.ProcessEnv = proce
   if (!text.startsWith('ENV:')) return text
   const reference = REFERENCE.exec(text)
   if (!reference) return text
-  return environment[reference[2] as string] ?? (reference[1] as string)
+  return variableOf(environment, reference[2] as string) ?? (reference[1] as string)
 }
 
 /**
@@ -32,8 +32,13 @@ export function isMet(condition: string, environment: NodeJS.ProcessEnv = proces
   if (!parts)
     throw new HeddleError('EINVAL', `'${condition}' is no condition such as VAR, VAR=value, VAR~regex, !VAR`)
   const [, not, name, operator, operand] = parts as unknown as [string, string, string, string?, string?]
-  const value = environment[name.trim()]
-  return holds(value, operator, operand ?? '', condition) !== (not === '!')
+  const value = variableOf(environment, name.trim())
+  return holds(value, operator, operand?.trim() ?? '', condition) !== (not === '!')
+}
+
+/** Of the variables alone: an environment has the properties of every object, too. */
+function variableOf(environment: NodeJS.ProcessEnv, name: string): string | undefined {
+  return Object.hasOwn(environment, name) ? environment[name] : undefined
 }
 
 function holds(

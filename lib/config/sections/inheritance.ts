@@ -3,20 +3,28 @@
  */
 import { HeddleError } from '../../errors'
 import type { ConfigNode } from '../tree'
+import { REQUIRE_ENV } from './environment'
 import { childrenOf, type LocatedNode, textIn } from './located-node'
 
 /** Settings that say something about a block and are none of its values. */
 const INHERIT = 'inherit'
 const ID = 'id'
+const NO_VALUES: ReadonlySet<string> = new Set([INHERIT, ID, REQUIRE_ENV])
 /** Blocks that inherit from blocks that inherit; more is a circle, or a mistake. */
 const MAX_CHAIN = 32
 
+/** A value, and the block that says it. */
+export interface HashValue {
+  readonly at: LocatedNode
+  readonly text: string
+}
+
 /** The values by their names in lower case, outer before inner, inherited before own. ERR_CONFIG_INHERIT. */
-export function hashOf(at: LocatedNode, type: string): Map<string, string> {
-  const hash = new Map<string, string>()
+export function hashOf(at: LocatedNode, type: string): Map<string, HashValue> {
+  const hash = new Map<string, HashValue>()
   const top = lineTo(at)[0] as LocatedNode
   for (const one of lineTo(at))
-    for (const block of childrenOf(one)) if (isBlock(block.node, type)) merge(hash, top, block.node, [])
+    for (const block of childrenOf(one)) if (isBlock(block.node, type)) merge(hash, top, block, [])
   return hash
 }
 
@@ -26,19 +34,20 @@ function isBlock(node: ConfigNode, type: string): boolean {
 }
 
 function merge(
-  hash: Map<string, string>,
+  hash: Map<string, HashValue>,
   top: LocatedNode,
-  block: ConfigNode,
+  block: LocatedNode,
   chain: readonly string[],
 ): void {
-  const id = textIn(block, INHERIT)
-  if (id !== undefined) merge(hash, top, named(top, block, id, chain), [...chain, id])
-  for (const [key, { value }] of block.settings)
-    if (typeof value === 'string' && key !== INHERIT && key !== ID) hash.set(key, value)
+  const { node } = block
+  const id = textIn(node, INHERIT)
+  if (id !== undefined) merge(hash, top, named(top, node, id, chain), [...chain, id])
+  for (const [key, { value }] of node.settings)
+    if (typeof value === 'string' && !NO_VALUES.has(key)) hash.set(key, { at: block, text: value })
 }
 
 /** The block to inherit from. The last of several. */
-function named(top: LocatedNode, { type }: ConfigNode, id: string, chain: readonly string[]): ConfigNode {
+function named(top: LocatedNode, { type }: ConfigNode, id: string, chain: readonly string[]): LocatedNode {
   if (chain.includes(id) || chain.length === MAX_CHAIN)
     throw new HeddleError(
       'ERR_CONFIG_INHERIT',
@@ -52,11 +61,11 @@ function named(top: LocatedNode, { type }: ConfigNode, id: string, chain: readon
   )
 }
 
-function search(at: LocatedNode, type: string, id: string): ConfigNode | undefined {
-  let found: ConfigNode | undefined
+function search(at: LocatedNode, type: string, id: string): LocatedNode | undefined {
+  let found: LocatedNode | undefined
   for (const child of childrenOf(at)) {
     const { node } = child
-    if (node.type === type && (node.instance === id || textIn(node, ID) === id)) found = node
+    if (node.type === type && (node.instance === id || textIn(node, ID) === id)) found = child
     found = search(child, type, id) ?? found
   }
   return found

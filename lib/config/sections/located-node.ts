@@ -15,7 +15,7 @@ export interface LocatedNode {
 /** The stanzas in a stanza, those of one name and instance as one, whose condition is met. */
 export function childrenOf(at: LocatedNode): LocatedNode[] {
   if (at.node.children.length === 0) return []
-  return [...unitedChildren(at.node).values()].filter(applies).map((node) => ({ node, parent: at }))
+  return [...shownChildren(at.node).values()].map((node) => ({ node, parent: at }))
 }
 
 /** From the top inwards. */
@@ -32,8 +32,8 @@ export function stepsTo(at: LocatedNode): PathStep[] {
 export function locate(root: ConfigNode, steps: readonly PathStep[]): LocatedNode | undefined {
   let at: LocatedNode | undefined = { node: root, parent: undefined }
   for (const step of steps) {
-    const node = unitedChildren(at.node).get(keyOf(step))
-    if (!node || !applies(node)) return undefined
+    const node = shownChildren(at.node).get(keyOf(step))
+    if (!node) return undefined
     at = { node, parent: at }
   }
   return at
@@ -45,20 +45,42 @@ export function textIn(node: ConfigNode, key: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+type Children = ReadonlyMap<string, ConfigNode>
+
 /** Nodes are immutable once they are seen, so this is found once for each. */
-const known = new WeakMap<ConfigNode, ReadonlyMap<string, ConfigNode>>()
+const known = new WeakMap<ConfigNode, Children>()
+/** Of nodes with stanzas that have conditions: those that were met last, and what is there then. */
+const shown = new WeakMap<ConfigNode, { readonly met: readonly ConfigNode[]; readonly children: Children }>()
 
 /** The stanzas in a stanza by name and instance, those that are the same as one, whatever their conditions. */
-export function unitedChildren(node: ConfigNode): ReadonlyMap<string, ConfigNode> {
+export function unitedChildren(node: ConfigNode): Children {
   const found = known.get(node)
   if (found) return found
+  const all = united(node.children)
+  known.set(node, all)
+  return all
+}
+
+/** Those whose condition is met, each by its own: stanzas that are the same may be alternatives. (CX-13) */
+function shownChildren(node: ConfigNode): Children {
+  const { children } = node
+  if (!children.some(({ settings }) => settings.has(REQUIRE_ENV))) return unitedChildren(node)
+  const met = children.filter(applies)
+  const found = shown.get(node)
+  if (found && met.length === found.met.length && met.every((child, i) => child === found.met[i]))
+    return found.children
+  const result = united(met)
+  shown.set(node, { met, children: result })
+  return result
+}
+
+function united(children: readonly ConfigNode[]): Children {
   const all = new Map<string, ConfigNode>()
-  for (const child of node.children) {
+  for (const child of children) {
     const key = keyOf(child)
     const before = all.get(key)
     all.set(key, before ? unite(before, child) : child)
   }
-  known.set(node, all)
   return all
 }
 
@@ -76,9 +98,10 @@ function keyOf({ type, instance }: PathStep | ConfigNode): string {
 }
 
 /** A condition that cannot be read is not met. (CX-13) */
-function applies(node: ConfigNode): boolean {
+export function applies(node: ConfigNode): boolean {
+  if (!node.settings.has(REQUIRE_ENV)) return true
   const condition = textIn(node, REQUIRE_ENV)
-  if (condition === undefined) return true
+  if (condition === undefined) return false
   try {
     return isMet(condition)
   } catch {

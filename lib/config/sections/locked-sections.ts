@@ -77,10 +77,10 @@ export abstract class LockedSections extends SectionValues {
   removeSection(section: ConfigSection): boolean {
     if (!(section instanceof ConfigSection))
       throw new HeddleError('ERR_NOT_WRITABLE', 'what is removed is a write section')
-    const { copy, steps } = section.writable
+    const { copy, steps } = section.writable()
     if (steps.length === 0) return false
     const path = printPath(steps)
-    if (!this.mayRemove(path) || !copy.remove(path)) return false
+    if (!this.mayRemove(path) || !copy.remove(steps)) return false
     section.release().catch((error) => warnOfCommit(section.path, error))
     return true
   }

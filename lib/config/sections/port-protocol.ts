@@ -3,13 +3,15 @@
  * answer; a `cancel` has none, and the answer to what it cancels may have been sent already.
  */
 import type { LockMode } from '../lock'
+import type { KeyPath, PathStep } from '../path'
 import type { CommitResult } from '../transaction'
 import type { ConfigNode } from '../tree'
 
 /** One change of a working copy, in its order. */
 export type SectionChange =
-  | { readonly kind: 'set'; readonly path: string; readonly value: string }
-  | { readonly kind: 'unset' | 'remove'; readonly path: string }
+  | { readonly kind: 'set'; readonly at: KeyPath; readonly value: string }
+  | { readonly kind: 'unset'; readonly at: KeyPath }
+  | { readonly kind: 'remove'; readonly steps: readonly PathStep[] }
 
 /** From a worker thread. */
 export type SectionRequest =

@@ -1,6 +1,6 @@
 import { Draft } from '../draft'
 import type { OwnerToken } from '../lock'
-import { parsePath, parseScopePath } from '../path'
+import type { KeyPath, PathStep } from '../path'
 import type { ConfigNode } from '../tree'
 import type { SectionChange } from './port-protocol'
 import type { SectionCopy } from './section'
@@ -20,22 +20,25 @@ class RemoteCopy implements SectionCopy {
     return this.#draft.root
   }
 
-  set(path: string, value: string): void {
-    const { steps, name, key } = parsePath(path)
-    this.changes.push({ kind: 'set', path, value })
+  get now(): ConfigNode {
+    return this.#draft.now
+  }
+
+  set(at: KeyPath, value: string): void {
+    const { steps, name, key } = at
+    this.changes.push({ kind: 'set', at, value })
     this.#draft.set(steps, { name, key, value, origin: ORIGIN })
   }
 
-  unset(path: string): boolean {
-    const { steps, key } = parsePath(path)
-    if (!this.#draft.unset(steps, key)) return false
-    this.changes.push({ kind: 'unset', path })
+  unset(at: KeyPath): boolean {
+    if (!this.#draft.unset(at.steps, at.key)) return false
+    this.changes.push({ kind: 'unset', at })
     return true
   }
 
-  remove(path: string): boolean {
-    if (!this.#draft.remove(parseScopePath(path))) return false
-    this.changes.push({ kind: 'remove', path })
+  remove(steps: readonly PathStep[]): boolean {
+    if (!this.#draft.remove(steps)) return false
+    this.changes.push({ kind: 'remove', steps })
     return true
   }
 }

@@ -8,13 +8,14 @@
  *
  * Paths of values end with the name of a setting, `a/b/key`, which may be written `@key`; `//key` is that setting in the
  * stanza itself or anywhere below. Stanzas of one name and instance in one block are one section, in which the later says it
- * last, as everywhere in a configuration. Plain functions, any isolate.
+ * last, as everywhere in a configuration. `Global` outside of all others is the top. Plain functions, any isolate.
  */
 import { HeddleError } from '../../errors'
-import type { PathStep } from '../path'
+import { isGlobal, type PathStep } from '../path'
 import { childrenOf, type LocatedNode } from './located-node'
 
-interface Step {
+/** One step of a path. */
+export interface Step {
   readonly deep: boolean
   readonly name: string
   /** The name in lower case; `*` is any. */
@@ -76,8 +77,12 @@ export function parseValuePath(path: string): ValuePath {
 
 /** All stanzas of a path, in the order of the configuration, each once. */
 export function select(from: LocatedNode, { isAbsolute, steps }: SectionPath): LocatedNode[] {
-  let found: LocatedNode[] = [isAbsolute ? topOf(from) : from]
-  for (const step of steps) found = found.length === 0 ? found : selectStep(found, step)
+  const start = isAbsolute ? topOf(from) : from
+  let found: LocatedNode[] = [start]
+  for (const [i, step] of steps.entries()) {
+    if (i === 0 && !start.parent && !step.deep && isGlobal(step.type, step.instance)) continue
+    found = found.length === 0 ? found : selectStep(found, step)
+  }
   return found
 }
 
@@ -85,15 +90,6 @@ export function select(from: LocatedNode, { isAbsolute, steps }: SectionPath): L
 export function selectHolders(from: LocatedNode, { section, deep }: ValuePath): LocatedNode[] {
   const found = select(from, section)
   return deep ? [...found, ...selectStep(found, ANYWHERE)] : found
-}
-
-/**
- * The steps of a path that names one stanza, whether it is there or not; undefined where it names several: with `*`, or at
- * any depth, or by a name without an instance (which means the one that has none where nothing is there yet).
- */
-export function stepsOf({ steps }: SectionPath): PathStep[] | undefined {
-  if (steps.some(({ deep, type }) => deep || type === '*')) return undefined
-  return steps.map(({ name, type, instance }) => ({ name, type, instance: instance ?? undefined }))
 }
 
 function selectStep(found: readonly LocatedNode[], step: Step): LocatedNode[] {

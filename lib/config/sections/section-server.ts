@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { HeddleError } from '../../errors'
 import type { OwnerToken } from '../lock'
+import { type PathStep, printPath } from '../path'
 import type { CommitResult } from '../transaction'
 import type { ConfigNode } from '../tree'
 import type { Lease, LeaseTable } from './lease'
@@ -109,10 +110,15 @@ class SectionServer {
   }
 
   #apply(copy: WorkingCopy, change: SectionChange): void {
-    if (change.kind === 'set') copy.set(change.path, change.value)
-    else if (change.kind === 'unset') copy.unset(change.path)
-    else if (this.#mayRemove(change.path)) copy.remove(change.path)
-    else throw new HeddleError('ERR_CONFIG_VETO', `${change.path} must stay`)
+    if (change.kind === 'set') copy.set(change.at, change.value)
+    else if (change.kind === 'unset') copy.unset(change.at)
+    else this.#remove(copy, change.steps)
+  }
+
+  #remove(copy: WorkingCopy, steps: readonly PathStep[]): void {
+    const path = printPath(steps)
+    if (!this.#mayRemove(path)) throw new HeddleError('ERR_CONFIG_VETO', `${path} must stay`)
+    copy.remove(steps)
   }
 
   #forget(number: number, owner: OwnerToken): void {

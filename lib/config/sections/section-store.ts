@@ -1,15 +1,14 @@
 import type { ConfigNode } from '../tree'
-import type { CommitResult } from '../transaction'
-import type { ValueInput } from '../value'
+import type { CommitResult, Transaction } from '../transaction'
+import type { SectionCopy } from './section'
 
 /** What a write section changes: a transaction of the store. */
-export interface WorkingCopy {
+export interface WorkingCopy extends SectionCopy {
   /** The tree as it would be. */
   readonly root: ConfigNode
   readonly isChanged: boolean
-  set(path: string, value: ValueInput): unknown
-  unset(path: string): boolean
-  remove(path: string): boolean
+  /** It, as programs see it. */
+  readonly transaction: Transaction
   commit(): Promise<CommitResult>
   rollback(): void
 }
@@ -23,6 +22,8 @@ export interface SectionStore {
   /** Its number. */
   readonly generation: number
   begin(options: { by: string }): WorkingCopy
+  /** The files it was read from, and the local changes file. */
+  readonly files: readonly string[]
   /** Writes what has changed into the files it belongs to. */
   writeBack(): Promise<void>
   /** Calls after each commit; what is returned ends that. */

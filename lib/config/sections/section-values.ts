@@ -1,15 +1,16 @@
 import { invalid } from '../../arguments'
 import { HeddleError } from '../../errors'
-import { type PathStep, printPath } from '../path'
+import { type KeyPath, writable } from '../path'
 import { sameRaw, type RawValue } from '../value'
 import { type DurationUnit, parseDuration } from '../units'
 import * as conversions from './conversions'
 import type { Conversion } from './conversions'
 import { interpolate } from './environment'
-import { type LocatedNode, locate } from './located-node'
+import type { LocatedNode } from './located-node'
 import { hashOf } from './inheritance'
-import { ConfigSection, type WritablePlace } from './section'
-import { parseValuePath, selectHolders, stepsOf, type ValuePath } from './section-path'
+import { resolve } from './resolve'
+import { ConfigSection, type SectionCopy } from './section'
+import { parseValuePath, selectHolders, type ValuePath } from './section-path'
 
 /**
  * Reading and writing values by their path below a section. Of several that fit the last counts. What is missing is
@@ -82,8 +83,8 @@ export abstract class SectionValues {
     const at = located(section)
     const hash = new Map<string, string>()
     if (!at) return hash
-    for (const [key, text] of hashOf(at, name.toLowerCase()))
-      hash.set(key, this.textOf(section, at, key, text))
+    for (const [key, { at: block, text }] of hashOf(at, name.toLowerCase()))
+      hash.set(key, this.textOf(section, block, key, text))
     return hash
   }
 
@@ -125,9 +126,8 @@ export abstract class SectionValues {
 
   /** Takes a setting away. False if there was none. */
   unset(section: ConfigSection, path: string): boolean {
-    const { copy, steps, name, at } = place(section, path)
-    if (at?.node.settings.has(name.toLowerCase()) !== true) return false
-    return copy.unset(printPath(steps, name))
+    const { copy, at, known } = place(section, path)
+    return known !== undefined && copy.unset(at)
   }
 
   /** What a text is for who reads it. */
@@ -153,11 +153,9 @@ export abstract class SectionValues {
   }
 
   #set<T>(section: ConfigSection, path: string, { write }: Conversion<T>, value: T): void {
-    const { copy, steps, name, at } = place(section, path)
+    const { copy, at, known } = place(section, path)
     const text = write(value)
-    const known = at?.node.settings.get(name.toLowerCase())?.value
-    if (known !== undefined && sameRaw(known, text)) return
-    copy.set(printPath(steps, name), text)
+    if (known === undefined || !sameRaw(known, text)) copy.set(at, text)
   }
 }
 
@@ -176,21 +174,20 @@ function lastSetting(
   return at && setting && { at, value: setting.value }
 }
 
-/** Where a setter writes. ERR_NOT_WRITABLE, ERR_CONFIG_PATH. */
+/** Where a setter writes, and what is there. ERR_NOT_WRITABLE, ERR_CONFIG_PATH. */
 function place(
   section: unknown,
   path: string,
-): WritablePlace & {
-  readonly name: string
-  readonly at: LocatedNode | undefined
-} {
+): { readonly copy: SectionCopy; readonly at: KeyPath; readonly known: RawValue | undefined } {
   if (!(section instanceof ConfigSection))
     throw new HeddleError('ERR_NOT_WRITABLE', 'a setter takes a write section')
-  const { copy, root, steps: base } = section.writable
-  const { section: below, deep, name } = parseValuePath(path)
-  const inner = deep ? undefined : stepsOf(below)
-  if (!inner)
+  const { copy } = section.writable()
+  const { section: below, deep, name, key } = parseValuePath(path)
+  if (deep)
     throw new HeddleError('ERR_CONFIG_PATH', `'${path}' may name several settings, a setter takes one`)
-  const steps: readonly PathStep[] = below.isAbsolute ? inner : [...base, ...inner]
-  return { copy, root, steps, name, at: locate(root, steps) }
+  const { steps, parts } = below.isAbsolute
+    ? resolve(copy.now, [], below.steps)
+    : section.writable(below.steps)
+  const known = parts.findLast(({ settings }) => settings.has(key))?.settings.get(key)?.value
+  return { copy, at: writable({ steps, name, key }), known }
 }

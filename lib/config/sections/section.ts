@@ -1,16 +1,20 @@
 import { HeddleError } from '../../errors'
 import type { LockMode, OwnerToken } from '../lock'
-import { type PathStep, printPath } from '../path'
+import { type KeyPath, type PathStep, printPath } from '../path'
 import type { CommitResult } from '../transaction'
 import type { ConfigNode } from '../tree'
 import { type LocatedNode, locate } from './located-node'
+import { type Resolved, resolve } from './resolve'
+import type { Step } from './section-path'
 import { warnOfCommit } from './section-warnings'
 
 /** What a section changes, where it may. */
 export interface SectionCopy {
-  set(path: string, value: string): unknown
-  unset(path: string): boolean
-  remove(path: string): boolean
+  /** The tree, to be looked at now and not to be kept. */
+  readonly now: ConfigNode
+  set(at: KeyPath, value: string): void
+  unset(at: KeyPath): boolean
+  remove(steps: readonly PathStep[]): boolean
 }
 
 /** A lock of this or of another isolate. @internal */
@@ -34,11 +38,8 @@ export interface SectionLease extends HeldLease {
 }
 
 /** Where a setter may write. @internal */
-export interface WritablePlace {
+export interface WritablePlace extends Resolved {
   readonly copy: SectionCopy
-  readonly root: ConfigNode
-  /** To the section. */
-  readonly steps: readonly PathStep[]
 }
 
 /** More errors of one section nobody looks at. */
@@ -148,17 +149,18 @@ export class ConfigSection implements Disposable, AsyncDisposable {
     return this.#found.at
   }
 
-  /** @internal The working copy and where this section is in it. ERR_NOT_WRITABLE. */
-  get writable(): WritablePlace {
-    const { copy, root } = this.#lease.holding
+  /** @internal The working copy and where a path below this section leads in it. ERR_NOT_WRITABLE, ERR_CONFIG_PATH. */
+  writable(below: readonly Step[] = []): WritablePlace {
+    const { copy } = this.#lease.holding
     if (this.isReleased || this.mode !== 'write' || copy === undefined)
       throw new HeddleError('ERR_NOT_WRITABLE', `the section ${this.path} is not one for writing`)
-    if (this.isEmpty || this.#steps === undefined)
-      throw new HeddleError(
-        'ERR_NOT_WRITABLE',
-        `there is nothing at ${this.path}; write from a section above it`,
-      )
-    return { copy, root, steps: this.#steps }
+    this.#lease.touch()
+    const found = this.#steps && resolve(copy.now, this.#steps, below)
+    if (found?.hasFrom) return { ...found, copy }
+    throw new HeddleError(
+      'ERR_NOT_WRITABLE',
+      `there is nothing at ${this.path}; write from a section above it`,
+    )
   }
 
   /** @internal */

@@ -3,6 +3,7 @@ import { HeddleError } from '../../errors'
 import type { LineWaitOptions } from '../../waiting'
 import type { LockMode, OwnerToken } from '../lock'
 import { printPath } from '../path'
+import type { Transaction } from '../transaction'
 import { interpolate } from './environment'
 import { LeaseTable } from './lease'
 import { type LocatedNode, stepsTo } from './located-node'
@@ -63,11 +64,14 @@ export class ConfigSections extends LockedSections {
     throw new HeddleError('ERR_NOT_SUPPORTED', 'this Config was made without hooks')
   }
 
-  /** The working copy under a write section, a transaction of the Config, which commits with it. ERR_NOT_WRITABLE. (CX-21) */
-  asTransaction(section: ConfigSection): WorkingCopy {
+  /**
+   * The working copy under a write section, a transaction of the Config, which ends with it: its own `commit` and `rollback`
+   * are ERR_CONFIG_TRANSACTION, its `replay` is a new one. ERR_NOT_WRITABLE. (CX-21)
+   */
+  asTransaction(section: ConfigSection): Transaction {
     if (!(section instanceof ConfigSection))
       throw new HeddleError('ERR_NOT_WRITABLE', 'only a write section has a transaction')
-    return section.writable.copy as WorkingCopy
+    return (section.writable().copy as WorkingCopy).transaction
   }
 
   /** (CX-07) */
@@ -87,18 +91,23 @@ export class ConfigSections extends LockedSections {
   /**
    * Writes the configuration out: with a path all of it into that file, else what has changed into the files it belongs to.
    * A file has the old text or the new, after a crash too; its permissions and owner stay. Writes follow one another.
-   * ERR_WRITES_DISABLED, ERR_CONFIG_READONLY, ERR_CONFIG_STALE, what the system says. (CX-14, CX-15)
+   * What the command line has set is written too, into a file of its own, and not back. ERR_INVALID_ARGUMENT for a path that
+   * is one of the files of the configuration, ERR_WRITES_DISABLED, ERR_CONFIG_READONLY, ERR_CONFIG_STALE, what the system
+   * says. (CX-14, CX-15)
    */
   writeFile(path?: string): Promise<void> {
     return this.#writeOut.write(path)
   }
 
-  /** As `writeFile()`, soon; all requests of one pass of the loop are one write. Errors as there. (CX-15) */
+  /**
+   * As `writeFile()`, soon; all requests of one pass of the loop, and while another write goes on, are one. Errors as there,
+   * to be awaited. (CX-15)
+   */
   requestWrite(): Promise<void> {
     return this.#writeOut.request()
   }
 
-  /** From now on nothing is written: ERR_WRITES_DISABLED. The journal goes on. (CX-15) */
+  /** From now on nothing is written, by `config.writeBack` neither: ERR_WRITES_DISABLED. The journal goes on. (CX-15) */
   disableWrites(): void {
     this.#writeOut.disable()
   }
@@ -119,7 +128,9 @@ export class ConfigSections extends LockedSections {
     const text = interpolate(given)
     const fixup = this.#hooks?.valueFixup
     if (!fixup || fixup.has() === 0) return text
-    return fixup.call({ path: printPath(stepsTo(at)), key, text }) ?? text
+    const fixed: unknown = fixup.call({ path: printPath(stepsTo(at)), key, text }) ?? text
+    if (typeof fixed === 'string') return fixed
+    throw new HeddleError('EINVAL', 'a provider of config.value_fixup has returned what is no text')
   }
 
   protected override mayRemove(path: string): boolean {

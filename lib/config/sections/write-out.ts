@@ -1,15 +1,18 @@
-import { appendFile } from 'node:fs/promises'
+import { appendFile, realpath } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { invalid } from '../../arguments'
 import { HeddleError } from '../../errors'
 import { plainOf } from '../changes'
+import { LONGEST_TIMER_MS } from '../../waiting'
 import { replaceFile } from '../files'
+import { attempt } from '../participant'
 import { printName, printValue, quote } from '../syntax/print'
 import type { ConfigNode } from '../tree'
 import type { SectionStore } from './section-store'
 
 /** Options of `conf.journal`. */
 export interface JournalOptions {
-  /** Milliseconds without a change before one is written. Default: 1000. */
+  /** Milliseconds without a change before one is written, at most some 24 days. Default: 1000. */
   readonly quietMs?: number | undefined
   /** What it could not write. Default: a warning. */
   readonly onError?: ((error: unknown) => void) | undefined
@@ -37,9 +40,10 @@ export class WriteOut {
     this.#check()
     if (path !== undefined && (typeof path !== 'string' || path === ''))
       throw invalid('path', 'is the path of a file', path)
-    const write = (): Promise<void> => {
+    const write = async (): Promise<void> => {
       this.#check()
       if (path === undefined) return this.#store.writeBack()
+      await checkIsOther(path, this.#store.files)
       return replaceFile(path, printTree(this.#store.root))
     }
     const done = this.#last.then(write)
@@ -47,15 +51,19 @@ export class WriteOut {
     return done
   }
 
-  /** All requests of one pass of the loop are one write, which they all wait for. */
+  /** All requests of one pass of the loop, and while another write goes on, are one write, which they all wait for. */
   request(): Promise<void> {
-    this.#requested ??= new Promise<void>((resolve, reject) => {
-      setImmediate(() => {
-        this.#requested = undefined
-        this.write(undefined).then(resolve, reject)
-      })
-    })
+    this.#requested ??= this.#writeSoon()
     return this.#requested
+  }
+
+  async #writeSoon(): Promise<void> {
+    await new Promise<void>((given) => {
+      setImmediate(given)
+    })
+    await this.#last
+    this.#requested = undefined
+    await this.write(undefined)
   }
 
   disable(): void {
@@ -69,6 +77,19 @@ export class WriteOut {
   #check(): void {
     if (this.#isDisabled) throw new HeddleError('ERR_WRITES_DISABLED')
   }
+}
+
+/** All of it in the place of one of the files it is from would be there twice. */
+async function checkIsOther(path: string, files: readonly string[]): Promise<void> {
+  const real = await realOf(path)
+  for (const file of files) {
+    if ((await realOf(file)) !== real) continue
+    throw invalid('path', 'is not one of the files of the configuration, which writeFile() writes', path)
+  }
+}
+
+function realOf(path: string): Promise<string> {
+  return realpath(path).catch(() => resolve(path))
 }
 
 /**
@@ -93,8 +114,8 @@ export class Journal implements AsyncDisposable {
     if (typeof onError !== 'function') throw invalid('onError', 'is a function', onError)
     this.#store = store
     this.#path = path
-    this.#quietMs = quietMs
-    this.#onError = onError
+    this.#quietMs = Math.min(quietMs, LONGEST_TIMER_MS)
+    this.#onError = (error) => attempt(() => onError(error), 'onError of the journal')
     this.#unfollow = store.onChange(() => this.mark())
   }
 
@@ -117,8 +138,10 @@ export class Journal implements AsyncDisposable {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const { root, generation } = this.#store
-    const entry = `# generation ${generation}, ${new Date().toISOString()}\n${printTree(root)}`
-    this.#last = this.#last.then(() => appendFile(this.#path, entry, { mode: 0o600 })).catch(this.#onError)
+    const head = `# generation ${generation}, ${new Date().toISOString()}\n`
+    this.#last = this.#last
+      .then(() => appendFile(this.#path, head + printTree(root), { mode: 0o600 }))
+      .catch(this.#onError)
   }
 }
 

@@ -55,8 +55,8 @@ export function newSetting(file: string, name: string, value: string): DraftSett
 /** All stanzas that a step means, in order: what stands in several of them belongs together. */
 export function stanzasAt(outer: readonly DraftStanza[], { name, instance }: ScopeStep): DraftStanza[] {
   const key = name.toLowerCase()
-  return outer.flatMap(({ body }) =>
-    body.filter(
+  return outer.flatMap((stanza) =>
+    bodyOf(stanza).filter(
       (node): node is DraftStanza =>
         node.kind === 'stanza' && !node.removed && node.key === key && node.instance === instance,
     ),
@@ -66,9 +66,29 @@ export function stanzasAt(outer: readonly DraftStanza[], { name, instance }: Sco
 /** All settings of a name in these stanzas, in order: the last one counts. */
 export function settingsIn(stanzas: readonly DraftStanza[], name: string): DraftSetting[] {
   const key = name.toLowerCase()
-  return stanzas.flatMap(({ body }) =>
-    body.filter((node): node is DraftSetting => node.kind === 'setting' && !node.removed && node.key === key),
+  return stanzas.flatMap((stanza) =>
+    bodyOf(stanza).filter(
+      (node): node is DraftSetting => node.kind === 'setting' && !node.removed && node.key === key,
+    ),
   )
+}
+
+/** What it says; what stands in `Global { }` outside of all stanzas is said outside of all stanzas. */
+function bodyOf({ key, body }: DraftStanza): readonly DraftStatement[] {
+  if (key !== '') return body
+  return body.flatMap((node) =>
+    node.kind === 'stanza' && isGlobal(node) && !node.removed ? node.body : [node],
+  )
+}
+
+/** The way to a stanza without `Global`, which is none. */
+export function withoutGlobal(scope: readonly ScopeStep[]): readonly ScopeStep[] {
+  const [first] = scope
+  return first && isGlobal(first) ? scope.slice(1) : scope
+}
+
+function isGlobal({ name, instance }: ScopeStep): boolean {
+  return name.toLowerCase() === 'global' && instance === undefined
 }
 
 /** Whether a file may be written; one that does not exist yet may. */

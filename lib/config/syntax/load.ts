@@ -282,7 +282,7 @@ class Loader {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof HeddleError && error.code === 'ENOENT'
+  return error instanceof HeddleError && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
 }
 
 function holdsInclude(node: StatementNode): boolean {

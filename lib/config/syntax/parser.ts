@@ -59,7 +59,7 @@ function scannerOf(text: string, options: ParseOptions): Scanner {
   return new Scanner(text, file)
 }
 
-/** One function for each rule of the grammar (docs/reference/config.md). */
+/** One function for each rule of the grammar (docs/reference/config-syntax.md). */
 class Parser {
   readonly errors: ConfigError[] = []
   readonly #scanner: Scanner

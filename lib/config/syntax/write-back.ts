@@ -11,6 +11,7 @@ import {
   type ScopeStep,
   settingsIn,
   stanzasAt,
+  withoutGlobal,
 } from './draft'
 import { applyEdits } from './edits'
 import type { Loaded, LoadedFile } from './load'
@@ -74,7 +75,7 @@ class Writer {
   }
 
   make(change: Change): void {
-    const { scope } = change
+    const scope = withoutGlobal(change.scope)
     if (change.kind === 'set') this.#set(scope, printName(change.name), valueText(change.value))
     else if (change.kind === 'unset') this.#take(settingsIn(this.#at(scope), change.name))
     else if (change.kind === 'create') this.#create(scope)
