@@ -75,7 +75,6 @@ class Desk {
   // --- calls of the isolate into modules; a depth above 0 is where JavaScript can be called
   void enter() { depth_++; }
   void leave() { depth_--; }
-  [[nodiscard]] uint32_t depth() const { return depth_; }
   // Whether the calling thread is the isolate's. Any thread.
   [[nodiscard]] bool isHere() const;
   // Whether the calling thread may call JavaScript now.
