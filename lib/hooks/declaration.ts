@@ -1,7 +1,7 @@
 import { isDeepStrictEqual, types } from 'node:util'
 import { checkOptions, invalid } from '../arguments'
 import { HeddleError } from '../errors'
-import type { Given, ReturnRule } from './judge'
+import type { Given, ReturnRule } from './value-site'
 
 /** What may be said about any hook. */
 export interface HookOptions {
@@ -20,7 +20,7 @@ export interface HookSpec<R> extends HookOptions {
   readonly default?: R
   /**
    * Looked at after each provider with what that has returned; `ret` ends the call with a value, at once. It may be called while
-   * the rule runs only, so the rule is no async function; it is one function a hook, which ends the call whose rule runs. Without a rule all run, and the last value is the result. (HK-02)
+   * the rule runs only, so the rule is no async function. Without a rule all run, and the last value is the result. (HK-02)
    */
   readonly onReturn?: ReturnRule<R> | undefined
 }

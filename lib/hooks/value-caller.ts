@@ -4,23 +4,16 @@ import type { ProviderList } from './provider-list'
 
 type Rule = (returned: unknown, ret: (value: unknown) => void) => void
 
-/** What a rule has said. The site's, whichever function calls. */
-interface Judge {
-  /** 0: no rule runs. 1: it runs. 2: it has returned early. */
-  state: number
-  readonly ret: (value: unknown) => void
-  /** The value that was returned early; then nothing has been said. */
-  taken(): unknown
-}
-
 /**
  * Calls of hooks with a result, made as those of void hooks are (`void-caller.ts`): without imports at run time, a copy for each list
- * that is called often. After each provider the rule is looked at.
+ * that is called often. After each provider the rule is looked at. What that may say is of the call: V8 sees that the return function
+ * does not get away, and makes none, as long as no rule keeps it.
  */
 export interface ValueCallSite {
   readonly point: { readonly list: ProviderList }
   readonly rule: Rule | undefined
-  readonly judge: Judge
+  /** The error of a rule that returns when it is over. */
+  late(): Error
   /** Nothing to call, or nothing that may be called so. */
   none(list: ProviderList): unknown
   /** Another number of arguments than this function is for. */
@@ -49,88 +42,110 @@ function isThenable(value: unknown): boolean {
 }
 
 /** Finds promises; few results are objects, so it is not part of what is compiled into calls. */
-function refuse(value: unknown): boolean {
+function refuse(value: unknown): void {
   if (isThenable(value)) throw PROMISE
-  return false
 }
 
-function isPromise(r: unknown): boolean {
-  return r !== undefined && refuse(r)
-}
-
-/**
- * What looks at the results. Ten copies must fit in what V8 inlines into one function (920 bytes): parameters that nobody assigns are
- * constants to it, as `const` would be, and need no look whether they are initialised.
- */
-function isOverFor(judge: Judge, rule: Rule | undefined, ret: Judge['ret']) {
-  return rule === undefined ? isPromise : isOver
-
-  function isOver(r: unknown): boolean {
-    if (typeof r === 'object' || typeof r === 'function') refuse(r)
-    judge.state = 1
-    ;(rule as Rule)(r, ret)
-    if (judge.state === 2) return true
-    judge.state = 0
-    return false
-  }
-}
-
-/** A call has thrown: a provider, the rule, or `refuse`. */
-function failed(site: ValueCallSite, list: ProviderList, at: number, error: unknown, r: unknown): unknown {
-  const { judge } = site
-  if (error === PROMISE) return site.promised(list, at, r)
-  const wasRuling = judge.state !== 0
-  judge.taken()
-  if (wasRuling) throw error
-  return site.failed(list, at, error)
-}
+/** Where none was declared. */
+const NO_RULE: Rule = () => {}
 
 const call0: Maker = (site, list, counter) => {
   const { point } = site
   const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
-  const { judge } = site
-  const isOver = isOverFor(judge, site.rule, judge.ret)
+  const { rule = NO_RULE } = site
   return function call(): unknown {
     if (arguments.length !== 0) return site.other(arguments)
     if (point.list !== list) return site.moved(0)()
     if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
-    if (judge.state !== 0) return site.resume(list, 0, [])
     let at = 0
     let r: unknown
+    let isRuling = false
+    let isReturned = false
+    let result: unknown
+    const ret = (value: unknown): void => {
+      if (!isRuling) throw site.late()
+      if (isReturned) return
+      isReturned = true
+      result = value
+    }
     try {
       r = f0(c0)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f1(c1)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f2(c2)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f3(c3)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f4(c4)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f5(c5)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f6(c6)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f7(c7)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f8(c8)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f9(c9)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
     } catch (error) {
-      return failed(site, list, at, error, r)
+      if (error === PROMISE) return site.promised(list, at, r)
+      const wasRuling = isRuling
+      isRuling = false
+      if (wasRuling) throw error
+      return site.failed(list, at, error)
     }
     return site.resume(list, at, [], r)
   }
@@ -139,49 +154,100 @@ const call0: Maker = (site, list, counter) => {
 const call1: Maker = (site, list, counter) => {
   const { point } = site
   const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
-  const { judge } = site
-  const isOver = isOverFor(judge, site.rule, judge.ret)
+  const { rule = NO_RULE } = site
   return function call(a: unknown): unknown {
     if (arguments.length !== 1) return site.other(arguments)
     if (point.list !== list) return site.moved(1)(a)
     if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
-    if (judge.state !== 0) return site.resume(list, 0, [a])
     let at = 0
     let r: unknown
+    let isRuling = false
+    let isReturned = false
+    let result: unknown
+    const ret = (value: unknown): void => {
+      if (!isRuling) throw site.late()
+      if (isReturned) return
+      isReturned = true
+      result = value
+    }
     try {
       r = f0(c0, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f1(c1, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f2(c2, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f3(c3, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f4(c4, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f5(c5, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f6(c6, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f7(c7, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f8(c8, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f9(c9, a)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
     } catch (error) {
-      return failed(site, list, at, error, r)
+      if (error === PROMISE) return site.promised(list, at, r)
+      const wasRuling = isRuling
+      isRuling = false
+      if (wasRuling) throw error
+      return site.failed(list, at, error)
     }
     return site.resume(list, at, [a], r)
   }
@@ -190,49 +256,100 @@ const call1: Maker = (site, list, counter) => {
 const call2: Maker = (site, list, counter) => {
   const { point } = site
   const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
-  const { judge } = site
-  const isOver = isOverFor(judge, site.rule, judge.ret)
+  const { rule = NO_RULE } = site
   return function call(a: unknown, b: unknown): unknown {
     if (arguments.length !== 2) return site.other(arguments)
     if (point.list !== list) return site.moved(2)(a, b)
     if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
-    if (judge.state !== 0) return site.resume(list, 0, [a, b])
     let at = 0
     let r: unknown
+    let isRuling = false
+    let isReturned = false
+    let result: unknown
+    const ret = (value: unknown): void => {
+      if (!isRuling) throw site.late()
+      if (isReturned) return
+      isReturned = true
+      result = value
+    }
     try {
       r = f0(c0, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f1(c1, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f2(c2, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f3(c3, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f4(c4, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f5(c5, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f6(c6, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f7(c7, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f8(c8, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f9(c9, a, b)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
     } catch (error) {
-      return failed(site, list, at, error, r)
+      if (error === PROMISE) return site.promised(list, at, r)
+      const wasRuling = isRuling
+      isRuling = false
+      if (wasRuling) throw error
+      return site.failed(list, at, error)
     }
     return site.resume(list, at, [a, b], r)
   }
@@ -241,49 +358,100 @@ const call2: Maker = (site, list, counter) => {
 const call3: Maker = (site, list, counter) => {
   const { point } = site
   const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
-  const { judge } = site
-  const isOver = isOverFor(judge, site.rule, judge.ret)
+  const { rule = NO_RULE } = site
   return function call(a: unknown, b: unknown, c: unknown): unknown {
     if (arguments.length !== 3) return site.other(arguments)
     if (point.list !== list) return site.moved(3)(a, b, c)
     if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
-    if (judge.state !== 0) return site.resume(list, 0, [a, b, c])
     let at = 0
     let r: unknown
+    let isRuling = false
+    let isReturned = false
+    let result: unknown
+    const ret = (value: unknown): void => {
+      if (!isRuling) throw site.late()
+      if (isReturned) return
+      isReturned = true
+      result = value
+    }
     try {
       r = f0(c0, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f1(c1, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f2(c2, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f3(c3, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f4(c4, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f5(c5, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f6(c6, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f7(c7, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f8(c8, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f9(c9, a, b, c)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
     } catch (error) {
-      return failed(site, list, at, error, r)
+      if (error === PROMISE) return site.promised(list, at, r)
+      const wasRuling = isRuling
+      isRuling = false
+      if (wasRuling) throw error
+      return site.failed(list, at, error)
     }
     return site.resume(list, at, [a, b, c], r)
   }
@@ -292,49 +460,100 @@ const call3: Maker = (site, list, counter) => {
 const call4: Maker = (site, list, counter) => {
   const { point } = site
   const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
-  const { judge } = site
-  const isOver = isOverFor(judge, site.rule, judge.ret)
+  const { rule = NO_RULE } = site
   return function call(a: unknown, b: unknown, c: unknown, d: unknown): unknown {
     if (arguments.length !== 4) return site.other(arguments)
     if (point.list !== list) return site.moved(4)(a, b, c, d)
     if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
-    if (judge.state !== 0) return site.resume(list, 0, [a, b, c, d])
     let at = 0
     let r: unknown
+    let isRuling = false
+    let isReturned = false
+    let result: unknown
+    const ret = (value: unknown): void => {
+      if (!isRuling) throw site.late()
+      if (isReturned) return
+      isReturned = true
+      result = value
+    }
     try {
       r = f0(c0, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f1(c1, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f2(c2, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f3(c3, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f4(c4, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f5(c5, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f6(c6, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f7(c7, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f8(c8, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f9(c9, a, b, c, d)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
     } catch (error) {
-      return failed(site, list, at, error, r)
+      if (error === PROMISE) return site.promised(list, at, r)
+      const wasRuling = isRuling
+      isRuling = false
+      if (wasRuling) throw error
+      return site.failed(list, at, error)
     }
     return site.resume(list, at, [a, b, c, d], r)
   }
@@ -343,49 +562,100 @@ const call4: Maker = (site, list, counter) => {
 const call5: Maker = (site, list, counter) => {
   const { point } = site
   const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
-  const { judge } = site
-  const isOver = isOverFor(judge, site.rule, judge.ret)
+  const { rule = NO_RULE } = site
   return function call(a: unknown, b: unknown, c: unknown, d: unknown, e: unknown): unknown {
     if (arguments.length !== 5) return site.other(arguments)
     if (point.list !== list) return site.moved(5)(a, b, c, d, e)
     if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
-    if (judge.state !== 0) return site.resume(list, 0, [a, b, c, d, e])
     let at = 0
     let r: unknown
+    let isRuling = false
+    let isReturned = false
+    let result: unknown
+    const ret = (value: unknown): void => {
+      if (!isRuling) throw site.late()
+      if (isReturned) return
+      isReturned = true
+      result = value
+    }
     try {
       r = f0(c0, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f1(c1, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f2(c2, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f3(c3, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f4(c4, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f5(c5, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f6(c6, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f7(c7, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f8(c8, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f9(c9, a, b, c, d, e)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
     } catch (error) {
-      return failed(site, list, at, error, r)
+      if (error === PROMISE) return site.promised(list, at, r)
+      const wasRuling = isRuling
+      isRuling = false
+      if (wasRuling) throw error
+      return site.failed(list, at, error)
     }
     return site.resume(list, at, [a, b, c, d, e], r)
   }
@@ -394,49 +664,100 @@ const call5: Maker = (site, list, counter) => {
 const call6: Maker = (site, list, counter) => {
   const { point } = site
   const { size: n, f0, c0, f1, c1, f2, c2, f3, c3, f4, c4, f5, c5, f6, c6, f7, c7, f8, c8, f9, c9 } = list
-  const { judge } = site
-  const isOver = isOverFor(judge, site.rule, judge.ret)
+  const { rule = NO_RULE } = site
   return function call(a: unknown, b: unknown, c: unknown, d: unknown, e: unknown, f: unknown): unknown {
     if (arguments.length !== 6) return site.other(arguments)
     if (point.list !== list) return site.moved(6)(a, b, c, d, e, f)
     if (counter !== undefined && --counter.left === 0) site.often()
     if (n <= 0) return site.none(list)
-    if (judge.state !== 0) return site.resume(list, 0, [a, b, c, d, e, f])
     let at = 0
     let r: unknown
+    let isRuling = false
+    let isReturned = false
+    let result: unknown
+    const ret = (value: unknown): void => {
+      if (!isRuling) throw site.late()
+      if (isReturned) return
+      isReturned = true
+      result = value
+    }
     try {
       r = f0(c0, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f1(c1, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f2(c2, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f3(c3, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f4(c4, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f5(c5, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f6(c6, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f7(c7, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f8(c8, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
       r = f9(c9, a, b, c, d, e, f)
-      if (isOver(r)) return judge.taken()
+      if (typeof r === 'object' || typeof r === 'function') refuse(r)
+      isRuling = true
+      rule(r, ret)
+      isRuling = false
+      if (isReturned) return result
       if (++at === n) return r
     } catch (error) {
-      return failed(site, list, at, error, r)
+      if (error === PROMISE) return site.promised(list, at, r)
+      const wasRuling = isRuling
+      isRuling = false
+      if (wasRuling) throw error
+      return site.failed(list, at, error)
     }
     return site.resume(list, at, [a, b, c, d, e, f], r)
   }

@@ -1,18 +1,23 @@
 import { HeddleError } from '../errors'
 import type { HookPoint } from './hook-point'
-import { type Given, Judge, type ReturnRule } from './judge'
 import type { ProviderList } from './provider-list'
 import type { Entry } from './provider'
 import { type Reporter, Site } from './site'
 import { isThenable } from './thenable'
+
+/** Looked at after each provider: `ret` ends the call with a value. (HK-02) */
+export type ReturnRule<R> = (returned: R, ret: (value: R) => void) => void
+
+/** A value that may be undefined. */
+export interface Given<R> {
+  readonly value: R
+}
 
 /**
  * The rule is looked at after each provider, the last value is the result where it ends nothing. What a provider throws the
  * caller gets, the next one does not run. (HK-02, HK-07, HK-20)
  */
 export class ValueSite<R> extends Site<R> {
-  readonly judge: Judge<R>
-
   constructor(
     point: HookPoint,
     reporter: Reporter,
@@ -21,19 +26,22 @@ export class ValueSite<R> extends Site<R> {
     readonly fallback: Given<R> | undefined,
   ) {
     super(point, reporter)
-    this.judge = new Judge(() => {
-      const message = `hook ${this.point.fullName}: a rule that is over returns nothing`
-      return new HeddleError('ERR_PHASE', message)
-    })
+  }
+
+  /** The error of a rule that returns when it is over. */
+  late(): HeddleError {
+    const message = `hook ${this.point.fullName}: the rule of this call is over`
+    return new HeddleError('ERR_PHASE', message)
   }
 
   resume(list: ProviderList, from: number, args: readonly unknown[], before?: R): R {
     const { entries } = list
     let last = before
+    const decide = this.#judge()
     for (let at = from; at < entries.length; at++) {
       const entry = entries[at] as Entry
       last = this.#ask(entry, args)
-      const early = this.#decide(last)
+      const early = decide(last)
       if (early !== undefined) return early.value
     }
     return last as R
@@ -42,6 +50,7 @@ export class ValueSite<R> extends Site<R> {
   async runAsync(list: ProviderList, args: readonly unknown[]): Promise<R> {
     if (list.entries.length === 0) return this.nobody()
     let last: R | undefined
+    const decide = this.#judge()
     for (const entry of list.entries) {
       const { fn } = entry
       try {
@@ -50,7 +59,7 @@ export class ValueSite<R> extends Site<R> {
       } catch (error) {
         throw this.failure(entry, error)
       }
-      const early = this.#decide(last)
+      const early = decide(last)
       if (early !== undefined) return early.value
     }
     return last as R
@@ -91,7 +100,24 @@ export class ValueSite<R> extends Site<R> {
     throw this.asyncError(entry)
   }
 
-  #decide(last: R): Given<R> | undefined {
-    return this.rule && this.judge.decide(this.rule, last)
+  /** What the rule says of the results of one call. */
+  #judge(): (last: R) => Given<R> | undefined {
+    const { rule } = this
+    if (rule === undefined) return () => undefined
+    let isRuling = false
+    let early: Given<R> | undefined
+    const ret = (value: R): void => {
+      if (!isRuling) throw this.late()
+      early ??= { value }
+    }
+    return (last) => {
+      isRuling = true
+      try {
+        rule(last, ret)
+      } finally {
+        isRuling = false
+      }
+      return early
+    }
   }
 }

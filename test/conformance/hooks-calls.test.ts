@@ -257,24 +257,31 @@ describe.each(CONDITIONS)('hooks $condition', ({ Hooks, isHot }) => {
     expect(hook.call('again')).toBe('again!')
   })
 
-  it('ends the call whose rule runs, whichever call `ret` was kept from (HK-02)', () => {
+  it('refuses a return that was kept from another call, also while a rule runs (HK-02)', () => {
     const kept: ((value: string) => void)[] = []
+    const refused: unknown[] = []
     const hook = prepared(
       new Hooks().declare<[string], string>('mod', 'asked', {
         default: '',
         onReturn: (rv, ret) => {
-          kept.push(ret)
-          if (rv === 'stale') kept[0]?.('by the first')
+          if (rv === 'kept') kept.push(ret)
+          if (rv !== 'stale') return
+          try {
+            kept[0]?.('by the first')
+          } catch (error) {
+            refused.push(error)
+          }
         },
       }),
       isHot,
       1,
     )
     hook.registerLast((_, word) => word, {})
-    expect([hook.call('plain'), hook.call('stale')]).toEqual(['plain', 'by the first'])
-    for (let i = 0; i < (isHot ? 3000 : 0); i++) hook.call('plain')
-    expect([hook.call('stale'), hook.call('plain')]).toEqual(['by the first', 'plain'])
-    expect(new Set(kept).size).toBe(1)
+    expect([hook.call('kept'), hook.call('stale')]).toEqual(['kept', 'stale'])
+    for (let i = 0; i < (isHot ? 20_000 : 0); i++) hook.call('plain')
+    expect([hook.call('stale'), hook.call('plain')]).toEqual(['stale', 'plain'])
+    const late = expect.objectContaining({ code: 'ERR_PHASE' })
+    expect(refused).toEqual([late, late])
   })
 
   it('refuses a return when the rule is over (HK-02)', () => {
