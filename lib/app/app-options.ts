@@ -8,6 +8,8 @@ export interface AppOptions {
   readonly defines?: readonly ConfigOverride[]
   /** Read after all other files, and takes changes that have no other place when they are written back. (CF-31) */
   readonly localChangesFile?: string
+  /** All changes go there when they are written back, also those of values that other files have. Default false. (CF-31) */
+  readonly localChangesOnly?: boolean
   /** Folders with manifests of modules, beside those of `Module_Path`. */
   readonly modules?: readonly string[]
   /** Takes lines about what goes on: reloads by the console, services that could not be closed. Default: stderr. */

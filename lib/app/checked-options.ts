@@ -6,6 +6,7 @@ const KNOWN: Record<keyof AppOptions, true> = {
   file: true,
   defines: true,
   localChangesFile: true,
+  localChangesOnly: true,
   modules: true,
   log: true,
   control: true,
@@ -32,6 +33,7 @@ export function checkedOptions(call: string, options: AppOptions): AppOptions {
     modules: [...modules],
     control: flag('control', control, true),
     ...(localChangesFile !== undefined && { localChangesFile }),
+    localChangesOnly: flag('localChangesOnly', options.localChangesOnly, false),
     ...(log !== undefined && { log }),
     ...(signal !== undefined && { signal }),
   }

@@ -39,13 +39,13 @@ export async function makeParts(
   options: AppOptions,
   { failed, onShutdown = () => {}, look }: PartsOwner,
 ): Promise<Parts> {
-  const { defines = [], modules: folders = [] } = options
+  const { defines = [], modules: folders = [], localChangesOnly } = options
   const file = resolve(options.file)
   const searchPath = [...(await modulePathOf(file, defines)), ...folders.map((folder) => resolve(folder))]
   const hooks = new Hooks({ phases: true, onError: failed })
   const local = options.localChangesFile
   const localChangesFile = local === undefined ? undefined : resolve(local)
-  const config = new Config({ hooks, file, overrides: defines, localChangesFile })
+  const config = new Config({ hooks, file, overrides: defines, localChangesFile, localChangesOnly })
   const slots = registerCoreOptions(config)
   if (look !== undefined) config.participant({ load: (txn) => look(txn, slots) })
   const control = new Control()

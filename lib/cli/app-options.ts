@@ -11,10 +11,12 @@ export function appOptions(command: string, line: CommandLine, { folder }: Termi
     throw new UsageError(`heddle ${command} takes a configuration: heddle ${command} app.conf`)
   if (more !== undefined)
     throw new UsageError(`heddle ${command} takes one configuration, not '${more}' as well`)
+  if (line.localOnly && line.local === undefined) throw new UsageError('--local-only needs --local FILE')
   return {
     file: resolve(folder, file),
     defines: line.defines,
     modules: line.modules.map((name) => resolve(folder, name)),
     ...(line.local !== undefined && { localChangesFile: resolve(folder, line.local) }),
+    localChangesOnly: line.localOnly,
   }
 }

@@ -6,11 +6,11 @@ import { complain, list, say } from './terminal'
 /** Reads a configuration and says everything that is wrong with it. */
 export const check: Command = {
   name: 'check',
-  usage: 'FILE [-D PATH=VALUE]… [--modules FOLDER]… [--local FILE]',
+  usage: 'FILE [-D PATH=VALUE]… [--modules FOLDER]… [--local FILE [--local-only]]',
   summary: 'says what is wrong with a configuration, all of it',
   details:
     'Modules are loaded and asked to initialise themselves, handlers are loaded; nothing is opened. 1: something is wrong.',
-  options: ['define', 'modules', 'local'],
+  options: ['define', 'modules', 'local', 'local-only'],
   async run(line, terminal) {
     const options = appOptions('check', line, terminal)
     const { problems, warnings } = await App.check(options)

@@ -1,3 +1,4 @@
+import { globalParameters } from './global-parameters'
 import { UsageError } from './usage-error'
 
 /** `-D path=text`: an option of the configuration, said on the command line. (CX-20) */
@@ -19,6 +20,8 @@ export interface CommandLine {
   readonly modules: readonly string[]
   /** `--local`: the local changes file. */
   readonly local: string | undefined
+  /** `--local-only`: all changes go there. */
+  readonly localOnly: boolean
   /** `--xml` */
   readonly xml: boolean
   /** `--help`, `-h` */
@@ -26,10 +29,10 @@ export interface CommandLine {
 }
 
 /** An option of the command line by its long name. */
-export type OptionName = 'define' | 'control' | 'file' | 'modules' | 'local' | 'xml'
+export type OptionName = 'define' | 'control' | 'file' | 'modules' | 'local' | 'local-only' | 'xml'
 
 const SHORT: Readonly<Record<string, string>> = { D: 'define', c: 'control', f: 'file', h: 'help' }
-const WITHOUT_VALUE: readonly string[] = ['xml', 'help']
+const WITHOUT_VALUE: readonly string[] = ['xml', 'help', 'local-only']
 
 /**
  * Reads the words behind the name of a command. `wordsEnd`: from the first word on all are words (`config set A.b -1`), as
@@ -58,6 +61,7 @@ export function readCommandLine(
     file: found.get('file')?.at(-1),
     modules: found.get('modules') ?? [],
     local: found.get('local')?.at(-1),
+    localOnly: found.has('local-only'),
     xml: found.has('xml'),
     help: found.has('help'),
   }
@@ -82,7 +86,9 @@ function takeOption(
   allowed: readonly OptionName[],
   found: Map<string, string[]>,
 ): void {
-  const [name, inline] = split(word)
+  const [said, inline] = split(word)
+  const parameter = allowed.includes('define') ? parameterOf(word, said) : undefined
+  const name = parameter === undefined ? said : 'define'
   if (name !== 'help' && !(allowed as readonly string[]).includes(name))
     throw new UsageError(`heddle ${command} knows no option ${word.split('=', 1)[0]}`)
   const values = found.get(name) ?? []
@@ -93,7 +99,13 @@ function takeOption(
   }
   const value = inline ?? rest.shift()
   if (value === undefined || value === '') throw new UsageError(`${word} takes a value`)
-  values.push(value)
+  values.push(parameter === undefined ? value : `${parameter}=${value}`)
+}
+
+/** The option of the configuration that `--name` stands for. (CX-20) */
+function parameterOf(word: string, name: string): string | undefined {
+  if (!word.startsWith('--')) return undefined
+  return globalParameters().find((parameter) => parameter.name === name)?.option
 }
 
 /** `--name=value`, `--name`, `-Xvalue`, `-X`. */

@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Lines that are kept; twice as many may be in the file. */
@@ -22,14 +22,18 @@ export class ConsoleHistory {
   load(): string[] {
     const lines = this.#attempt((file) => readFileSync(file, 'utf8').split('\n').filter(Boolean)) ?? []
     const kept = lines.slice(-KEPT)
-    if (lines.length > 2 * KEPT)
-      this.#attempt((file) => writeFileSync(file, `${kept.join('\n')}\n`, { mode: MODE }))
+    if (lines.length > 2 * KEPT) this.#attempt((file) => replace(file, `${kept.join('\n')}\n`))
     return kept.reverse()
   }
 
   add(line: string): void {
     if (line === '' || line.startsWith(' ')) return
-    this.#attempt((file) => appendFileSync(file, `${line}\n`, { mode: MODE }))
+    this.#attempt((file) => {
+      appendFileSync(file, '', { mode: MODE })
+      // One that was there may be open to others: what is typed may hold a token.
+      chmodSync(file, MODE)
+      appendFileSync(file, `${line}\n`)
+    })
   }
 
   #attempt<T>(use: (file: string) => T): T | undefined {
@@ -40,4 +44,11 @@ export class ConsoleHistory {
       return undefined
     }
   }
+}
+
+/** Whole or not at all, also where the console ends meanwhile. */
+function replace(file: string, text: string): void {
+  const temporary = `${file}.${process.pid}`
+  writeFileSync(temporary, text, { mode: MODE })
+  renameSync(temporary, file)
 }

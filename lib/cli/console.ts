@@ -36,17 +36,51 @@ export const consoleCommand: Command = {
   },
 }
 
-/** Commands of a pipe, one after the other, also after one that failed. */
+/** Commands of a pipe, one after the other, also after one that failed; until the process is gone. */
 async function readAll(client: ControlClient, xml: boolean, terminal: Terminal): Promise<number> {
+  const lines = createInterface({ input: terminal.input })
+  const end = new End(client, lines)
   let code = DONE
-  for await (const text of createInterface({ input: terminal.input })) {
+  for await (const text of lines) {
     const line = text.trim()
     if (line === '' || line.startsWith('#')) continue
     if (isExit(line)) break
-    if (!(await give(client, line, { xml }, terminal))) code = FAILED
-    if (!client.isOpen) return FAILED
+    const isDone = await give(client, line, { xml }, terminal)
+    if (!isDone) code = FAILED
+    else if (isShutdown(line)) end.isWanted = true
+    if (!client.isOpen && !isDone) return FAILED
   }
-  return code
+  return end.isCut ? end.tell(terminal) : code
+}
+
+/** What ends the lines: whoever says them, or the process. */
+class End {
+  /** The process was told to end. */
+  isWanted = false
+  #isCut = false
+
+  constructor(client: ControlClient, lines: Interface) {
+    let isOver = false
+    lines.once('close', () => {
+      isOver = true
+    })
+    void client.closed.then(() => {
+      this.#isCut = !isOver
+      lines.close()
+    })
+  }
+
+  /** Lines were still awaited. */
+  get isCut(): boolean {
+    return this.#isCut
+  }
+
+  /** The exit code. */
+  tell(terminal: Terminal): number {
+    if (this.isWanted) return DONE
+    complain(terminal, 'the process has ended the connection')
+    return FAILED
+  }
 }
 
 /** Asks in a terminal until whoever sits there leaves, or the process is gone. */
@@ -54,6 +88,7 @@ async function converse(client: ControlClient, xml: boolean, terminal: Terminal)
   const history = new ConsoleHistory(terminal.env)
   const usages = usagesOf((await client.command('help')).text)
   const lines = openTerminal(terminal, history.load(), usages)
+  const end = new End(client, lines)
   // Ctrl-C leaves also while a command runs.
   const left = new AbortController()
   lines.once('close', () => left.abort(new HeddleError('ECANCELED', 'left before the answer came')))
@@ -62,11 +97,17 @@ async function converse(client: ControlClient, xml: boolean, terminal: Terminal)
     const line = text.trim()
     if (isExit(line)) break
     history.add(text.trimEnd())
-    if (line !== '') await give(client, line, { xml, signal: left.signal }, terminal)
-    if (!client.isOpen) return FAILED
+    if (line !== '') {
+      const isDone = await give(client, line, { xml, signal: left.signal }, terminal)
+      if (isDone && isShutdown(line)) end.isWanted = true
+      if (!client.isOpen && !isDone) return FAILED
+    }
     lines.prompt()
   }
-  return DONE
+  if (!end.isCut) return DONE
+  // Behind the prompt.
+  say(terminal, '')
+  return end.tell(terminal)
 }
 
 function openTerminal({ input, output }: Terminal, history: string[], usages: readonly Usage[]): Interface {
@@ -99,6 +140,10 @@ async function give(
     complain(terminal, described(error))
     return false
   }
+}
+
+function isShutdown(line: string): boolean {
+  return /^(?:xml\s+)?shutdown$/i.test(line)
 }
 
 function isExit(line: string): boolean {

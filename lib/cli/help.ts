@@ -1,5 +1,6 @@
 import type { Command } from './command'
 import type { OptionName } from './command-line'
+import { globalParameters } from './global-parameters'
 
 const OPTIONS: Readonly<Record<OptionName, readonly [usage: string, text: string]>> = {
   define: [
@@ -15,6 +16,7 @@ const OPTIONS: Readonly<Record<OptionName, readonly [usage: string, text: string
     'the configuration that names it, if --control does not (else HEDDLE_CONTROL, else heddle.conf)',
   ],
   modules: ['--modules FOLDER', 'looks for manifests there as well'],
+  'local-only': ['--local-only', 'all changes that are written go there'],
   local: ['--local FILE', 'read after all other files; takes changes that have no other place'],
   xml: ['--xml', 'the answer as XML'],
 }
@@ -28,7 +30,7 @@ export function helpOnAll(commands: readonly Command[]): string {
 
 /** One command and its options. */
 export function helpOnOne({ name, usage, summary, details, options }: Command): string {
-  const rows = options.map((option) => OPTIONS[option])
+  const rows = options.flatMap(rowsOf)
   const width = Math.max(0, ...rows.map(([left]) => left.length))
   const parts = [
     `usage: heddle ${name} ${usage}`.trimEnd(),
@@ -36,4 +38,17 @@ export function helpOnOne({ name, usage, summary, details, options }: Command): 
     rows.map(([left, text]) => `  ${left.padEnd(width)}  ${text}`).join('\n'),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+type Row = readonly [usage: string, text: string]
+
+/** Options of the top of the configuration stand with the one that sets any. (CX-20) */
+function rowsOf(name: OptionName): readonly Row[] {
+  const row = OPTIONS[name]
+  if (name !== 'define') return [row]
+  const named = globalParameters().map(({ name, option, fallback }): Row => {
+    const otherwise = fallback === undefined ? '' : `, else ${fallback}`
+    return [`--${name} VALUE`, `the same for ${option} (else what the file says${otherwise})`]
+  })
+  return [row, ...named]
 }

@@ -28,7 +28,7 @@ function told(error: unknown): string {
 
 async function dispatch([name, ...argv]: readonly string[], terminal: Terminal): Promise<number> {
   if (name === undefined) throw new UsageError('a command is missing; `heddle help` names them')
-  if (name === 'help' || name === '--help' || name === '-h') return help(argv[0], terminal)
+  if (name === 'help' || name === '--help' || name === '-h') return help(argv, terminal)
   const command = find(name === '--version' || name === '-v' ? 'version' : name)
   const line = readCommandLine(command.name, argv, command.options, command.wordsEnd)
   if (!line.help) return command.run(line, terminal)
@@ -36,7 +36,8 @@ async function dispatch([name, ...argv]: readonly string[], terminal: Terminal):
   return DONE
 }
 
-function help(name: string | undefined, terminal: Terminal): number {
+function help([name, more]: readonly string[], terminal: Terminal): number {
+  if (more !== undefined) throw new UsageError(`heddle help takes one command, not '${more}' as well`)
   say(terminal, name === undefined ? helpOnAll(COMMANDS) : helpOnOne(find(name)))
   return DONE
 }

@@ -2,7 +2,12 @@ import { ControlClient, type ControlEndpoint } from '../console'
 import { type Command, DONE, FAILED } from './command'
 import type { CommandLine } from './command-line'
 import { findSocket } from './find-socket'
+import { remoteLine } from './remote-line'
 import { complain, say, type Terminal } from './terminal'
+import { UsageError } from './usage-error'
+
+/** By itself it would be over at once, or find nothing begun. */
+const OF_A_CONNECTION = /^\s*(?:xml\s+)?config\s+(?:begin|commit|rollback|replay)\b/i
 
 /** Sends one line to the process behind a control socket and shows its answer. The exit code says whether it was done. */
 export async function ask(
@@ -11,6 +16,10 @@ export async function ask(
   xml: boolean,
   terminal: Terminal,
 ): Promise<number> {
+  if (OF_A_CONNECTION.test(text))
+    throw new UsageError(
+      'a transaction lasts as long as its connection: give it to heddle console, one command a line',
+    )
   const client = await ControlClient.connect(socket)
   try {
     const answer = await client.command(text, { xml })
@@ -22,7 +31,7 @@ export async function ask(
   }
 }
 
-/** A command that the running process carries out: name and words go there as they are. */
+/** A command that the running process carries out. */
 function remote(name: string, usage: string, summary: string): Command {
   return {
     name,
@@ -31,7 +40,7 @@ function remote(name: string, usage: string, summary: string): Command {
     options: ['control', 'file', 'xml'],
     wordsEnd: true,
     async run(line: CommandLine, terminal: Terminal): Promise<number> {
-      const text = [name, ...line.words].join(' ')
+      const text = remoteLine(name, line.words)
       return ask(await findSocket(line, terminal), text, line.xml, terminal)
     },
   }
@@ -39,8 +48,8 @@ function remote(name: string, usage: string, summary: string): Command {
 
 /** What a running process is asked for. */
 export const REMOTE: readonly Command[] = [
-  remote('config', 'reload | show PATH | set PATH VALUE | …', 'the configuration of a running process'),
-  remote('module', 'list | NAME WORD…', 'modules of a running process'),
+  remote('config', 'reload | get PATH | set PATH VALUE | …', 'the configuration of a running process'),
+  remote('module', 'list | manifests', 'modules of a running process'),
   remote('hooks', '', 'hook points and their providers'),
   remote('memory', '[TYPE]', 'what a running process has allocated, by memtype'),
   remote('threads', '', 'loops and thread pools'),

@@ -10,13 +10,13 @@ import { complain, say, type Terminal } from './terminal'
 /** Serves what a configuration says until a signal, or the console, ends it. */
 export const run: Command = {
   name: 'run',
-  usage: 'FILE [-D PATH=VALUE]… [--modules FOLDER]… [--local FILE]',
+  usage: 'FILE [-D PATH=VALUE]… [--modules FOLDER]… [--local FILE [--local-only]]',
   summary: 'loads a configuration and its modules, opens its listeners, serves',
   details: [
     'SIGTERM and SIGINT drain and end with 0; a second one ends at once. SIGHUP reloads the configuration.',
     'A configuration that is wrong, a module that fails or a port that is taken ends with 1.',
   ].join('\n'),
-  options: ['define', 'modules', 'local'],
+  options: ['define', 'modules', 'local', 'local-only'],
   async run(line, terminal) {
     const options = appOptions('run', line, terminal)
     const ending = new AbortController()

@@ -50,6 +50,9 @@ export class ControlClient {
   readonly #answers: AnswerReader
   readonly #asked: Asked[] = []
   #error: HeddleError | undefined
+  /** Resolves when the connection is over, whoever ended it; never rejects. */
+  readonly closed: Promise<void>
+  #hasClosed: () => void = () => {}
 
   /**
    * Connects to the path of a unix socket, or to where the options say. ECONNREFUSED and ENOENT: nobody is there; EACCES: it
@@ -84,6 +87,9 @@ export class ControlClient {
   private constructor(socket: Socket, limit: number) {
     this.#socket = socket
     this.#answers = new AnswerReader(limit)
+    this.closed = new Promise((resolve) => {
+      this.#hasClosed = resolve
+    })
     socket.on('data', (chunk: Buffer) => this.#received(chunk))
     socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(ofSystem(error)))
     socket.on('close', () => this.#fail(ended()))
@@ -152,6 +158,7 @@ export class ControlClient {
     this.#error = error
     this.#socket.destroy()
     for (const asked of this.#asked.splice(0)) asked.reject(error)
+    this.#hasClosed()
   }
 }
 

@@ -50,19 +50,24 @@ export function registerCoreCommands(control: Control, options: CoreCommandOptio
   add('help', { '': 'lists the commands', '<command>': 'lists how one is written' }, (response, { rest }) =>
     help(control, response, rest.toLowerCase()),
   )
-  add(
-    'version',
-    'shows what is installed and what it runs on',
-    (response) => void response.fields(versions()),
-  )
-  add('pid', 'shows the id of the process', (response) => void response.fields({ pid: process.pid }))
-  add('uptime', 'shows how long the process has been running', (response) => void response.fields(uptime()))
-  add(
-    'sysinfo',
-    'shows the machine, and what the process uses of it',
-    (response) => void response.fields(system()),
-  )
-  add('threads', 'lists loops and thread pools', (response) => threads(response))
+  const addBare = (name: string, help: string, run: (response: ControlResponse) => void): void =>
+    add(name, help, (response, { rest }) => {
+      if (rest === '') run(response)
+      else response.fail(`${name} takes no words\n`)
+    })
+  addBare('version', 'shows what is installed and what it runs on', (response) => {
+    response.fields(versions())
+  })
+  addBare('pid', 'shows the id of the process', (response) => {
+    response.fields({ pid: process.pid })
+  })
+  addBare('uptime', 'shows how long the process has been running', (response) => {
+    response.fields(uptime())
+  })
+  addBare('sysinfo', 'shows the machine, and what the process uses of it', (response) => {
+    response.fields(system())
+  })
+  addBare('threads', 'lists loops and thread pools', threads)
   add(
     'memory',
     { '': 'lists memtypes', '<type>': 'shows one, or those of a module' },
@@ -77,7 +82,7 @@ export function registerCoreCommands(control: Control, options: CoreCommandOptio
   if (hooks !== undefined)
     add('hooks', HOOKS_HELP, (response, { words }) => listHooks(response, hooks, words))
   if (onShutdown === undefined) return
-  add('shutdown', 'ends the process when what is open has been served', (response) => {
+  addBare('shutdown', 'ends the process when what is open has been served', (response) => {
     response.push('shutting down\n')
     // Not before the answer has been handed to whoever waits for it.
     setImmediate(() => void onShutdown())

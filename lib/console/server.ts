@@ -27,8 +27,13 @@ export interface ControlListenOptions {
   readonly token?: string
   /** Default: the default loop of this isolate. */
   readonly loop?: PortHolder
-  /** Clients at a time; others wait to be accepted. Default 64. */
+  /**
+   * Clients at a time; others wait to be accepted. Default 64. With a token, of those who have not said it there are as many
+   * besides: of more the one that has been silent for the longest is cut off, so that nobody is kept out by them.
+   */
   readonly maxClients?: number
+  /** Milliseconds in which a client has to say the token. Default 5,000; 0: no limit. */
+  readonly authTimeout?: number
   /** Milliseconds after which a client that takes nothing of its answer is cut off. Default 30,000; 0: never. */
   readonly stallTimeout?: number
 }
@@ -46,6 +51,7 @@ const OPTIONS: Record<keyof ControlListenOptions, true> = {
   token: true,
   loop: true,
   maxClients: true,
+  authTimeout: true,
   stallTimeout: true,
 }
 
@@ -113,10 +119,13 @@ export class ControlServer {
     const rules = {
       control,
       token: options.token,
+      authTimeout: size('authTimeout', options.authTimeout, 5000),
       stallTimeout: size('stallTimeout', options.stallTimeout, 30_000),
     }
+    const maxClients = size('maxClients', options.maxClients, 64)
     const handlers: ConnectionHandlers = {
       onConnection: (connection) => {
+        this.#cutStrangers(maxClients)
         const session = new ControlSession(connection, rules)
         this.#sessions.set(connection, session)
         return session.serve()
@@ -126,7 +135,7 @@ export class ControlServer {
         this.#sessions.delete(connection)
       },
     }
-    const maxConnections = size('maxClients', options.maxClients, 64)
+    const maxConnections = options.token === undefined ? maxClients : 2 * maxClients
     // Each session holds one answer at most, which may be as long as Control allows.
     const limits = { maxConnections, maxWriteBufferBytes: 0 }
     const open = async (endpoint: EndpointOptions): Promise<void> => {
@@ -136,6 +145,14 @@ export class ControlServer {
     if (path === undefined) await open(loopback(options))
     else await this.#openFile(path, options, open)
     return this
+  }
+
+  /** Makes room for one more. */
+  #cutStrangers(most: number): void {
+    const strangers = [...this.#sessions].filter(([, { isTrusted }]) => !isTrusted)
+    if (most === 0 || strangers.length < most) return
+    const [oldest] = strangers[0] as [Connection, ControlSession]
+    oldest.destroy()
   }
 
   async #openFile(

@@ -9,6 +9,8 @@ export interface SessionRules {
   readonly control: Control
   /** What a client must send before anything else. */
   readonly token: string | undefined
+  /** Milliseconds in which a client has to say the token; 0: no limit. */
+  readonly authTimeout: number
   /** Milliseconds after which a client that takes nothing of its answer is cut off; 0: never. */
   readonly stallTimeout: number
 }
@@ -41,6 +43,11 @@ export class ControlSession {
     this.#isTrusted = rules.token === undefined
   }
 
+  /** Whether it has said the token, where one is needed. */
+  get isTrusted(): boolean {
+    return this.#isTrusted
+  }
+
   /** Resolves when the client has ended its input, or must not go on. */
   async serve(): Promise<void> {
     for (;;) {
@@ -69,13 +76,16 @@ export class ControlSession {
   /** The next line's bytes, an error for one that is too long, undefined at the end of the input, amid a line as well. */
   async #request(): Promise<Buffer | HeddleError | undefined> {
     let tooLong = false
+    const timeout = this.#isTrusted ? 0 : this.#rules.authTimeout
+    const limits = { max: MAX_REQUEST_BYTES, ...(timeout > 0 && { timeout }) }
     for (;;) {
       try {
-        const line = await this.#connection.readUntil('\n', { max: MAX_REQUEST_BYTES })
+        const line = await this.#connection.readUntil('\n', limits)
         if (!tooLong) return line
         return new HeddleError('ERR_READ_LIMIT', `a command has at most ${MAX_LINE_BYTES} bytes`)
       } catch (error) {
-        if (!(error instanceof HeddleError) || error.code !== 'ERR_READ_LIMIT') return undefined
+        if (!(error instanceof HeddleError) || error.code !== 'ERR_READ_LIMIT' || !this.#isTrusted)
+          return undefined
         tooLong = true
         await this.#connection.readExact(MAX_REQUEST_BYTES)
       }

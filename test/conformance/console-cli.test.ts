@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { completionsOf, usagesOf } from '../../lib/cli/completion'
@@ -130,6 +130,75 @@ describe('heddle console', () => {
     held.open()
   })
 
+  test('a process that goes while nothing is typed ends the console, of a pipe and of a terminal', async () => {
+    for (const isTTY of [false, true]) {
+      const { server, path } = await serve()
+      const { given, shown } = terminal(isTTY)
+      const code = main(['console', '--control', path], given)
+      await eventually(() => server.clients === 1 && (!isTTY || shown.output.includes('heddle> ')))
+      await server.close()
+      expect(await code).toBe(1)
+      await eventually(() => shown.errors !== '')
+      expect(shown.errors).toBe('heddle: the process has ended the connection\n')
+    }
+  })
+
+  test('a process that goes because it was told to has not failed, while the input is still open', async () => {
+    for (const isTTY of [false, true]) {
+      const { server, path, control } = await serve()
+      control.register('shutdown', () => void setImmediate(() => void server.close()))
+      const { given, input, shown } = terminal(isTTY)
+      input.write('shutdown\r\n')
+      expect(await main(['console', '--control', path], given)).toBe(0)
+      expect(shown.errors).toBe('')
+    }
+  })
+
+  test('words of the shell stay words, paths and values of config are what they were', async () => {
+    const { server, path, control } = await serve()
+    await using _ = server
+    const said: [string, readonly string[] | string][] = []
+    for (const name of ['config', 'memory'])
+      control.register(name, (_response, { rest, words }) => void said.push([rest, words]))
+    const { given, shown } = terminal(false)
+    for (const words of [
+      ['memory', 'a b', '', '"', 'c\\d', "it's"],
+      ['config', 'eval', 'Number', 'binding', 'b 1'],
+      ['config', 'show', 'Domain "foo.com".Number'],
+      ['config', 'set', 'Path', 'a b'],
+      ['config', 'set', 'Path', '=', ''],
+      ['config', 'set', 'Domain "d e".Path', 'a=b"\n'],
+      ['config', 'set', 'Words', '( a "b c" )'],
+      ['config', 'set', 'Words', '=', '(', 'a', ')'],
+    ]) {
+      const [name = '', ...rest] = words
+      expect(await main([name, '--control', path, ...rest], given), words.join()).toBe(0)
+    }
+    expect(shown.errors).toBe('')
+    expect(said[0]?.[1]).toEqual(['a b', '', '"', 'c\\d', "it's"])
+    expect(said[1]?.[1]).toEqual(['eval', 'Number', 'binding', 'b 1'])
+    expect(said.slice(2).map(([rest]) => rest)).toEqual([
+      'show Domain "foo.com".Number',
+      'set Path = "a b"',
+      'set Path = ""',
+      'set Domain "d e".Path = "a=b\\"\\n"',
+      'set Words = ( a "b c" )',
+      'set Words = ( a )',
+    ])
+    for (const words of [
+      ['config', 'begin'],
+      ['config', 'commit'],
+      ['console', 'config rollback'],
+      ['console', 'xml', 'config', 'replay'],
+    ]) {
+      const [name = '', ...rest] = words
+      expect(await main([name, '--control', path, ...rest], given), words.join()).toBe(2)
+    }
+    await eventually(() => shown.errors.split('\n').length === 5)
+    expect(shown.errors).toMatch(/^heddle: a transaction lasts as long as its connection/)
+    expect(said.length).toBe(8)
+  })
+
   test('CN-04 a terminal is asked, completes from the help, and keeps its history', async () => {
     const { server, path, ran } = await serve()
     await using _ = server
@@ -202,6 +271,9 @@ describe('parts of the console', () => {
     const kept = history.load()
     expect([kept.length, kept[0], kept.at(-1)]).toEqual([500, 'line 1199', 'line 700'])
     expect(readFileSync(file, 'utf8').split('\n').length).toBe(501)
+    chmodSync(file, 0o644)
+    history.add('for me')
+    expect((statSync(file).mode & 0o777).toString(8)).toBe('600')
     for (const env of [{}, { HEDDLE_HISTORY: '' }, { HEDDLE_HISTORY: '/dev/null/nope' }]) {
       const none = new ConsoleHistory(env)
       none.add('lost')

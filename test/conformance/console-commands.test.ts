@@ -205,6 +205,8 @@ describe('commands of the core', () => {
     const { refused, say } = await start()
     for (const line of ['shutdown', 'config show', 'module list', 'hooks', 'unheard of'])
       expect(await refused(line)).toMatch(/^unknown command '/)
+    for (const name of ['version', 'pid', 'uptime', 'sysinfo', 'threads'])
+      expect(await refused(`${name} now`)).toBe(`${name} takes no words\n`)
     expect(await refused('help nope')).toBe("no command begins with 'nope'\n")
     expect(await say('threads')).toBe('no eventer\n')
     expect(await say('jobq')).toBe('no eventer\n')

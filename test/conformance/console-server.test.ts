@@ -355,6 +355,34 @@ describe('a control port', () => {
       await expect(serve({ port: 0, token })).rejects.toThrow(code('ERR_INVALID_ARGUMENT'))
   })
 
+  test('those who do not say the token keep nobody out who does, and are cut off after a while', async () => {
+    const { server } = await serve({ port: 0, token: 's3cret', maxClients: 2, authTimeout: 0 })
+    await using _ = server
+    const where = { port: server.port as number, host: '127.0.0.1' }
+    const gone: number[] = []
+    for (let at = 0; at < 7; at++) {
+      const idle = await client(where)
+      idle.on('error', () => {}).on('close', () => gone.push(at))
+    }
+    using console = await ControlClient.connect({ ...where, token: 's3cret' })
+    using other = await ControlClient.connect({ ...where, token: 's3cret' })
+    expect((await console.command('say here')).text).toBe('here\n')
+    expect((await other.command('say here too')).text).toBe('here too\n')
+    await eventually(() => gone.length >= 5)
+    expect(gone.slice(0, 5).sort()).toEqual([0, 1, 2, 3, 4])
+
+    const quick = await serve({ port: 0, token: 's3cret', authTimeout: 20 })
+    await using __ = quick.server
+    const port = quick.server.port as number
+    using trusted = await ControlClient.connect({ port, token: 's3cret' })
+    for (const said of ['', 'auth', 'x'.repeat(70_000)]) {
+      const silent = await client({ port, host: '127.0.0.1' })
+      silent.on('error', () => {}).write(said)
+      await once(silent.resume(), 'close')
+    }
+    expect((await trusted.command('say still here')).text).toBe('still here\n')
+  })
+
   test('a browser that is made to post commands is cut off, however it begins', async () => {
     const { server, ran } = await serve({ port: 0 })
     await using _ = server

@@ -60,7 +60,17 @@ export class Application {
     files: Readonly<Record<string, string>>,
     args: readonly string[] = [],
   ): Promise<Application> {
-    const folder = folderWith(files)
+    return Application.in(folderWith(files), backend, {}, args)
+  }
+
+  /** The same in a folder that is there, with files that are written before. */
+  static async in(
+    folder: string,
+    backend: string,
+    files: Readonly<Record<string, string>>,
+    args: readonly string[] = [],
+  ): Promise<Application> {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
     const program = heddle(['run', join(folder, 'app.conf'), ...args], { HEDDLE_BACKEND: backend })
     await program.output(/^Ctrl-C/m)
     return new Application(folder, program)

@@ -283,6 +283,39 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
     expect(await text(url)).toBe('two')
   })
 
+  it('writes what was set on the console, with --local-only to that file alone, and has it after a restart (A-CF-2, CF-31)', async () => {
+    const conf = `Control { }\nDrain_Timeout = 3s\n${listener('one')}`
+    const folder = folderWith({ ...MODULE_FILES, 'app.conf': conf })
+    const local = join(folder, 'local.conf')
+    const more = [
+      '--modules',
+      join(folder, 'modules'),
+      '--local',
+      local,
+      '--local-only',
+      '--drain-timeout',
+      '9s',
+    ]
+    const files = { 'app.conf': `${conf}life { }\n` }
+    const first = await Application.in(folder, backend, files, more.slice(0, -2))
+    expect(first.program.stdout).toMatch(/^life: confSetup$/m)
+    expect(await first.ask('config', 'set', 'Drain_Timeout', '4s')).toMatchObject({ code: 0 })
+    expect(await first.ask('config', 'write')).toMatchObject({ code: 0, stdout: 'written\n' })
+    expect(readFileSync(local, 'utf8')).toMatch(/Drain_Timeout = 4s/)
+    expect(readFileSync(first.file, 'utf8')).toBe(files['app.conf'])
+    first.program.signal('SIGTERM')
+    expect(await first.program.exit()).toBe(0)
+    for (const [args, expected] of [
+      [more.slice(0, -2), '4s\n'],
+      [more, '9s\n'],
+    ] as const) {
+      const again = await Application.in(folder, backend, files, args)
+      expect((await again.ask('config', 'eval', 'Drain_Timeout')).stdout).toBe(expected)
+      again.program.signal('SIGTERM')
+      expect(await again.program.exit()).toBe(0)
+    }
+  })
+
   it('lets the workers of a pool read the active configuration (CF-34)', async () => {
     const conf = (timeout: string): string => `
       Control { Path = "run/control" }
@@ -672,7 +705,10 @@ describe('the command line of heddle (CN-04)', () => {
     [['run', 'a.conf', '--port', '1']],
     [['check']],
     [['version', '--xml']],
+    [['version', 'a', 'b']],
     [['help', 'nothing']],
+    [['help', 'run', 'x']],
+    [['run', 'a.conf', '--local-only']],
     [['memory', '--control']],
   ])('is refused in one line with exit code 2: %j', async (args) => {
     const { code, stdout, stderr } = await heddleResult(args, { HEDDLE_CONTROL: '' })
@@ -696,7 +732,11 @@ describe('the command line of heddle (CN-04)', () => {
       'shutdown',
     ])
       expect(all.stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
-    expect((await heddleResult(['help', 'run'])).stdout).toMatch(/usage: heddle run FILE[\s\S]*-D PATH=VALUE/)
+    const { stdout: onRun } = await heddleResult(['help', 'run'])
+    expect(onRun).toMatch(/usage: heddle run FILE[\s\S]*-D PATH=VALUE/)
+    // CX-20: what has a name of its own is listed, with what holds without it.
+    expect(onRun).toMatch(/^ +--drain-timeout VALUE +.*Drain_Timeout \(.*10s\)$/m)
+    expect(onRun).toMatch(/^ +--module-path VALUE /m)
     expect((await heddleResult(['run', '--help'])).stdout).toMatch(/usage: heddle run FILE/)
     expect((await heddleResult(['version'])).stdout).toMatch(/^heddle \d+\.\d+\.\d+ \(.*\), Node \d+/)
   })

@@ -27,6 +27,7 @@ describe('words and options of the command (CN-04)', () => {
       file: undefined,
       modules: ['a', 'b'],
       local: undefined,
+      localOnly: false,
       xml: false,
       help: false,
     })
@@ -36,6 +37,21 @@ describe('words and options of the command (CN-04)', () => {
       xml: true,
       help: true,
     })
+  })
+
+  it('takes options of the top by their names, in the order of all others (CX-20)', () => {
+    const argv = ['--drain-timeout', '3s', '-D', 'Drain_Timeout=4s', '--user=a=b', 'app.conf']
+    expect(readCommandLine('run', argv, ALL)).toMatchObject({
+      words: ['app.conf'],
+      defines: [
+        { path: 'Drain_Timeout', text: '3s' },
+        { path: 'Drain_Timeout', text: '4s' },
+        { path: 'User', text: 'a=b' },
+      ],
+    })
+    expect(() => readCommandLine('console', ['--drain-timeout', '3s'], ['control'])).toThrow(UsageError)
+    expect(() => readCommandLine('run', ['-drain-timeout', '3s'], ALL)).toThrow(UsageError)
+    expect(() => readCommandLine('run', ['--drain-timeout'], ALL)).toThrow(/takes a value/)
   })
 
   it('leaves words for the other side alone from the first on', () => {
