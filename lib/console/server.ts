@@ -163,7 +163,7 @@ export class ControlServer {
     if (port !== undefined || host !== undefined)
       throw new HeddleError('ERR_INVALID_ARGUMENT', 'a control socket has a path, or a port, not both')
     if (typeof path !== 'string' || path === '') throw invalid('path', 'is a text that is not empty', path)
-    // The file is bound by another name: this one must be as short as any.
+    // The file is bound by another name, which may be the longer one; this one must fit by itself as well.
     await resolveEndpoints({ path })
     try {
       this.#file = await SocketFile.make(path, (bound) => open({ path: bound }))
