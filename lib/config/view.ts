@@ -13,8 +13,9 @@ export class View {
   readonly #common = new Map<string | undefined, Map<string | undefined, Place>>()
   readonly #others = new Map<string, Place>()
   #count = 0
-  /** The common query that was made last: most ask the same again. It halves the cost of a value. */
+  /** The common query that was made last, and the places of its binding: most ask the same again, or for another domain. */
   #lastBinding: string | undefined
+  #byDomain: Map<string | undefined, Place> | undefined
   #lastDomain: string | undefined
   #last: Place | undefined
 
@@ -27,12 +28,14 @@ export class View {
   place(query: ConfigQuery | undefined): Place {
     if (query === undefined) return this.top
     if (!isCommon(query)) return this.#other(instancesOf(query))
-    // Read once: what is remembered for these names is what they see.
+    // Read once: what is remembered under a name is what that name means.
     const { binding, domain } = query
-    if (this.#last !== undefined && binding === this.#lastBinding && domain === this.#lastDomain)
-      return this.#last
-    const place = this.#common.get(binding)?.get(domain) ?? this.#make(query, binding, domain)
-    this.#lastBinding = binding
+    if (binding !== this.#lastBinding || this.#byDomain === undefined) {
+      this.#byDomain = this.#common.get(binding)
+      this.#lastBinding = binding
+      this.#last = undefined
+    } else if (this.#last !== undefined && domain === this.#lastDomain) return this.#last
+    const place = this.#byDomain?.get(domain) ?? this.#make(query, binding, domain)
     this.#lastDomain = domain
     this.#last = place
     return place
@@ -44,8 +47,8 @@ export class View {
     // Those that are too long are not worth being remembered.
     if (instances.size < Number(binding !== undefined) + Number(domain !== undefined)) return place
     this.#makeRoom()
-    const byDomain = this.#common.get(binding) ?? new Map<string | undefined, Place>()
-    this.#common.set(binding, byDomain.set(domain, place))
+    this.#byDomain = this.#common.get(binding) ?? new Map<string | undefined, Place>()
+    this.#common.set(binding, this.#byDomain.set(domain, place))
     return place
   }
 
@@ -62,6 +65,7 @@ export class View {
   #makeRoom(): void {
     if (this.#count++ < MAX_PLACES) return
     this.#common.clear()
+    this.#byDomain = undefined
     this.#others.clear()
     this.#count = 1
   }

@@ -227,6 +227,52 @@ describe('types', () => {
     expect(await read('int', '[ a = 4 ]')).toBe(REFUSED)
   })
 
+  it('validates an array once, as a whole, and a default as one too (A-CF-12, CF-11, CF-15)', async () => {
+    const config = new Config()
+    const seen: (readonly number[])[] = []
+    const list = config.registerOption({
+      name: 'list',
+      type: 'int',
+      fallback: 'Global',
+      flags: { isArray: true },
+      default: '(1)',
+      validate: ({ value }) => {
+        seen.push(value)
+        return value.length < 5
+      },
+    })
+    expect(seen).toEqual([[1]])
+    await config.loadText('list = (4 3 2 1)')
+    expect(seen).toEqual([[1], [4, 3, 2, 1]])
+    expect(seen[1]).toBe(config.value(list))
+    await expect(config.loadText('list = (5 4 3 2 1)')).rejects.toMatchObject({ code: 'ERR_CONFIG_VALUE' })
+    // One that is not of its type comes to no validator.
+    await expect(config.loadText('list = (1 x)')).rejects.toMatchObject({ code: 'ERR_CONFIG_VALUE' })
+    expect(seen).toHaveLength(3)
+  })
+
+  it('reads a query once, and remembers none that it refused (CF-21)', async () => {
+    const config = new Config()
+    const slot = config.registerOption({ name: 'key', type: 'int', fallback: 'Binding:Domain>Domain>Global' })
+    await config.loadText(
+      'key = 1 Domain "a" { key = 2 } Domain "b" { key = 3 } Binding "x" { Domain "a" { key = 4 } }',
+    )
+    let reads = 0
+    const lying = {
+      get domain() {
+        return reads++ % 2 === 0 ? 'a' : 'b'
+      },
+    }
+    expect(config.value(slot, lying)).toBe(2)
+    expect(['a', 'b'].map((domain) => config.value(slot, { domain }))).toEqual([2, 3])
+    expect(config.value(slot, { binding: 'x', domain: 'a' })).toBe(4)
+    expect(config.value(slot, { domain: 'a' })).toBe(2)
+    expect(() => config.value(slot, { binding: 'x', domain: 5 as never })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT' }),
+    )
+    expect(config.value(slot, { binding: 'x', domain: 'a' })).toBe(4)
+  })
+
   it('sets a dictionary to one that was fetched, and refuses what only looks like one (CF-12, CF-27)', async () => {
     const config = new Config()
     const d = config.registerOption({ name: 'd', type: 'dict', fallback: 'Global' })
