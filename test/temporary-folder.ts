@@ -11,7 +11,16 @@ afterAll(() => {
 
 /** A folder for files of a test, gone when its test file is done, whatever became of the test. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'heddle-'))
+  return made(join(tmpdir(), 'heddle-'))
+}
+
+/** The same for Unix sockets, whose paths have about a hundred bytes whatever TMPDIR is. */
+export function socketFolder(): string {
+  return made(join(tmpdir().length > 50 ? '/tmp' : tmpdir(), 'h-'))
+}
+
+function made(prefix: string): string {
+  const folder = mkdtempSync(prefix)
   folders.push(folder)
   return folder
 }

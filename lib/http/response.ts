@@ -139,7 +139,10 @@ export class HttpResponse extends ResponseHead {
     this.#settle()
   }
 
-  /** Calls back when the client goes away before the response is complete; at once if it is away already. */
+  /**
+   * Calls back when the client goes away, or is dropped because it takes nothing, before `end` or `destroy`; at once if it is away
+   * already. With `end` the response is the server's: whether the client takes the rest is told to nobody.
+   */
   onAbort(callback: (error: HeddleError) => void): this {
     this.#rare().onAbort(callback)
     return this

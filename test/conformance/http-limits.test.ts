@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { HeddleError } from '../../lib/errors'
 import { createServer, type Refusal } from '../../lib/http'
+import { every } from '../every'
 import { hasIPv6 } from '../loopback'
-import { temporaryFolder } from '../temporary-folder'
+import { socketFolder } from '../temporary-folder'
 import { parseResponses, serve } from './http-harness'
 import { client, makeLoop, pause, readAll, readBytes, until } from './net-harness'
 
@@ -62,9 +63,10 @@ describe('limits and time-outs', () => {
     const start = performance.now()
     const socket = await client({ host: HOST, port: s.server.port })
     const answer = readAll(socket)
-    const timer = setInterval(() => socket.write('G'), 40)
+    // The first at once: a client that has said nothing is closed without a word.
+    socket.write('G')
+    using _ = every(40, () => socket.write('G'))
     const text = (await answer).toString()
-    clearInterval(timer)
     expect(performance.now() - start).toBeGreaterThanOrEqual(190)
     expect(parseResponses(text)[0]?.status).toBe(408)
   })
@@ -114,6 +116,26 @@ describe('limits and time-outs', () => {
     socket.write(GET)
     await until(() => aborted, 'the client is dropped')
     await until(() => s.loop.stats().connections === 0, 'the connection is gone')
+  })
+
+  test('LS-05 writeTimeout after end drops the client too, and tells nobody: the response was complete', async () => {
+    let isEnded = false
+    const told: string[] = []
+    await using s = await serve(
+      (req, res) => {
+        res.onAbort(() => told.push('onAbort'))
+        req.signal.addEventListener('abort', () => told.push('signal'))
+        res.end(Buffer.alloc(30_000_000))
+        isEnded = true
+      },
+      { writeTimeout: 200 },
+    )
+    const socket = await client({ host: HOST, port: s.server.port })
+    socket.pause()
+    socket.write(GET)
+    await until(() => isEnded && s.loop.stats().connections === 0, 'the connection is gone')
+    expect(told).toEqual([])
+    expect(s.errors).toEqual([])
   })
 
   test('LS-10 maxRequestsPerConnection closes after the last one', async () => {
@@ -256,7 +278,7 @@ describe('closing', () => {
     await using s = await serve((_, res) => res.end('ok'))
     const other = hasIPv6 ? '::1' : '127.0.0.2'
     await s.server.listen({ host: other, port: 0 })
-    const path = join(temporaryFolder(), 's')
+    const path = join(socketFolder(), 's')
     await s.server.listen({ path })
     expect(s.server.addresses.map(({ family }) => family)).toEqual([
       'IPv4',
