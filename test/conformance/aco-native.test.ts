@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { aco, type CoroutineInfo, type ResumeReport } from '../../lib/aco'
 import { memtypes } from '../../lib/memory'
+import { every } from '../every'
 import { compileModule } from '../native-module'
 import { backend, codeOf, failure, failureCode, isNative, withAco, withEventer } from './aco-harness'
 import { type NativeTask, taskBytes } from './aco-native-harness'
@@ -281,11 +282,10 @@ describe.runIf(isNative)('a native procedure', () => {
   it('holds up its loop when it blocks, and nothing is lost (AC-07)', () =>
     withTask('blocks', { ns: 50_000_000n }, async ({ start, said }) => {
       let ticks = 0
-      const ticking = setInterval(() => ticks++, 1)
+      using _ = every(1, () => ticks++)
       const co = start()
       expect([ticks, said()]).toEqual([0, 'blocked\n'])
       await co.done
-      clearInterval(ticking)
     }))
 
   it('tells of each resume with the stack in use, and flags a large one (A-AC-19, AC-06)', () =>

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { Control } from '../../lib/control'
-import { temporaryFolder } from '../temporary-folder'
+import { socketFolder } from '../temporary-folder'
 
-const folder = temporaryFolder()
+const folder = socketFolder()
 let made = 0
 
 /** A path for a socket of one test. */

@@ -13,7 +13,7 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ControlClient, ControlServer } from '../../lib/console'
-import { temporaryFolder } from '../temporary-folder'
+import { socketFolder } from '../temporary-folder'
 import { eventually, socketPath, testControl } from './console-harness'
 import { client, makeLoop, readAll, readBytes } from './net-harness'
 
@@ -228,7 +228,7 @@ describe('the end of a control socket', () => {
   })
 
   test('a file that cannot be removed is told, when all else is closed', async () => {
-    const folder = join(temporaryFolder(), 'c')
+    const folder = join(socketFolder(), 'c')
     const path = join(folder, 'socket')
     const { server, control } = await serve({ path })
     using console = await ControlClient.connect(path)
@@ -269,7 +269,7 @@ describe('the socket file', () => {
   })
 
   test('a folder that is missing is made for the owner; one that others may write to is refused', async () => {
-    const folder = temporaryFolder()
+    const folder = socketFolder()
     const { server } = await serve({ path: join(folder, 'new', 'c') })
     expect((statSync(join(folder, 'new')).mode & 0o777).toString(8)).toBe('700')
     await server.close()

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Eventer, Mask } from '../../lib/eventer'
 import { HeddleError } from '../../lib/errors'
+import { every } from '../every'
 import { Bench, backend, burn, codeOf, isNative, withEventer } from './eventer-harness'
 
 describe('the life of an eventer', () => {
@@ -261,9 +262,10 @@ describe('a pass of a loop', () => {
       const before = runs
       // A timer of Node with the same period says how often this machine lets anybody run.
       let ticks = 0
-      const ticking = setInterval(() => ticks++, 20)
-      await new Promise((resolve) => setTimeout(resolve, 400))
-      clearInterval(ticking)
+      {
+        using _ = every(20, () => ticks++)
+        await new Promise((resolve) => setTimeout(resolve, 400))
+      }
       expect(runs - before).toBeGreaterThanOrEqual(Math.floor(ticks / 4))
       await bench.until(() => runs - before >= 5)
       expect(loop.lastBeat - beat).toBeGreaterThanOrEqual(50)

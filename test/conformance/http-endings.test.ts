@@ -4,7 +4,8 @@ import { createConnection, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createServer, type HttpRequest, type HttpResponse } from '../../lib/http'
-import { temporaryFolder } from '../temporary-folder'
+import { every } from '../every'
+import { socketFolder } from '../temporary-folder'
 import { parseResponses, serve } from './http-harness'
 import { client, makeLoop, pause, readAll, readBytes, until } from './net-harness'
 
@@ -133,7 +134,7 @@ describe('requests that end otherwise', () => {
 
   test('LS-01 requests to a unix socket are answered from its first moment', async () => {
     const loop = makeLoop()
-    const path = join(temporaryFolder(), 's')
+    const path = join(socketFolder(), 's')
     const server = createServer({ loop }, (_, res) => res.end('early'))
     // File operations queue behind these, so that listen looks at the socket file late.
     let busy = true
@@ -226,9 +227,8 @@ describe('time-outs and drains', () => {
     )
     const socket = await client({ host: HOST, port: s.server.port, noDelay: true })
     socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n')
-    const timer = setInterval(() => socket.write('x'), 20)
+    using _ = every(20, () => socket.write('x'))
     await readAll(socket)
-    clearInterval(timer)
     await until(() => over !== undefined, 'the reader knows')
     expect(over).toEqual(code('ETIMEDOUT'))
   })

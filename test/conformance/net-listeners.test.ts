@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { type Connection, Listeners, listen } from '../../lib/net'
+import { every } from '../every'
 import { hasIPv6 } from '../loopback'
 import { temporaryFolder } from '../temporary-folder'
 import { client, makeLoop, OWN_HOST, pause, readAll, readBytes, until } from './net-harness'
@@ -133,10 +134,11 @@ describe('listeners', () => {
     const writer = await client({ host: HOST, port: listener.port })
     writer.write('w')
     writer.resume()
-    const timer = setInterval(() => reader.write('r'), 50)
-    await until(() => closed.length > 0, 'the silent one is closed')
-    await pause(IDLE_MS / 2)
-    clearInterval(timer)
+    {
+      using _ = every(50, () => reader.write('r'))
+      await until(() => closed.length > 0, 'the silent one is closed')
+      await pause(IDLE_MS / 2)
+    }
     expect(closed.map(([who, code]) => [who, code])).toEqual([['silent', 'ETIME']])
     expect(closed[0]?.[2]).toBeGreaterThanOrEqual(IDLE_MS)
     expect(listener.connections).toBe(2)

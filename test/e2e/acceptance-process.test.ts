@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { version } from '../../lib/version'
 import { ROOT, read } from '../repo-files'
-import { temporaryFolder } from '../temporary-folder'
+import { socketFolder } from '../temporary-folder'
 import { Program } from './program'
 
 const programs: Program[] = []
@@ -68,7 +68,7 @@ describe.each(['native', 'js'])('a program on the %s backend', (backend) => {
 
 it('the example drains and exits with 0 although nobody reads its output any more (SD-07)', async () => {
   const ports = ['-D', 'HTTP_Listener:web.Port=0', '-D', 'Listener:echo.Port=0']
-  const socket = ['-D', `Control.Path=${join(temporaryFolder(), 'socket')}`]
+  const socket = ['-D', `Control.Path=${join(socketFolder(), 'socket')}`]
   const command = ['dist/cli/bin.js', 'run', 'examples/heddle.conf']
   const child = spawn(process.execPath, [...command, ...ports, ...socket], {
     cwd: ROOT,

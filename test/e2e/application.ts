@@ -1,7 +1,8 @@
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { expect } from 'vitest'
 import { ROOT } from '../repo-files'
-import { temporaryFolder } from '../temporary-folder'
+import { socketFolder } from '../temporary-folder'
 import { Program } from './program'
 
 const programs: Program[] = []
@@ -10,7 +11,7 @@ export const COMMAND = join(ROOT, 'dist/cli/bin.js')
 
 /** A folder with a configuration and what it names; `heddle` can be imported there. */
 export function folderWith(files: Readonly<Record<string, string>>): string {
-  const folder = temporaryFolder()
+  const folder = socketFolder()
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(ROOT, join(folder, 'node_modules/heddle'))
   for (const [name, text] of Object.entries(files)) {
@@ -45,12 +46,14 @@ export async function stopPrograms(): Promise<void> {
 /** A `heddle run` that serves. */
 export class Application {
   readonly folder: string
-  readonly program: Program
+  readonly #backend: string
+  #program: Program
   readonly file: string
 
-  private constructor(folder: string, program: Program) {
+  private constructor(folder: string, backend: string, program: Program) {
     this.folder = folder
-    this.program = program
+    this.#backend = backend
+    this.#program = program
     this.file = join(folder, 'app.conf')
   }
 
@@ -71,9 +74,18 @@ export class Application {
     args: readonly string[] = [],
   ): Promise<Application> {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
-    const program = heddle(['run', join(folder, 'app.conf'), ...args], { HEDDLE_BACKEND: backend })
-    await program.output(/^Ctrl-C/m)
-    return new Application(folder, program)
+    return new Application(folder, backend, await serving(folder, backend, args))
+  }
+
+  get program(): Program {
+    return this.#program
+  }
+
+  /** Ends it, and starts it again on the same files. */
+  async restart(): Promise<void> {
+    this.program.signal('SIGTERM')
+    expect(await this.program.exit()).toBe(0)
+    this.#program = await serving(this.folder, this.#backend, [])
   }
 
   /** http://host:port of a listener. */
@@ -105,4 +117,10 @@ export class Application {
     const [name = '', ...rest] = words
     return heddleResult([name, '--file', this.file, ...rest])
   }
+}
+
+async function serving(folder: string, backend: string, args: readonly string[]): Promise<Program> {
+  const program = heddle(['run', join(folder, 'app.conf'), ...args], { HEDDLE_BACKEND: backend })
+  await program.output(/^Ctrl-C/m)
+  return program
 }

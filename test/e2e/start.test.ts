@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
-import { temporaryFolder } from '../temporary-folder'
+import { socketFolder } from '../temporary-folder'
 import { Program } from './program'
 
 const run = promisify(execFile)
@@ -38,7 +38,7 @@ function start(backend: string, args: readonly string[]): Program {
 }
 
 async function startExample(backend: string): Promise<Example> {
-  const program = start(backend, [...ports(0, 0), '-D', `Control.Path=${join(temporaryFolder(), 'socket')}`])
+  const program = start(backend, [...ports(0, 0), '-D', `Control.Path=${join(socketFolder(), 'socket')}`])
   const http = await program.output(/(http:\/\/127\.0\.0\.1:(\d+))\//)
   const echo = await program.output(/echo\s+127\.0\.0\.1:(\d+)\n/)
   return { program, origin: http[1] as string, httpPort: Number(http[2]), echoPort: Number(echo[1]) }
