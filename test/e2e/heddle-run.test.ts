@@ -283,7 +283,6 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
     expect(await text(url)).toBe('two')
   })
 
-<<<<<<< HEAD
   it('writes what was set on the console, with --local-only to that file alone, and has it after a restart (A-CF-2, CF-31)', async () => {
     const conf = `Control { }\nDrain_Timeout = 3s\n${listener('one')}`
     const folder = folderWith({ ...MODULE_FILES, 'app.conf': conf })
@@ -315,7 +314,8 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
       again.program.signal('SIGTERM')
       expect(await again.program.exit()).toBe(0)
     }
-=======
+  })
+
   it('forgets what its console set when it is started again, unless that was written (A-CF-2, CF-03, CF-31)', async () => {
     const app = await Application.start(backend, {
       'handlers.mjs': HANDLERS,
@@ -333,7 +333,6 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
     expect(await app.ask('config', 'write')).toMatchObject({ code: 0, stderr: '' })
     await app.restart()
     expect(await text(`${app.origin('web')}/`)).toBe('one')
->>>>>>> cb649d2 (Restart an application in a test, and tidy the tests around it)
   })
 
   it('lets the workers of a pool read the active configuration (CF-34)', async () => {
