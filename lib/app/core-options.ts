@@ -19,9 +19,13 @@ const MAX_PORT = 65_535
 const MAX_THREADS = 1024
 const MOST = 0x7fffffff
 
+/** The names of stanzas that sections read and nobody declares. */
+export const FREE_STANZAS = 'Free_Stanzas'
+
 /** At the top. */
 const GLOBAL = {
   modulePath: texts('Module_Path', FIXED),
+  freeStanzas: texts(FREE_STANZAS, {}),
   user: text('User', FIXED),
   group: text('Group', FIXED),
   drainTimeout: duration('Drain_Timeout', { default: '10s' }),

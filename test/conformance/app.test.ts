@@ -357,6 +357,14 @@ describe('an application (CF-02)', () => {
       /Nonsense: there is no such stanza/,
     )
     expect(running.config.generation).toBe(1)
+    writeFileSync(
+      running.file,
+      `${WEB}Free_Stanzas = (nonsense MORE)\nNonsense { Other { a = 5 } }\nMore "x" { }`,
+    )
+    await running.reload()
+    const { sections } = running.config
+    await using section = await sections.readSection('/Nonsense/Other')
+    expect(sections.getInt32(section, 'a')).toBe(5)
   })
 
   it.each([
