@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
@@ -17,6 +17,13 @@ export function temporaryFolder(): string {
 /** The same for Unix sockets, whose paths have about a hundred bytes whatever TMPDIR is. */
 export function socketFolder(): string {
   return made(join(tmpdir().length > 50 ? '/tmp' : tmpdir(), 'h-'))
+}
+
+/** The same for what other users are to reach: TMPDIR may be closed to them. */
+export function sharedFolder(): string {
+  const folder = made('/tmp/h-')
+  chmodSync(folder, 0o755)
+  return folder
 }
 
 function made(prefix: string): string {

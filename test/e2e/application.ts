@@ -10,8 +10,7 @@ const programs: Program[] = []
 export const COMMAND = join(ROOT, 'dist/cli/bin.js')
 
 /** A folder with a configuration and what it names; `heddle` can be imported there. */
-export function folderWith(files: Readonly<Record<string, string>>): string {
-  const folder = socketFolder()
+export function folderWith(files: Readonly<Record<string, string>>, folder = socketFolder()): string {
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(ROOT, join(folder, 'node_modules/heddle'))
   for (const [name, text] of Object.entries(files)) {

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { sharedFolder } from '../temporary-folder'
 import { canBecome } from '../users'
 import { Application, folderWith, heddle, heddleResult, stopPrograms } from './application'
 import { curl } from './curl'
@@ -380,9 +381,7 @@ describe.each(['native', 'js'])('heddle run on the %s backend', (backend) => {
         HTTP_Listener "local" { Path = "open/local.sock" Handler = "./handlers.mjs#whoami" }`,
         'open/.keep': '',
       }
-      const app = await Application.start(backend, files)
-      // A temporary folder is closed to others.
-      chmodSync(app.folder, 0o755)
+      const app = await Application.in(folderWith(files, sharedFolder()), backend, {})
       const paths = ['run', 'run/control', 'open/local.sock'].map((name) => join(app.folder, name))
       expect(paths.map((path) => lstatSync(path).uid)).toEqual([65534, 65534, 65534])
       expect(await app.ask('shutdown')).toMatchObject({ code: 0 })
