@@ -3,11 +3,13 @@ import { basename, join } from 'node:path'
 import { ROOT } from './repo-files'
 import { temporaryFolder } from './temporary-folder'
 
-const folder = temporaryFolder()
+let folder: string | undefined
 const made = new Set<string>()
 
 /** A native module out of one source file of the repository, compiled once and as users do it: its path. */
 export function compileModule(source: string, defines: readonly string[] = []): string {
+  // Not before it is needed: a file of tests all of which are skipped has no end that would delete it.
+  folder ??= temporaryFolder()
   const path = join(folder, `${[basename(source, '.c'), ...defines].join('-')}.so`)
   if (made.has(path)) return path
   const flags = [

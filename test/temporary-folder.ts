@@ -9,7 +9,10 @@ afterAll(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-/** A folder for files of a test, gone when its test file is done, whatever became of the test. */
+/**
+ * A folder for files of a test, gone when its test file is done, whatever became of the test. Not where all tests of a file
+ * are skipped: nothing is asked for outside of them.
+ */
 export function temporaryFolder(): string {
   return made(join(tmpdir(), 'heddle-'))
 }
