@@ -30,7 +30,7 @@ async function find({ control, file }: CommandLine, terminal: Terminal): Promise
   if (HEDDLE_CONTROL) return named(HEDDLE_CONTROL, folder)
   const usual = resolve(folder, USUAL_FILE)
   if (existsSync(usual)) return fromFile(usual, terminal)
-  throw new UsageError('which process? Say --control SOCKET or --file FILE')
+  throw new UsageError('which process? Say --control SOCKET or --file FILE, before the words of the command')
 }
 
 /** A path, or `HOST:PORT` of this machine. */

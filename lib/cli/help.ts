@@ -29,11 +29,11 @@ export function helpOnAll(commands: readonly Command[]): string {
 }
 
 /** One command and its options. */
-export function helpOnOne({ name, usage, summary, details, options }: Command): string {
+export function helpOnOne({ name, usage, summary, details, options, wordsEnd }: Command): string {
   const rows = options.flatMap(rowsOf)
   const width = Math.max(0, ...rows.map(([left]) => left.length))
   const parts = [
-    `usage: heddle ${name} ${usage}`.trimEnd(),
+    `usage: heddle ${name} ${wordsEnd ? '[OPTION…] ' : ''}${usage}`.trimEnd(),
     `${summary}${details === undefined ? '' : `\n${details}`}`,
     rows.map(([left, text]) => `  ${left.padEnd(width)}  ${text}`).join('\n'),
   ]
