@@ -54,11 +54,6 @@ export class SectionLock<O> {
     return this.#holds.get(owner)
   }
 
-  /** Who holds it, the writer or all readers. */
-  owners(): O[] {
-    return [...this.#holds.keys()]
-  }
-
   get counts(): LockCounts<O> {
     let waitingWriters = 0
     for (const { mode } of this.#line) if (mode === 'write') waitingWriters++
@@ -116,18 +111,6 @@ export class SectionLock<O> {
     else if (--hold.writes === 0) this.#writer = undefined
     if (hold.reads + hold.writes === 0) this.#holds.delete(owner)
     this.#advance()
-  }
-
-  /** Takes everything from an owner that is gone, its places in the line too. Returns what it held. */
-  abandon(owner: O, reason: unknown): Hold | undefined {
-    const hold = this.#holds.get(owner)
-    const waiting = this.#waitersOf(owner)
-    for (const waiter of waiting) this.#remove(waiter)
-    this.#holds.delete(owner)
-    if (hold && hold.writes > 0) this.#writer = undefined
-    for (const { ended } of waiting) ended(reason)
-    this.#advance()
-    return hold
   }
 
   #isFree(mode: LockMode): boolean {
